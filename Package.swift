@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+// One manifest for the whole of Majlis. The levels and the import rules are those of docs/architecture.md; `make lint`
+// fails when a source file imports what its target may not.
+import PackageDescription
+
+let fuzzing = Context.environment["MAJLIS_FUZZ"] != nil
+
+let package = Package(
+    name: "majlis",
+    products: [
+        .executable(name: "majlis", targets: ["majlis"]),
+        .library(name: "MediaCore", targets: ["MediaCore"]),
+        .library(name: "Signalling", targets: ["Signalling"]),
+    ],
+    targets: [
+        // Level 0: the C libraries as they are, the few kernel calls, and the embedded web client.
+        .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(name: "CWebSockets", pkgConfig: "libwebsockets", providers: [.apt(["libwebsockets-dev"])]),
+        .systemLibrary(name: "CNice", pkgConfig: "nice", providers: [.apt(["libnice-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
+        .target(name: "CSupport"),
+        .target(name: "CWebClient", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
+
+        // Level 1: pure, or one thread.
+        .target(name: "MediaCore"),
+        .target(name: "SDP"),
+        .target(name: "Signalling"),
+        .target(name: "EventLoop", dependencies: ["CUV"]),
+
+        // Level 2: one outside thing each.
+        .target(name: "Tokens", dependencies: ["COpenSSL"]),
+        .target(name: "Negotiation", dependencies: ["SDP", "MediaCore"]),
+        .target(name: "Transport", dependencies: ["EventLoop", "CNice", "COpenSSL", "CSRTP", "CSupport"]),
+        .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient"]),
+
+        // Level 3 and 4: everything composed, and the command.
+        .target(
+            name: "Server",
+            dependencies: [
+                "MediaCore", "SDP", "Signalling", "EventLoop", "Tokens", "Negotiation", "Transport", "Gateway",
+            ]),
+        .executableTarget(name: "majlis", dependencies: ["Server"]),
+
+        // Tests. A library target below Tests/ is shared by test targets and never shipped.
+        .target(name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork"),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "TestSupport"]),
+        .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
+        .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
+        .testTarget(
+            name: "NegotiationTests", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
+            exclude: ["Offers"]),
+        .testTarget(name: "SignallingTests", dependencies: ["Signalling", "TestSupport"]),
+        .testTarget(name: "TokensTests", dependencies: ["Tokens", "TestSupport"]),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "TestSupport"]),
+        .testTarget(
+            name: "TransportTests",
+            dependencies: ["Transport", "EventLoop", "CNice", "COpenSSL", "CSRTP", "TestSupport"]),
+        .testTarget(name: "ServerTests", dependencies: ["Server", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+// libFuzzer executables: `make fuzz` sets the variable and builds with -sanitize=fuzzer; no other build sees them.
+if fuzzing {
+    for (name, dependencies) in [
+        ("FuzzRTP", ["MediaCore"]), ("FuzzRTCP", ["MediaCore"]), ("FuzzDemultiplexer", ["MediaCore"]),
+        ("FuzzSDP", ["SDP", "Negotiation", "MediaCore"]), ("FuzzMessages", ["Signalling"]), ("FuzzTokens", ["Tokens"]),
+        ("FuzzRoom", ["MediaCore"]),
+    ] {
+        package.targets.append(
+            .executableTarget(
+                name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/Fuzz/\(name)",
+                exclude: ["Seeds"],
+                swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+    }
+}
+
+// The same strictness for every Swift target, so that none can forget it.
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    if target.name.hasPrefix("C"), target.name != "Captures", target.name != "Codecs", target.name != "Cluster" { continue }
+    var settings = target.swiftSettings ?? []
+    settings += [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+        .enableUpcomingFeature("ImmutableWeakCaptures"),
+    ]
+    if target.type != .test { settings.append(.strictMemorySafety()) }
+    target.swiftSettings = settings
+}

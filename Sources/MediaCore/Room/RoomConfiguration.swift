@@ -1,0 +1,20 @@
+// The core's settings, units in their names. Given once, when a room is made.
+
+/// The settings of one room's core.
+public struct RoomConfiguration: Hashable, Sendable {
+    /// The moment of NTP time (RFC 3550 §4: 32.32 fixed point seconds since 1900) that `Timestamp(nanoseconds: 0)` is.
+    public var ntpAtOrigin: UInt64 = 0
+    /// At most one key-frame request to one publisher in this time.
+    public var keyFrameRequestIntervalMilliseconds: Int64 = 500
+    /// Packets of payload kept per published video encoding for retransmission (a power of two).
+    public var videoHistoryPackets: Int = 1_024
+    /// Packets of payload kept per published audio track for retransmission (a power of two).
+    public var audioHistoryPackets: Int = 128
+    /// The interval of transport-wide feedback to publishers.
+    public var transportFeedbackIntervalMilliseconds: Int64 = 50
+    /// The interval of sender and receiver reports.
+    public var reportIntervalMilliseconds: Int64 = 1_000
+
+    /// The defaults.
+    public init() {}
+}

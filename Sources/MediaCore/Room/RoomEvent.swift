@@ -1,0 +1,41 @@
+// What a room's core tells the control plane.
+
+/// Why a slot shows what it shows.
+public enum SlotReason: UInt8, Hashable, Sendable {
+    /// The receiver pinned it.
+    case pinned
+    /// There is a slot for everybody.
+    case everyone
+    /// One of the loudest people.
+    case speaker
+    /// A shared screen.
+    case screen
+    /// Nothing is left to show.
+    case nothing
+    /// A track is there, but the slot did not negotiate its codec.
+    case unsupportedCodec
+}
+
+/// What one slot shows from now on.
+public struct SlotAssignment: Hashable, Sendable {
+    public var mid: Mid
+    /// The track on the slot, or nil when it is empty.
+    public var track: TrackID?
+    public var reason: SlotReason
+
+    public init(mid: Mid, track: TrackID?, reason: SlotReason) {
+        self.mid = mid
+        self.track = track
+        self.reason = reason
+    }
+}
+
+/// Something the control plane should know.
+public enum RoomEvent: Sendable, Equatable {
+    /// A slot of `peer` shows something else from now on.
+    case slotChanged(peer: PeerID, SlotAssignment)
+    /// The first packet of a published track arrived.
+    case trackStarted(TrackID)
+    /// No packet of a published, unmuted track arrived for a while although its peer is connected.
+    case trackStalled(TrackID)
+}

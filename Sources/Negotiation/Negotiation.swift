@@ -1,0 +1,1 @@
+// Negotiation: see docs/architecture.md.
