@@ -31,9 +31,9 @@ public struct H264Payload: Hashable, Sendable, BitwiseCopyable {
         self.init(bytes, at: Int(header.payloadOffset), length: Int(header.payloadLength))
     }
 
-    /// Reads a payload of `count` bytes at an offset; nil when it is empty or not within the span, when its forbidden bit
-    /// is set, when its first aggregated unit is empty, or when a fragment is. The multi-time packets of interleaved mode
-    /// and the reserved types hold nothing that is known.
+    /// Reads a payload of `count` bytes at an offset; nil when it is empty or not within the span, when its forbidden
+    /// bit is set, when its first aggregated unit is empty, or when a fragment is. The multi-time packets of
+    /// interleaved mode and the reserved types hold nothing that is known.
     public init?(_ bytes: Span<UInt8>, at start: Int, length count: Int) {
         guard count > 0, bytes.holds(count, at: start), bytes.uint8(at: start) & 0x80 == 0 else { return nil }
         let type = bytes.uint8(at: start) & 0x1f

@@ -1,5 +1,5 @@
-// libFuzzer's entry into the demultiplexer: a datagram goes to the reader that its first bytes name. Reads no DTLS and no
-// STUN, which are other libraries'.
+// libFuzzer's entry into the demultiplexer: a datagram goes to the reader that its first bytes name. Reads no DTLS and
+// no STUN, which are other libraries'.
 import MediaCore
 
 /// Tries one input.

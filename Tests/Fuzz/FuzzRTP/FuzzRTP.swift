@@ -1,5 +1,5 @@
-// libFuzzer's entry into the RTP reader: header, extensions, retransmission and every codec's descriptor; what was read is
-// written again and has to read back equal.
+// libFuzzer's entry into the RTP reader: header, extensions, retransmission and every codec's descriptor; what was read
+// is written again and has to read back equal.
 import MediaCore
 
 /// Tries one input.

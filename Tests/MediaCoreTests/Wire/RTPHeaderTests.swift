@@ -1,5 +1,5 @@
-// RTP headers and header extensions: the vectors of RFC 8285 §4.2 and §4.3, RFC 6464 §3 and RFC 4588 §4, and that what is
-// written reads back.
+// RTP headers and header extensions: the vectors of RFC 8285 §4.2 and §4.3, RFC 6464 §3 and RFC 4588 §4, and that what
+// is written reads back.
 import MediaCore
 import Testing
 
