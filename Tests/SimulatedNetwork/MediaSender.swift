@@ -22,7 +22,10 @@ public struct SendingContext: Sendable {
         var result: [(id: UInt8, value: [UInt8])] = [
             (
                 ClientNumbers.absoluteSendTime,
-                [UInt8(truncatingIfNeeded: time >> 16), UInt8(truncatingIfNeeded: time >> 8), UInt8(truncatingIfNeeded: time)]
+                [
+                    UInt8(truncatingIfNeeded: time >> 16), UInt8(truncatingIfNeeded: time >> 8),
+                    UInt8(truncatingIfNeeded: time),
+                ]
             )
         ]
         if numbersPackets {
@@ -80,7 +83,9 @@ public struct AudioSender: Sendable {
     }
 
     /// The packet due now, if one is, and when to ask again.
-    mutating func tick(_ context: inout SendingContext, random: inout SeededRandom) -> (packet: [UInt8]?, next: TimeDelta) {
+    mutating func tick(_ context: inout SendingContext, random: inout SeededRandom) -> (
+        packet: [UInt8]?, next: TimeDelta
+    ) {
         guard !isMuted else {
             wasSilent = true
             return (nil, Self.packetDuration)
