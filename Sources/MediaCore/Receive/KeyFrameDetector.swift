@@ -31,25 +31,20 @@ enum KeyFrameDetector {
         return bytes.uint8(at: start + position) & 0x0e == 0
     }
 
-    /// A sequence parameter set or an instantaneous decoding refresh slice, alone, first in an aggregate, or as the start of
-    /// a fragmented unit. A sender that repeats parameter sets puts them before the slice, in a packet of their own or not.
+    /// A sequence parameter set, alone or in an aggregate: it comes first, and without it an intra picture cannot be decoded
+    /// by somebody who has just come.
     private static func h264(_ bytes: Span<UInt8>, at start: Int, length: Int) -> Bool {
         switch bytes.uint8(at: start) & 0x1f {
         case 7: return true
-        case 5: return true
         case 24:
             var position = 1
             while position + 3 <= length {
                 let size = Int(bytes.uint16(at: start + position))
                 let kind = bytes.uint8(at: start + position + 2) & 0x1f
-                if kind == 7 || kind == 5 { return true }
+                if kind == 7 { return true }
                 position += 2 + size
             }
             return false
-        case 28:
-            guard length > 1 else { return false }
-            let head = bytes.uint8(at: start + 1)
-            return head & 0x80 != 0 && head & 0x1f == 5
         default: return false
         }
     }
