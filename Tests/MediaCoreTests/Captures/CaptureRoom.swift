@@ -20,6 +20,18 @@ enum Capture {
             .map { CapturedPacket(microseconds: $0.microseconds - first.microseconds, bytes: $0.payload) }
     }
 
+    /// The packets at the times that their RTP timestamps tell, for files whose packets were all written at once.
+    static func paced(_ packets: [CapturedPacket], clockRate: Int64) -> [CapturedPacket] {
+        var last: UInt32?
+        var elapsed: Int64 = 0
+        return packets.map { packet in
+            let timestamp = packet.bytes.count >= 12 ? packet.bytes.bigEndian32(at: 4) : last ?? 0
+            elapsed += max(0, Int64(Int32(bitPattern: timestamp &- (last ?? timestamp))))
+            last = timestamp
+            return CapturedPacket(microseconds: elapsed * 1_000_000 / clockRate, bytes: packet.bytes)
+        }
+    }
+
     /// The packets of an rtpdump file (rtptools): a text line, 16 bytes, then records of length, original length and
     /// milliseconds, each followed by its bytes.
     static func rtpdump(_ path: String) -> [CapturedPacket]? {
