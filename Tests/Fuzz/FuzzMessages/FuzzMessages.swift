@@ -136,14 +136,17 @@ struct MachineRun {
         sockets += 1
         let fresh = ConnectionID(sockets)
         let isTrue = next() & 1 == 0
+        let lastSeq = UInt64(next())
         let resumed = machine.resume(
             SessionResumption(
                 connection: fresh, id: CommandID(0),
-                request: .init(session: "s", resumeToken: isTrue ? "secret" : "guess", lastSeq: UInt64(next()))),
+                request: .init(session: "s", resumeToken: isTrue ? "secret" : "guess", lastSeq: lastSeq)),
             into: &actions)
         if resumed {
             precondition(isTrue && !isOver, "a session resumed by a guess, or after its end")
             connection = fresh
+            // What the client claims to have seen is not sent again, whether it was sent or not.
+            seq = max(seq, lastSeq)
         }
     }
 
