@@ -75,6 +75,18 @@ struct SessionTests {
         #expect(driver.done().count == 1)
     }
 
+    @Test("A socket without a session is cut off after 16 messages", arguments: [false, true])
+    func earlyMessages(isAuthenticating: Bool) throws {
+        let driver = SessionDriver()
+        if isAuthenticating { driver.say(#"{"id":"0","type":"hello","token":"t"}"#) }
+        _ = driver.done()
+        for _ in (isAuthenticating ? 1 : 0)..<16 { driver.say(#"{"id":"1","type":"leave"}"#) }
+        #expect(try driver.sent().allSatisfy { code($0) == .notAuthenticated })
+        driver.say(#"{"id":"1","type":"leave"}"#)
+        #expect(driver.done().first == .close(driver.first, .tooManyMessages, reason: "too many messages"))
+        #expect(driver.machine.isEnded)
+    }
+
     @Test("Commands are given out one at a time, in order, and answered in order")
     func order() throws {
         let driver = SessionDriver.active()
