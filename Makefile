@@ -1,6 +1,11 @@
 # Two commands matter: `make run` and `make test`. Both install what they need first.
 .PHONY: run build test check-all lint format bench fuzz test-asan test-tsan clean help
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+# SwiftPM's progress and the one pkg-config line that cannot be switched off are left out.
+QUIET = sed -E '/prohibited flag|^\[[0-9]+\/[0-9]+\]|^Planning|^Building|^Build complete|^$$/d'
 RELEASE = swift build -c release --static-swift-stdlib
 
 run: build ## install what is missing, build the release binary and serve in development mode
@@ -8,8 +13,7 @@ run: build ## install what is missing, build the release binary and serve in dev
 
 build: ## build the release binary: .build/release/majlis
 	@.ci/install run
-	@$(RELEASE) --product majlis 2>&1 | grep -vE 'prohibited flag|^\[[0-9]+/[0-9]+\]|^Build|^Planning|^Building' || true
-	@test -x .build/release/majlis
+	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
 
 test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, short fuzzing
 	@.ci/install test
@@ -27,7 +31,7 @@ format: ## rewrite the sources in the project's format
 
 bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.ci/install run
-	@$(RELEASE) --product MediaCoreBenchmarks 2>&1 | grep -vE 'prohibited flag|^\[' || true
+	@$(RELEASE) --product MediaCoreBenchmarks 2>&1 | $(QUIET)
 	@.build/release/MediaCoreBenchmarks
 
 fuzz: ## a minute of fuzzing per target
