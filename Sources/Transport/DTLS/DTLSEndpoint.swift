@@ -200,7 +200,11 @@ public enum DTLSFailure: Error, Equatable, Sendable {
         let matches = remoteFingerprints.contains { expected in
             unsafe Fingerprint(certificate: certificate, algorithm: expected.algorithm)?.matches(expected) ?? false
         }
-        guard matches else { return fail(.fingerprintMismatch) }
+        guard matches else {
+            // The handshake itself went well, so the other side has to be told.
+            _ = unsafe SSL_shutdown(ssl)
+            return fail(.fingerprintMismatch)
+        }
         guard let selected = unsafe SSL_get_selected_srtp_profile(ssl),
             let profile = unsafe SRTPProfile(rawValue: UInt16(truncatingIfNeeded: selected.pointee.id))
         else { return fail(.noProfile) }

@@ -70,7 +70,7 @@ import Glibc
     /// Protects the packet in the first `count` bytes; what follows is room for the tag. Answers the new length. After a
     /// failure the bytes are of no use and must not be sent.
     func protect(_ bytes: UnsafeMutableRawBufferPointer, count: Int) throws(SRTPFailure) -> Int {
-        let payload = try Self.payloadOffset(UnsafeRawBufferPointer(bytes), count: count)
+        let payload = try unsafe Self.payloadOffset(UnsafeRawBufferPointer(bytes), count: count)
         guard bytes.count - count >= profile.tagLength, let base = bytes.baseAddress else { throw .noTailRoom }
         let sequence = unsafe UInt16(bytes[2]) << 8 | UInt16(bytes[3])
         let ssrc = unsafe UInt32(bigEndian: base.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
@@ -98,7 +98,7 @@ import Glibc
         guard count >= 12, count <= bytes.count, count <= Int(Int32.max), unsafe bytes[0] >> 6 == 2 else {
             throw .malformed
         }
-        var offset = 12 + 4 * unsafe Int(bytes[0] & 15)
+        var offset = unsafe 12 + 4 * Int(bytes[0] & 15)
         if unsafe bytes[0] & 0x10 != 0 {
             guard offset + 4 <= count else { throw .malformed }
             let words = unsafe Int(bytes[offset + 2]) << 8 | Int(bytes[offset + 3])

@@ -22,7 +22,7 @@ import CSRTP
     private var lastSource: UInt32?
 
     /// libsrtp's one-time initialisation; the status is kept.
-    private static let initialised: UInt32 = unsafe srtp_init().rawValue
+    private static let initialised: UInt32 = srtp_init().rawValue
 
     /// Makes the session from the keys of a handshake.
     public init(keys: SRTPKeys) throws(TransportError) {
