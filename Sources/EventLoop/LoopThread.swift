@@ -22,7 +22,8 @@ import Synchronization
 
     // The loop thread's own.
     private var openHandles: [ObjectIdentifier: LoopHandle] = [:]
-    private var stopActions: [() -> Void] = []
+    private var stopActions: [(@escaping () -> Void) -> Void] = []
+    private var stopActionsUnfinished = 0
     private(set) var acceptsHandles = true
 
     private enum Work {
@@ -173,16 +174,19 @@ import Synchronization
         // Jobs first: they may still use their handles. Bounded, for one that always enqueues another would never end.
         var budget = 100 * Self.jobsPerTurn
         while budget > 0, runOne() { budget -= 1 }
-        for action in stopActions { action() }
+        let actions = stopActions
         stopActions = []
-        acceptsHandles = false
-        for handle in openHandles.values { handle.close() }
-        // The wake-up handle no longer counts, so this returns once all others have gone.
+        stopActionsUnfinished = actions.count
+        for action in actions { action { [self] in stopActionsUnfinished -= 1 } }
+        // The wake-up handle no longer counts, so that the loop ends once all others have gone.
         unsafe uv_unref(asHandle(wakeUp))
         let limit = UnsafeMutablePointer<uv_timer_t>.allocate(capacity: 1)
         unsafe uv_timer_init(uv, limit)
         unsafe uv_unref(asHandle(limit))
         unsafe uv_timer_start(limit, { _ in }, Self.foreignCloseMilliseconds, 0)
+        while stopActionsUnfinished > 0, unsafe uv_run(uv, UV_RUN_ONCE) != 0 && uv_is_active(asHandle(limit)) != 0 {}
+        acceptsHandles = false
+        for handle in openHandles.values { handle.close() }
         while unsafe uv_run(uv, UV_RUN_ONCE) != 0 && uv_is_active(asHandle(limit)) != 0 {}
         inbox.withLock { $0.isWakeUpOpen = false }
         unsafe uv_close(asHandle(wakeUp), nil)
@@ -244,9 +248,9 @@ import Synchronization
     /// an `atStop` action.
     public var foreignLoop: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(uv) }
 
-    /// Runs `action` on the loop's thread when the loop stops, before the loop's own handles are closed. To be called on
-    /// the loop's thread.
-    public func atStop(_ action: @escaping () -> Void) {
+    /// Runs `action` on the loop's thread when the loop stops, before the loop's own handles are closed; the loop turns on
+    /// until it has called what it is given (for at most three seconds). To be called on the loop's thread.
+    public func atStop(_ action: @escaping (_ finished: @escaping () -> Void) -> Void) {
         preconditionCurrent()
         stopActions.append(action)
     }
