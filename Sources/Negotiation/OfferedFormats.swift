@@ -72,6 +72,19 @@ struct OfferedFormats {
         return result.codecs.isEmpty ? nil : result
     }
 
+    /// The first offered payload type that names its encoding, whatever it is, for a section that stays though its
+    /// codecs are not in the list: an answer names at least one format (RFC 3264 §6.1), and nobody sends it.
+    var first: NegotiatedFormats? {
+        guard let map = order.lazy.compactMap({ maps[Int($0)] }).first else { return nil }
+        var attributes: [Attribute] = [.rtpMap(map)]
+        if let fmtp = parameters[Int(map.payloadType)] { attributes.append(.formatParameters(fmtp)) }
+        return NegotiatedFormats(
+            codecs: [],
+            feedback: FeedbackPlan(
+                nack: false, pictureLossIndication: false, fullIntraRequest: false, transportFeedback: false),
+            receiverEstimate: false, formats: ["\(map.payloadType)"], attributes: attributes)
+    }
+
     private func append(_ map: RTPMap, _ codec: Codec, to result: inout NegotiatedFormats) {
         let rtx = retransmissionPayloadType(of: map)
         guard !result.codecs.contains(where: { $0.payloadType.rawValue == map.payloadType }) else { return }

@@ -82,8 +82,12 @@ struct OfferReading {
             offer.media.lazy.filter { !$0.isStopped && ($0.mid.map(bundled.contains) ?? false) })
         var sections: [SettledSection] = []
         for (index, media) in offer.media.enumerated() {
+            let isTag = media.mid != nil && media.mid == bundleMids.first
+            let wasInUse = index < previous.count && previous[index].isInUse
             sections.append(
-                settle(media, at: index, isBundled: media.mid.map(bundled.contains) ?? false, numbers, allowsMixed))
+                settle(
+                    media, isBundled: media.mid.map(bundled.contains) ?? false, mustStay: isTag || wasInUse,
+                    numbers, allowsMixed))
         }
         var positions: [String: Int] = [:]
         for (index, section) in sections.enumerated() where section.isAccepted { positions[section.mid] = index }
@@ -117,8 +121,11 @@ struct OfferReading {
         }
     }
 
+    /// - Parameter mustStay: whether the section carries the transport of all or may have come to, so that it cannot be
+    ///   rejected alone (Chromium takes the rejection of the first section of a bundle for that of the whole bundle): it
+    ///   stays when it is refused, and nobody sends on it.
     private mutating func settle(
-        _ media: MediaDescription, at index: Int, isBundled: Bool, _ numbers: HeaderExtensions, _ allowsMixed: Bool
+        _ media: MediaDescription, isBundled: Bool, mustStay: Bool, _ numbers: HeaderExtensions, _ allowsMixed: Bool
     ) -> SettledSection {
         var section = SettledSection(
             offered: media, mid: media.mid ?? "", kind: media.mediaKind, role: .rejected, formats: nil)
@@ -127,10 +134,14 @@ struct OfferReading {
             refused.append(Refusal(mid: section.mid, reason: reason))
             return section
         }
-        guard let kind = section.kind, let mid = Mid(section.mid),
-            var formats = OfferedFormats(media).negotiated(configuration.codecs, kind: kind)
-        else {
+        guard let kind = section.kind, let mid = Mid(section.mid) else { return section }
+        let offered = OfferedFormats(media)
+        guard var formats = offered.negotiated(configuration.codecs, kind: kind) else {
             refused.append(Refusal(mid: section.mid, reason: .unsupportedCodec))
+            if mustStay, let unused = offered.first {
+                section.formats = unused
+                section.role = .inactive
+            }
             return section
         }
         section.extensions = numbers.answered(
@@ -139,9 +150,8 @@ struct OfferReading {
             formats.feedback.transportFeedback
             && section.extensions.contains { $0.uri == KnownExtension.transportSequence.uri }
         section.formats = formats
-        let direction = media.direction ?? offer.sessionDirection ?? .sendrecv
         let refusal: RefusalReason?
-        switch direction {
+        switch media.direction ?? offer.sessionDirection ?? .sendrecv {
         case .inactive:
             section.role = .inactive
             refusal = nil
@@ -169,8 +179,7 @@ struct OfferReading {
         }
         if let refusal {
             refused.append(Refusal(mid: section.mid, reason: refusal))
-            // A section that was in use may carry the transport of all: it stays, and nobody sends on it.
-            if index < previous.count, previous[index].isInUse { section.role = .inactive }
+            if mustStay { section.role = .inactive }
         }
         return section
     }

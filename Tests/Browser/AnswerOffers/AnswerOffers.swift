@@ -70,7 +70,10 @@ struct AnswerOffers {
 
     static func source(_ name: String) -> TrackSource? { TrackSource.allCases.first { "\($0)" == name } }
 
-    static func complain(_ text: String) { unsafe fputs(text + "\n", stderr) }
+    static func complain(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+    }
 
     static func fail(_ text: String) -> Never {
         complain(text)
