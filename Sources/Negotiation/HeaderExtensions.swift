@@ -28,6 +28,31 @@ enum KnownExtension: Int, CaseIterable {
         case .rid, .repairedRid, .videoOrientation, .playoutDelay: kind == .video
         }
     }
+
+    /// Whether it is of use in a section that the server has in this direction, when the extension is written with its
+    /// own; the server receives rids and never sends them.
+    func isUsable(_ section: MediaDirection, written: MediaDirection) -> Bool {
+        switch section {
+        case .recvonly: written.receives
+        case .sendonly: written.sends && self != .rid && self != .repairedRid
+        case .sendrecv, .inactive: true
+        }
+    }
+}
+
+extension MediaDirection {
+    /// The direction as the other side sees it (RFC 3264 §6.1).
+    var reversed: MediaDirection {
+        switch self {
+        case .sendonly: .recvonly
+        case .recvonly: .sendonly
+        case .sendrecv, .inactive: self
+        }
+    }
+
+    var sends: Bool { self == .sendonly || self == .sendrecv }
+
+    var receives: Bool { self == .recvonly || self == .sendrecv }
 }
 
 /// The numbers agreed so far, over all sections.
@@ -53,9 +78,12 @@ struct HeaderExtensions {
         }
     }
 
-    /// The mappings that answer a section's, in the order of the offer. Numbers that need two-byte headers are agreed
+    /// The mappings that answer a section's, in the order of the offer: those that can be used in the direction in which
+    /// the server has the section. Numbers that need two-byte headers are agreed
     /// only where those may be mixed with one-byte headers; 0 and 15 are never (RFC 8285 §4.2).
-    func answered(_ section: MediaDescription, kind: MediaKind, allowsMixed: Bool) -> [ExtensionMapping] {
+    func answered(
+        _ section: MediaDescription, kind: MediaKind, direction: MediaDirection, allowsMixed: Bool
+    ) -> [ExtensionMapping] {
         var isAnswered = [Bool](repeating: false, count: KnownExtension.allCases.count)
         var answered: [ExtensionMapping] = []
         for case .extensionMapping(let mapping) in section.attributes {
@@ -63,14 +91,10 @@ struct HeaderExtensions {
                 let known = KnownExtension.allCases.first(where: { $0.uri == mapping.uri }),
                 known.belongs(to: kind), !isAnswered[known.rawValue]
             else { continue }
+            let reversed = mapping.direction?.reversed
+            guard known.isUsable(direction, written: reversed ?? .sendrecv) else { continue }
             isAnswered[known.rawValue] = true
-            let direction: MediaDirection? =
-                switch mapping.direction {
-                case .sendonly: .recvonly
-                case .recvonly: .sendonly
-                case let same: same
-                }
-            answered.append(ExtensionMapping(identifier: mapping.identifier, direction: direction, uri: mapping.uri))
+            answered.append(ExtensionMapping(identifier: mapping.identifier, direction: reversed, uri: mapping.uri))
         }
         return answered
     }

@@ -90,7 +90,8 @@ public struct LocalTransport: Hashable, Sendable {
 
     /// The server's end of the transport.
     public init(
-        userFragment: String, password: String, fingerprint: Fingerprint, candidates: [String], candidatesAreComplete: Bool
+        userFragment: String, password: String, fingerprint: Fingerprint, candidates: [String],
+        candidatesAreComplete: Bool
     ) {
         self.userFragment = userFragment
         self.password = password

@@ -55,7 +55,9 @@ struct OfferedEncodings {
         var answered: [RestrictionIdentifier] = []
         for stream in streams where answered.count < maximum {
             for name in stream {
-                guard !taken.contains(name), let rid = offered[name].flatMap({ receivable($0, formats) }) else { continue }
+                guard !taken.contains(name), let rid = offered[name].flatMap({ receivable($0, formats) }) else {
+                    continue
+                }
                 taken.insert(name)
                 answered.append(rid)
                 break

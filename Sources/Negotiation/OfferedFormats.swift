@@ -55,7 +55,9 @@ struct OfferedFormats {
     }
 
     /// The answer's payload types, or nil when no codec of the list is offered.
-    func negotiated(_ names: [CodecName], kind: MediaKind) -> NegotiatedFormats? {
+    /// - Parameter wantsStereo: whether two channels are asked of an Opus sender that would receive two itself. A voice
+    ///   gains nothing by them.
+    func negotiated(_ names: [CodecName], kind: MediaKind, wantsStereo: Bool) -> NegotiatedFormats? {
         var result = NegotiatedFormats(
             codecs: [],
             feedback: FeedbackPlan(
@@ -66,7 +68,7 @@ struct OfferedFormats {
                 guard let map = maps[Int(payloadType)],
                     let codec = codec(map, parameters[Int(payloadType)], as: name)
                 else { continue }
-                append(map, codec, to: &result)
+                append(map, codec, wantsStereo: wantsStereo, to: &result)
             }
         }
         return result.codecs.isEmpty ? nil : result
@@ -85,7 +87,7 @@ struct OfferedFormats {
             receiverEstimate: false, formats: ["\(map.payloadType)"], attributes: attributes)
     }
 
-    private func append(_ map: RTPMap, _ codec: Codec, to result: inout NegotiatedFormats) {
+    private func append(_ map: RTPMap, _ codec: Codec, wantsStereo: Bool, to result: inout NegotiatedFormats) {
         let rtx = retransmissionPayloadType(of: map)
         guard !result.codecs.contains(where: { $0.payloadType.rawValue == map.payloadType }) else { return }
         result.codecs.append(
@@ -94,7 +96,9 @@ struct OfferedFormats {
                 clockRate: map.clockRate))
         result.formats.append("\(map.payloadType)")
         result.attributes.append(.rtpMap(map))
-        if let text = answeredParameters(codec, parameters[Int(map.payloadType)]) {
+        if let text = answeredParameters(
+            codec, parameters[Int(map.payloadType)], wantsStereo: wantsStereo)
+        {
             result.attributes.append(.formatParameters(FormatParameters(format: "\(map.payloadType)", text: text)))
         }
         if let rtx {
@@ -150,7 +154,7 @@ struct OfferedFormats {
     }
 
     /// The parameters that the answer gives a codec.
-    private func answeredParameters(_ codec: Codec, _ fmtp: FormatParameters?) -> String? {
+    private func answeredParameters(_ codec: Codec, _ fmtp: FormatParameters?, wantsStereo: Bool) -> String? {
         func echo(_ names: String...) -> [String] {
             names.compactMap { name in fmtp?.value(of: name).flatMap { $0.isEmpty ? nil : "\(name)=\($0)" } }
         }
@@ -158,7 +162,7 @@ struct OfferedFormats {
         // error correction is always wanted, and the rest as the client would have it.
         let parts: [String] =
             switch codec {
-            case .opus: echo("minptime") + ["useinbandfec=1"] + echo("usedtx", "stereo")
+            case .opus: echo("minptime") + ["useinbandfec=1"] + echo("usedtx") + (wantsStereo ? echo("stereo") : [])
             case .vp8: []
             case .vp9: echo("profile-id")
             case .av1: echo("level-idx", "profile", "tier")

@@ -135,8 +135,14 @@ struct OfferReading {
             return section
         }
         guard let kind = section.kind, let mid = Mid(section.mid) else { return section }
+        let direction = media.direction ?? offer.sessionDirection ?? .sendrecv
+        let declared = inputs.tracks.first { $0.mid == section.mid }
+        let source = declared?.source ?? (kind == .audio ? .microphone : .camera)
         let offered = OfferedFormats(media)
-        guard var formats = offered.negotiated(configuration.codecs, kind: kind) else {
+        guard
+            var formats = offered.negotiated(
+                configuration.codecs, kind: kind, wantsStereo: direction.sends && source == .screenAudio)
+        else {
             refused.append(Refusal(mid: section.mid, reason: .unsupportedCodec))
             if mustStay, let unused = offered.first {
                 section.formats = unused
@@ -145,13 +151,14 @@ struct OfferReading {
             return section
         }
         section.extensions = numbers.answered(
-            media, kind: kind, allowsMixed: allowsMixed || media.contains(.extensionMappingAllowMixed))
+            media, kind: kind, direction: direction.sends ? .recvonly : direction.reversed,
+            allowsMixed: allowsMixed || media.contains(.extensionMappingAllowMixed))
         formats.feedback.transportFeedback =
             formats.feedback.transportFeedback
             && section.extensions.contains { $0.uri == KnownExtension.transportSequence.uri }
         section.formats = formats
         let refusal: RefusalReason?
-        switch media.direction ?? offer.sessionDirection ?? .sendrecv {
+        switch direction {
         case .inactive:
             section.role = .inactive
             refusal = nil
@@ -162,8 +169,6 @@ struct OfferReading {
                 section.role = .slot
             }
         case .sendonly, .sendrecv:
-            let declared = inputs.tracks.first { $0.mid == section.mid }
-            let source = declared?.source ?? (kind == .audio ? .microphone : .camera)
             refusal = publicationRefusal(source, kind: kind)
             if refusal == nil {
                 publishedCount += 1
