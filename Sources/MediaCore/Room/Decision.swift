@@ -1,7 +1,7 @@
 // What the core decided and by which numbers: the log that a replay compares and a person reads.
 
 /// What asked for a key frame.
-public enum KeyFrameCause: UInt8, Hashable, Sendable {
+public enum KeyFrameCause: UInt8, Hashable, Sendable, BitwiseCopyable {
     /// A slot was given a new source or layer.
     case sourceSwitch
     /// A receiver sent a picture loss indication or a full intra request.
@@ -15,7 +15,7 @@ public enum KeyFrameCause: UInt8, Hashable, Sendable {
 }
 
 /// Why a key-frame request was not sent at once.
-public enum KeyFrameSuppression: UInt8, Hashable, Sendable {
+public enum KeyFrameSuppression: UInt8, Hashable, Sendable, BitwiseCopyable {
     /// One was sent to the publisher's encoding less than the configured interval ago; this one is sent when it is over.
     case coalesced
     /// The receiver asked too often; it is asked for when its budget allows, unless a key frame comes before.

@@ -34,6 +34,9 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case duplicate
     /// Too far behind the newest sequence number to tell whether it is a duplicate.
     case tooOld
+    /// The first packet behind a jump of more than `SequenceWindow.maximumJump`: the next one tells whether the stream
+    /// goes on there.
+    case sequenceJump
     /// The publisher muted the track.
     case trackMuted
     /// An RTCP packet of a type that the core does not use.

@@ -98,18 +98,6 @@
         }
     }
 
-    /// Stores two bytes, most significant first.
-    @inline(__always) mutating func store16(_ value: UInt16, at offset: Int) {
-        check(offset, 2)
-        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
-    }
-
-    /// Stores four bytes, most significant first.
-    @inline(__always) mutating func store32(_ value: UInt32, at offset: Int) {
-        check(offset, 4)
-        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
-    }
-
     /// Copies `source[range]` to an offset.
     @inline(__always) mutating func copy(_ source: borrowing Span<UInt8>, from start: Int, count: Int, to offset: Int) {
         precondition(start >= 0 && count >= 0 && count <= source.count &- start, "outside the source")
@@ -132,6 +120,16 @@
         check(offset, length)
         let pointer = unsafe (base + offset).assumingMemoryBound(to: UInt8.self)
         return body(unsafe Span(_unsafeStart: pointer, count: length))
+    }
+
+    /// Gives the bytes of a range to a writer.
+    @inline(__always) mutating func withMutableSpan<R>(
+        _ offset: Int, _ length: Int, _ body: (inout MutableSpan<UInt8>) -> R
+    ) -> R {
+        check(offset, length)
+        let pointer = unsafe (base + offset).assumingMemoryBound(to: UInt8.self)
+        var span = unsafe MutableSpan(_unsafeStart: pointer, count: length)
+        return body(&span)
     }
 
     /// Gives the bytes of a range to a writer outside the core.
