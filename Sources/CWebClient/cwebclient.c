@@ -42,6 +42,9 @@ static const unsigned char path_js[] = {
 static const unsigned char room_js[] = {
 #embed "web/room.js"
 };
+static const unsigned char roster_js[] = {
+#embed "web/roster.js"
+};
 static const unsigned char slots_js[] = {
 #embed "web/slots.js"
 };
@@ -72,6 +75,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},
     {"/path.js", "text/javascript; charset=utf-8", path_js, sizeof path_js},
     {"/room.js", "text/javascript; charset=utf-8", room_js, sizeof room_js},
+    {"/roster.js", "text/javascript; charset=utf-8", roster_js, sizeof roster_js},
     {"/slots.js", "text/javascript; charset=utf-8", slots_js, sizeof slots_js},
     {"/stage.js", "text/javascript; charset=utf-8", stage_js, sizeof stage_js},
     {"/statistics.js", "text/javascript; charset=utf-8", statistics_js, sizeof statistics_js},

@@ -15,11 +15,10 @@ let session = null;
 let connecting = null;
 let joining = false;
 let startMuted = false;
+let lobbyReady = false;
 let stopMeter = () => {};
 
 window.majlis = { get session() { return session; }, get room() { return session?.room ?? null; }, devices };
-
-start();
 
 async function start() {
   document.documentElement.lang = language;
@@ -30,9 +29,7 @@ async function start() {
   if (!link.room || !link.token) return showEnd('noLink');
   if (link.autojoin) {
     await devices.open();
-    await join();
-    if (session?.room) return undefined;
-    return undefined;
+    return join();
   }
   showLobby();
   // The session opens while the person looks at the lobby: an expired link is told at once, and joining is quick.
@@ -56,8 +53,6 @@ function open() {
 }
 
 // The lobby.
-
-let lobbyReady = false;
 
 function showLobby() {
   show('lobby');
@@ -197,3 +192,5 @@ function show(view) {
   document.body.dataset.view = view;
   for (const id of ['lobby', 'room', 'ended']) byID(id).hidden = id !== view;
 }
+
+start();

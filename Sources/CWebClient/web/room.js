@@ -2,6 +2,7 @@
 // server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
 import { PathWatch } from './path.js';
+import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
 import { Sampler } from './statistics.js';
 
@@ -54,6 +55,7 @@ export class Room extends EventTarget {
   #restarting = false;
   #state = 'joining';
   #receivers = [];
+  #roster = new Roster((type, detail) => (type === 'left' ? this.#end(detail.reason) : this.#dispatch(type, detail)));
   #slotTable = new SlotTable((slots) => this.#dispatch('slots', { slots }));
   #path;
   #sampler;
@@ -68,10 +70,6 @@ export class Room extends EventTarget {
       slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: ['VP8'], ...options,
     };
     this.name = name;
-    /** This client's own participant, from the join on. */
-    this.self = null;
-    /** The others: participant id → `{id, number, user, name, tracks: [{id, mid, kind, source, muted}]}`. */
-    this.participants = new Map();
     /** The number of the room's last change. */
     this.version = 0;
     /** What was negotiated so far, for tests: descriptions applied, offers sent, ICE restarts. */
@@ -92,6 +90,10 @@ export class Room extends EventTarget {
     session.addEventListener('closed', this.#onClosed);
   }
 
+  /** This client's own participant, from the join on. */
+  get self() { return this.#roster.self; }
+  /** The others: participant id → `{id, number, user, name, tracks: [{id, mid, kind, source, muted}]}`. */
+  get participants() { return this.#roster.participants; }
   /** The receive slots: mid → `{mid, kind, participant, number, track, source, reason, mediaTrack, receiver, showing}`. */
   get slots() { return this.#slotTable.slots; }
   /** `joining`, `connecting`, `connected`, `recovering` or `closed`. */
@@ -116,8 +118,7 @@ export class Room extends EventTarget {
     if (pc !== this.#pc) return;
     this.timing.joined = performance.now();
     this.version = joined.version;
-    this.self = joined.participant;
-    this.participants = new Map(joined.participants.map((participant) => [participant.id, participant]));
+    this.#roster.snapshot(joined);
     this.#slotTable.make(this.#receivers, joined.slots);
     await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
     this.#joined = true;
@@ -440,29 +441,8 @@ export class Room extends EventTarget {
 
   #receive(message) {
     if (message.version !== undefined && message.re === undefined) this.version = message.version;
-    const others = this.participants;
+    if (this.#roster.receive(message)) return undefined;
     switch (message.type) {
-      case 'participantJoined':
-        others.set(message.participant.id, message.participant);
-        this.#dispatch('participantJoined', { participant: message.participant });
-        break;
-      case 'participantUpdated': {
-        const known = others.get(message.participant.id) ?? (this.self?.id === message.participant.id && this.self);
-        if (known) this.#dispatch('participantUpdated', { participant: Object.assign(known, message.participant) });
-        break;
-      }
-      case 'participantLeft': {
-        if (message.participant === this.self?.id) return void this.#end(message.reason);
-        const participant = others.get(message.participant);
-        others.delete(message.participant);
-        if (participant) this.#dispatch('participantLeft', { participant, reason: message.reason });
-        break;
-      }
-      case 'trackPublished':
-      case 'trackUnpublished':
-      case 'trackMuted':
-        this.#trackChanged(message);
-        break;
       case 'slots':
         this.#slotTable.assign(message.slots);
         break;
@@ -476,22 +456,6 @@ export class Room extends EventTarget {
       default:
     }
     return undefined;
-  }
-
-  #trackChanged({ type, participant: id, track, muted }) {
-    const participant = this.participants.get(id);
-    if (!participant) return;
-    const trackID = typeof track === 'string' ? track : track.id;
-    let known = participant.tracks.find((one) => one.id === trackID);
-    if (type === 'trackPublished') {
-      if (known) Object.assign(known, track);
-      else participant.tracks.push(known = track);
-    } else if (type === 'trackUnpublished') {
-      participant.tracks = participant.tracks.filter((one) => one !== known);
-    } else if (known) {
-      known.muted = muted;
-    }
-    this.#dispatch(type, { participant, track: known ?? { id: trackID } });
   }
 
   // The end.

@@ -91,22 +91,25 @@ export class Stage {
   }
 }
 
-/** The largest size at which `count` tiles fit into a rectangle. */
+/** The largest size at which `count` tiles fit into a rectangle; so many that they would be too small scroll instead. */
 export function fit(width, height, count) {
   let best = null;
   for (let columns = 1; columns <= Math.max(count, 1); columns += 1) {
     const rows = Math.ceil(count / columns);
     const cellWidth = (width - GAP * (columns - 1)) / columns;
-    const cellHeight = Math.max(LEAST_HEIGHT, (height - GAP * (rows - 1)) / rows);
+    const cellHeight = (height - GAP * (rows - 1)) / rows;
     const tileWidth = Math.min(cellWidth, cellHeight * WIDEST);
     const tileHeight = Math.min(cellHeight, tileWidth / TALLEST);
     // What counts is how large a 4:3 picture in it is.
     const score = Math.min(tileWidth, tileHeight * 4 / 3);
-    if (!best || score > best.score + 0.5) {
-      best = { score, width: Math.floor(tileWidth), height: Math.floor(tileHeight) };
-    }
+    if (!best || score > best.score + 0.5) best = { score, width: tileWidth, height: tileHeight };
   }
-  return best;
+  if (best.height < LEAST_HEIGHT) {
+    const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_HEIGHT * 4 / 3 + GAP)));
+    const tileWidth = (width - GAP * (columns - 1)) / columns;
+    best = { width: tileWidth, height: tileWidth * 3 / 4 };
+  }
+  return { width: Math.floor(best.width), height: Math.floor(best.height) };
 }
 
 class Tile {
