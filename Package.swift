@@ -51,6 +51,9 @@ let package = Package(
         .testTarget(
             name: "NegotiationTests", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
             exclude: ["Offers"]),
+        .executableTarget(
+            name: "AnswerOffers", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
+            path: "Tests/Browser/AnswerOffers"),
         .testTarget(name: "SignallingTests", dependencies: ["Signalling", "TestSupport"]),
         .testTarget(name: "TokensTests", dependencies: ["Tokens", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
