@@ -81,6 +81,9 @@ public struct SlotFigures: Sendable, Hashable {
     public var longestSilence = TimeDelta.zero
     /// The participants that the packets named (CSRC), each once, in the order of their first packets.
     public var contributors: [UInt32] = []
+    /// The RTP timestamp and the arrival of the newest packet.
+    public var lastTimestamp: UInt32 = 0
+    public var lastPacketAt = Timestamp(nanoseconds: 0)
 }
 
 /// One slot of a simulated client.
@@ -178,7 +181,11 @@ struct SlotReceiver: Sendable {
             lastContributor = source
             if !figures.contributors.contains(source) { figures.contributors.append(source) }
         }
-        if !isRepair { noteTransit(packet.timestamp, at: now) }
+        if !isRepair {
+            noteTransit(packet.timestamp, at: now)
+            figures.lastTimestamp = packet.timestamp
+            figures.lastPacketAt = now
+        }
         if let highest = highestBefore, number > highest + 1 { missing.add((highest + 1)..<number) }
         if let highest = highestBefore, number < highest, missing.remove(number), isRepair { figures.repaired += 1 }
         if received.count > 8_192 { received = received.filter { $0 > number - 2_048 } }

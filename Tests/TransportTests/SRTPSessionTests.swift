@@ -51,10 +51,8 @@ struct SRTPSessionTests {
             var failure: SRTPFailure?
             var actual: [UInt8]?
             do throws(SRTPFailure) { actual = try ours.protected(packet) } catch { failure = error }
-            if actual != expected {
-                Issue.record("number \(number), next \(next[source]): ours \(actual == nil ? "refused" : "differs") \(String(describing: failure))")
-                return
-            }
+            try #require(
+                actual == expected, "number \(number) after \(next[source] - 1): \(String(describing: failure))")
             if expected == nil { outcomes.refused += 1 } else { outcomes.equal += 1 }
             if expected != nil { sent[source][number] = packet }
             if number >= next[source] {
@@ -65,7 +63,7 @@ struct SRTPSessionTests {
         // The walk went where it should: through rollovers, repeats and refusals.
         #expect(outcomes.equal > 10_000)
         #expect(outcomes.refused > 10)
-        #expect(outcomes.repeated > 500)
+        #expect(outcomes.repeated > 300)
         #expect(outcomes.rollovers >= 4)
     }
 

@@ -23,6 +23,8 @@ const FIRST_DELAY = 250;
 const GREATEST_DELAY = 8_000;
 /** A socket that has not opened and answered within this time, in milliseconds, is given up. */
 const OPENING_PATIENCE = 6_000;
+/** Commands that the server did not take in are sent again after so long, in milliseconds. */
+const RESEND_AFTER = 250;
 /** Events are acknowledged after this many, or after this many milliseconds, whichever is first. */
 const ACKNOWLEDGE_AFTER = 16;
 const ACKNOWLEDGE_WITHIN = 1_000;
@@ -303,6 +305,7 @@ export class Session extends EventTarget {
     this.#lastError = error;
     clearTimeout(this.#acknowledgeTimer);
     clearTimeout(this.#patienceTimer);
+    clearTimeout(this.#resendTimer);
     const socket = this.#socket;
     this.#socket = null;
     clearTimeout(this.#openingTimer);
@@ -331,9 +334,7 @@ export class Session extends EventTarget {
     const message = JSON.parse(text);
     if (message.type === 'resumed') return this.#resumed(message);
     if (message.type === 'error' && message.seq === undefined) {
-      // Said just before the server closes; the close code that follows decides.
-      this.#lastError = new MajlisError(message.code, message.message);
-      return undefined;
+      return this.#unnumberedError(message);
     }
     if (message.type === 'welcome') return this.#welcomed(message);
     if (message.seq !== undefined) {
@@ -351,6 +352,24 @@ export class Session extends EventTarget {
     this.#dispatch('message', message);
     return undefined;
   }
+
+  // An error that changed nothing: a command that must be sent again, or what is said just before the server closes (the
+  // close code that follows decides then).
+  #unnumberedError(message) {
+    const entry = this.#pending.get(Number(message.re));
+    if (!entry) return;
+    if (message.code === 'tooManyPending' || message.code === 'commandGap') {
+      this.#acknowledge();
+      clearTimeout(this.#resendTimer);
+      this.#resendTimer = setTimeout(() => {
+        if (this.#state !== 'open') return;
+        for (const [id, pending] of this.#pending) this.#transmit(id, pending);
+      }, RESEND_AFTER);
+    } else {
+      this.#settle(message);
+    }
+  }
+  #resendTimer = 0;
 
   #welcomed(message) {
     const again = this.#everOpen;

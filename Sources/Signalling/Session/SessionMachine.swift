@@ -109,7 +109,7 @@ public struct SessionMachine: Sendable {
     ) {
         guard connection == self.connection, state != .ended else { return }
         guard messageLimit.take(1, at: now) == 0, byteLimit.take(bytes.count, at: now) == 0 else {
-            return fail(ProtocolError(.tooManyMessages, "too many messages", isFatal: true), into: &actions)
+            return fail(Self.flood, into: &actions)
         }
         let frame: ClientFrame
         do throws(ProtocolError) {

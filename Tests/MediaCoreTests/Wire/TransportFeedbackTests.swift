@@ -50,9 +50,9 @@ import Testing
             Arrival(sequence: 13, microseconds: 64_750), Arrival(sequence: 14, microseconds: 200_000),
         ]
         let bytes = try need(build(base: 10, arrivals))
-        // 1 1 0 2 2 as one two-bit vector; deltas 0, 4, −1, 541.
+        // 1 1 0 2 2 (and 0 0) as one two-bit vector: 11 01010010100000; deltas 0, 4, −1, 541.
         #expect(
-            bytes == hex("8fcd0006 00000001 00000002 000a0005 000001c8 d280 00 04 ffff 021d"))
+            bytes == hex("8fcd0006 00000001 00000002 000a0005 000001c8 d4a0 00 04 ffff 021d"))
     }
 
     @Test(
@@ -88,7 +88,8 @@ import Testing
         let count = 1 + Int(random.next() % 120)
         while arrivals.count < count {
             if random.next() % 100 >= UInt64(lossPerCent) {
-                let step = random.next() % 100 < UInt64(largePerCent)
+                let step =
+                    random.next() % 100 < UInt64(largePerCent)
                     ? Int64(random.next() % 200_000) - 100_000 : Int64(random.next() % 20_000)
                 time += step
                 arrivals.append(Arrival(sequence: sequence, microseconds: time))

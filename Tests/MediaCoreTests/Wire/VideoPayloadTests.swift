@@ -170,6 +170,13 @@ import Testing
         #expect(payload("79 abcd 0001 67")?.isKeyFrame == true)
     }
 
+    @Test("an aggregation packet whose last unit is cut short holds what came before, and the cut unit")
+    func cutAggregation() throws {
+        let read = try need(payload("78 0002 6742 0009 65"))
+        #expect(read.hasSequenceParameters && read.startsInstantaneousRefresh)
+        #expect(payload("78 0002 6742 0000 65")?.startsInstantaneousRefresh == false)
+    }
+
     @Test("of a fragmented IDR slice only the first packet begins a key frame")
     func fragments() {
         #expect(payload("7c 85 88")?.isKeyFrame == true)
@@ -180,7 +187,7 @@ import Testing
 
     @Test(
         "malformed payloads are refused",
-        arguments: ["", "e5 88", "78", "78 00", "78 0000", "78 0003 6742", "78 0001 67 00", "7c 85", "79 abcd"])
+        arguments: ["", "e5 88", "78", "78 00", "78 0000 67", "78 0003", "7c 85", "79 abcd", "79 abcd 0001"])
     func malformed(text: String) { #expect(payload(text) == nil) }
 }
 
