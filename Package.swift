@@ -67,7 +67,9 @@ let package = Package(
         .testTarget(
             name: "TransportTests",
             dependencies: ["Transport", "EventLoop", "CNice", "COpenSSL", "CSRTP", "TestSupport"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "TestSupport"]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
