@@ -63,7 +63,7 @@ let package = Package(
         .testTarget(name: "SignallingTests", dependencies: ["Signalling", "TestSupport"]),
         .testTarget(name: "TokensTests", dependencies: ["Tokens", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "COpenSSL", "TestSupport"]),
         .testTarget(
             name: "TransportTests",
             dependencies: ["Transport", "EventLoop", "CNice", "COpenSSL", "CSRTP", "TestSupport"]),
