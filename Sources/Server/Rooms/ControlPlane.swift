@@ -40,10 +40,13 @@ actor ControlPlane {
     var lastRoom: UInt64 = 0
     var lastRequest: UInt64 = 0
     var isDraining = false
+    var drainUntil: Int64 = 0
     var finishedWorkers = 0
     var whenFinished: (@Sendable () -> Void)?
     private var clock: LoopTimer?
 
+    /// How long clients have to take the last messages and to answer the close, in nanoseconds.
+    static let drainNanoseconds: Int64 = 3_000_000_000
     /// How often deadlines of sessions and rooms are looked at, in milliseconds.
     static let tickMilliseconds: Int64 = 250
 
@@ -105,6 +108,7 @@ actor ControlPlane {
     func drain(done: @escaping @Sendable () -> Void) {
         guard !isDraining else { return }
         isDraining = true
+        drainUntil = MonotonicClock.now + Self.drainNanoseconds
         whenFinished = done
         gateway?.stopAccepting()
         log(.info, "shutting down", ("sessions", "\(sessionByName.count)"), ("rooms", "\(rooms.count)"))
@@ -114,18 +118,25 @@ actor ControlPlane {
                 machine.close(.goingAway, reason: "the server is going away", into: &actions)
             }
         }
+        gateway?.closeAll(code: SessionCloseCode.goingAway.rawValue, reason: "the server is going away")
         for worker in workers { worker.post(.finish) }
     }
 
     func workerFinished() {
         finishedWorkers += 1
-        guard finishedWorkers == workers.count else { return }
+        finishIfDone()
+    }
+
+    /// While draining: ends when every worker has finished and every socket was closed, or the time for that is over.
+    func finishIfDone() {
+        guard isDraining, finishedWorkers == workers.count, let whenFinished else { return }
+        guard sockets.isEmpty || MonotonicClock.now >= drainUntil else { return }
+        self.whenFinished = nil
         clock?.close()
         clock = nil
-        // Given before the sockets are gone: the gateway closes each once what waits for it is sent.
-        gateway?.close()
-        whenFinished?()
-        whenFinished = nil
+        guard let gateway else { return whenFinished() }
+        self.gateway = nil
+        gateway.close(whenFinished)
     }
 
     private func tick() {
@@ -136,6 +147,7 @@ actor ControlPlane {
             change(session) { machine, actions in machine.advance(to: time, into: &actions) }
         }
         for room in Array(rooms.values) { tick(room, at: now) }
+        finishIfDone()
     }
 
     /// The ICE servers for one client, with credentials that are good for a limited time.

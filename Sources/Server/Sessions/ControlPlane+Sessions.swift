@@ -38,6 +38,7 @@ extension ControlPlane: GatewayDelegate {
     private func closed(_ id: SocketID) {
         guard let number = socketNumbers.removeValue(forKey: id) else { return }
         sockets[number] = nil
+        defer { finishIfDone() }
         guard let session = sessionBySocket.removeValue(forKey: number) else { return }
         let now = SessionTime(nanoseconds: MonotonicClock.now)
         change(session) { machine, actions in
