@@ -45,6 +45,26 @@ public struct Token: Hashable, Sendable, BitwiseCopyable {
         self.count = n
     }
 
+    /// The token with the first `count` of these bytes, or nil when there are none, more than 16, or one outside
+    /// printable ASCII. Allocates nothing.
+    init?(_ bytes: InlineArray<16, UInt8>, count: Int) {
+        guard count > 0, count <= 16 else { return nil }
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for i in 0..<count {
+            let byte = bytes[i]
+            guard byte > 0x20, byte < 0x7f else { return nil }
+            if i < 8 {
+                high |= UInt64(byte) << (56 - 8 * UInt64(i))
+            } else {
+                low |= UInt64(byte) << (120 - 8 * UInt64(i))
+            }
+        }
+        self.high = high
+        self.low = low
+        self.count = UInt8(truncatingIfNeeded: count)
+    }
+
     /// The byte at a position below `count`; zero beyond it.
     @inlinable public func byte(at index: Int) -> UInt8 {
         guard index >= 0, index < 16 else { return 0 }
