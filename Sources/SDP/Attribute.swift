@@ -100,13 +100,15 @@ public struct FormatParameters: Hashable, Sendable {
     /// The value of the parameter with this name (compared without regard to ASCII case), `""` for one without a value,
     /// nil for one that is not there. Parameters are separated by `;`, spaces around them do not count.
     public func value(of name: String) -> String? {
-        let wanted = ASCII.lowercased(name.utf8)
-        for part in text.utf8.split(separator: UInt8(ascii: ";")) {
-            let trimmed = ASCII.trimmed(part)
-            let equals = trimmed.firstIndex(of: UInt8(ascii: "=")) ?? trimmed.endIndex
-            guard ASCII.lowercased(ASCII.trimmed(trimmed[..<equals])) == wanted else { continue }
-            guard equals != trimmed.endIndex else { return "" }
-            return String(decoding: ASCII.trimmed(trimmed[trimmed.index(after: equals)...]), as: UTF8.self)
+        var rest = text.utf8[...]
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: ";")) ?? rest.endIndex
+            let part = rest[..<end]
+            rest = rest[end...].dropFirst()
+            let equals = part.firstIndex(of: UInt8(ascii: "=")) ?? part.endIndex
+            let key = ASCII.trimmed(part[..<equals])
+            guard key.count == name.utf8.count, zip(key, name.utf8).allSatisfy(ASCII.isSameLetter) else { continue }
+            return String(decoding: ASCII.trimmed(part[equals...].dropFirst()), as: UTF8.self)
         }
         return nil
     }

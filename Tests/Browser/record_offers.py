@@ -208,7 +208,6 @@ async def scenarios(browser, folder):
     everything = {"microphone": 1, "camera": "simulcast", "screen": 1, "audioSlots": 4, "videoSlots": 8}
     join = await session("join", everything, ["--tracks", "2:screen"])
     state, answer, _ = await join.round("")
-    print(json.dumps(state["1"]))
     expect([state[str(i)]["direction"] for i in range(15)] == ["sendonly"] * 3 + ["recvonly"] * 12, state)
     expect(state["1"]["encodings"] == ["q", "h", "f"], state["1"])
     expect(state["3"]["streams"] == state["7"]["streams"] == ["slot0"], state["3"])

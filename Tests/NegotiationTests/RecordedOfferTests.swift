@@ -137,19 +137,20 @@ struct RecordedOfferTests {
         #expect(try answer.description().media.count == offer.media.count)
     }
 
-    @Test("A truncated offer gives an answer or an error, whatever its length")
-    func truncation() throws {
-        #expect(Recorded.names.count >= 30)
-        for name in ["chromium-sendrecv", "firefox-sendrecv"] {
-            let bytes = try Recorded.offer(name)
-            var answered = 0
-            for length in 0...bytes.count {
-                var client = Client()
-                guard let answer = try? client.answer(Array(bytes[..<length])) else { continue }
-                answered += 1
-                _ = try answer.description()
-            }
-            #expect(answered > 0 && answered < bytes.count)
+    @Test(
+        "A truncated offer gives an answer or an error, whatever its length",
+        arguments: [("firefox-sendrecv", 1), ("chromium-join", 499)])
+    func truncation(name: String, step: Int) throws {
+        let bytes = try Recorded.offer(name)
+        var answered = 0
+        for length in stride(from: 0, through: bytes.count, by: step) {
+            var client = Client()
+            guard let answer = try? client.answer(Array(bytes[..<length])) else { continue }
+            answered += 1
+            _ = try answer.description()
         }
+        #expect(answered > 0 && answered < bytes.count)
     }
+
+    @Test("The recordings are there") func present() { #expect(Recorded.names.count >= 30) }
 }

@@ -201,7 +201,7 @@ struct SDPParserTests {
             }
         }
         for index in bytes.indices {
-            for byte in [UInt8(0x00), 0x20, 0x3a, 0x0a, 0xff, bytes[index] ^ 1] {
+            for byte in [UInt8(0x20), 0x0a, bytes[index] ^ 1] {
                 var damaged = bytes
                 damaged[index] = byte
                 if let value = try? SessionDescription(parsing: damaged) {
