@@ -42,23 +42,34 @@ let package = Package(
             ]),
         .executableTarget(name: "majlis", dependencies: ["Server"]),
 
+        // Benchmarks: run by `make bench`, never shipped.
+        .target(name: "CAllocationCount", path: "Benchmarks/CAllocationCount"),
+        .executableTarget(
+            name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "CAllocationCount"],
+            path: "Benchmarks/MediaCoreBenchmarks"),
+
         // Tests. A library target below Tests/ is shared by test targets and never shipped.
         .target(name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "TestSupport"]),
+        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
         .testTarget(
             name: "NegotiationTests", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
             exclude: ["Offers"]),
+        .executableTarget(
+            name: "AnswerOffers", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
+            path: "Tests/Browser/AnswerOffers"),
         .testTarget(name: "SignallingTests", dependencies: ["Signalling", "TestSupport"]),
         .testTarget(name: "TokensTests", dependencies: ["Tokens", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "COpenSSL", "TestSupport"]),
         .testTarget(
             name: "TransportTests",
             dependencies: ["Transport", "EventLoop", "CNice", "COpenSSL", "CSRTP", "TestSupport"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "TestSupport"]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -21,3 +21,6 @@ static inline gboolean majlis_get_boolean(gpointer object, const char *property)
     g_object_get(object, property, &value, NULL);
     return value;
 }
+static inline void majlis_signals_disconnect(gpointer object, gpointer data) {
+    g_signal_handlers_disconnect_by_data(object, data);
+}

@@ -5,3 +5,12 @@
 
 /// Names the calling thread (15 bytes are kept).
 void majlis_thread_name(const char *name);
+
+/// A new epoll descriptor, closed on exec; below zero: minus errno.
+int majlis_epoll_create(void);
+/// Watches `fd` for reading, level-triggered, or changes its data when it is watched already; 0 or minus errno.
+int majlis_epoll_set(int epoll, int fd, uint64_t data);
+/// Stops watching `fd`; 0 or minus errno.
+int majlis_epoll_remove(int epoll, int fd);
+/// The data of at most `capacity` (64 are kept) descriptors that are readable now, without waiting; minus errno.
+int majlis_epoll_ready(int epoll, uint64_t *ready, int capacity);

@@ -13,3 +13,6 @@ typedef struct majlis_web_file {
 /// The files, `majlis_web_file_count` of them.
 extern const majlis_web_file majlis_web_files[];
 extern const size_t majlis_web_file_count;
+
+/// One of them; an array of unknown size is not imported into Swift.
+static inline majlis_web_file majlis_web_file_at(size_t index) { return majlis_web_files[index]; }

@@ -5,14 +5,14 @@ import TestSupport
 import Testing
 
 /// One RTP packet of a capture.
-private struct CapturedPacket {
+private struct PacketInFile {
     var bytes: [UInt8]
     var header: RTPHeader
 
-    static func all(_ path: String) throws -> [CapturedPacket] {
+    static func all(_ path: String) throws -> [PacketInFile] {
         let capture = try need(PcapFile.external(path))
         return try capture.datagrams.map { datagram in
-            CapturedPacket(bytes: datagram.payload, header: try need(rtpHeader(datagram.payload)))
+            PacketInFile(bytes: datagram.payload, header: try need(rtpHeader(datagram.payload)))
         }
     }
 
@@ -36,7 +36,7 @@ private func missing(_ numbers: [UInt16]) -> Int {
 struct CaptureTests {
     @Test("str0m/vp8.pcap: identifiers, layers, numbers across the TL0PICIDX wrap, and key frames with their sizes")
     func vp8() throws {
-        let packets = try CapturedPacket.all("str0m/vp8.pcap")
+        let packets = try PacketInFile.all("str0m/vp8.pcap")
         #expect(packets.count == 104)
         #expect(Set(packets.map(\.header.ssrc)) == [SSRC(0xeedf_3944)])
         #expect(Set(packets.map(\.header.payloadType)) == [PayloadType(96)])
@@ -74,7 +74,7 @@ struct CaptureTests {
         var times: [UInt32] = []
         var sequences: [UInt16] = []
         var orientations = 0
-        for packet in try CapturedPacket.all("str0m/vp8.pcap") {
+        for packet in try PacketInFile.all("str0m/vp8.pcap") {
             let bytes = packet.bytes
             let offsets = try need(HeaderExtensionOffsets(bytes.span, packet.header, map))
             if let mid = offsets.readMid(bytes.span) { mids.append(mid.text) }
@@ -92,7 +92,7 @@ struct CaptureTests {
 
     @Test("str0m/vp9.pcap: 279 distinct sequence numbers are missing; one key frame of 494 by 371")
     func vp9() throws {
-        let packets = try CapturedPacket.all("str0m/vp9.pcap")
+        let packets = try PacketInFile.all("str0m/vp9.pcap")
         #expect(packets.count == 316)
         #expect(missing(packets.map(\.header.sequenceNumber.rawValue)) == 279)
         let descriptors = try packets.map { try need(VP9Descriptor($0.bytes.span, $0.header)) }
@@ -108,7 +108,7 @@ struct CaptureTests {
 
     @Test("str0m/contiguous_vp9.pcap: transport-wide 399 to 598, fed back as one message with nothing missing")
     func contiguousVP9() throws {
-        let packets = try CapturedPacket.all("str0m/contiguous_vp9.pcap")
+        let packets = try PacketInFile.all("str0m/contiguous_vp9.pcap")
         let sequences = try packets.map { try need($0.transportSequence(4)) }
         #expect(sequences == Array(399...598))
         let times = try need(PcapFile.external("str0m/contiguous_vp9.pcap")).datagrams.map(\.microseconds)
@@ -131,7 +131,7 @@ struct CaptureTests {
 
     @Test("str0m/h264.pcap: key frames in eight places, three packets lost, 13 of 311 missing transport-wide")
     func h264() throws {
-        let packets = try CapturedPacket.all("str0m/h264.pcap")
+        let packets = try PacketInFile.all("str0m/h264.pcap")
         #expect(packets.count == 298 && Set(packets.map(\.header.timestamp)).count == 268)
         #expect(missing(packets.map(\.header.sequenceNumber.rawValue)) == 3)
         let sequences = try packets.map { try need($0.transportSequence(7)) }
@@ -148,14 +148,14 @@ struct CaptureTests {
 
     @Test("str0m/h266.pcap: a codec that nobody negotiated still has sound RTP headers")
     func h266() throws {
-        let packets = try CapturedPacket.all("str0m/h266.pcap")
+        let packets = try PacketInFile.all("str0m/h266.pcap")
         #expect(packets.count == 323 && packets.map { Int($0.header.payloadLength) }.reduce(0, +) == 35_284)
         #expect(packets.allSatisfy { $0.header.extensionLength == 0 })
     }
 
     @Test("libjitsi: both sources share transport-wide 1 to 2984, of which 2,664 arrived and 320 did not")
     func flexFEC() throws {
-        let packets = try CapturedPacket.all("libjitsi/chrome_flexfec_and_video_capture.pcap")
+        let packets = try PacketInFile.all("libjitsi/chrome_flexfec_and_video_capture.pcap")
         let video = packets.filter { $0.header.ssrc == SSRC(0xc38f_c709) }
         let repair = packets.filter { $0.header.ssrc == SSRC(0xc623_6c24) }
         #expect(video.count == 2_553 && repair.count == 111 && packets.count == 2_664)
@@ -206,10 +206,10 @@ struct CaptureTests {
 
     @Test("werift's dumps: 34 packets of Chrome's VP8, one key frame of 640 by 480")
     func werift() throws {
-        var packets: [CapturedPacket] = []
+        var packets: [PacketInFile] = []
         for i in 0..<34 {
             let bytes = try need(ExternalCaptures.bytes("werift/dump_\(i).rtp"))
-            packets.append(CapturedPacket(bytes: bytes, header: try need(rtpHeader(bytes))))
+            packets.append(PacketInFile(bytes: bytes, header: try need(rtpHeader(bytes))))
         }
         #expect(packets.map(\.header.sequenceNumber.rawValue) == Array(3_087...3_120))
         #expect(Set(packets.map(\.header.timestamp)).count == 31)

@@ -1,0 +1,51 @@
+# Two commands matter: `make run` and `make test`. Both install what they need first.
+.PHONY: run build test check-all lint format bench fuzz test-asan test-tsan clean help
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+# SwiftPM's progress and the one pkg-config line that cannot be switched off are left out.
+QUIET = sed -E '/prohibited flag|^\[[0-9]+\/[0-9]+\]|^Planning|^Building|^Build complete|^$$/d'
+RELEASE = swift build -c release --static-swift-stdlib
+
+run: build ## install what is missing, build the release binary and serve in development mode
+	@exec .build/release/majlis serve --dev $(ARGS)
+
+build: ## build the release binary: .build/release/majlis
+	@.ci/install run
+	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
+
+test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, short fuzzing
+	@.ci/install test
+	@.ci/test
+
+check-all: ## everything: test, then sanitizers, every browser scenario, the soak, a minute of fuzzing per target
+	@.ci/install test
+	@.ci/test lint unit browser asan tsan browser-all soak fuzz-long
+
+lint: ## import levels, names, format
+	@.ci/lint
+
+format: ## rewrite the sources in the project's format
+	@swift format format -i -r Package.swift Sources Tests Benchmarks
+
+bench: ## the benchmarks: ratios in one run, never single absolute times
+	@.ci/install run
+	@$(RELEASE) --product MediaCoreBenchmarks 2>&1 | $(QUIET)
+	@.build/release/MediaCoreBenchmarks
+
+fuzz: ## a minute of fuzzing per target
+	@.ci/install run
+	@.ci/test fuzz-long
+
+test-asan: ## the unit tests under AddressSanitizer
+	@.ci/test asan
+
+test-tsan: ## the unit tests under ThreadSanitizer
+	@.ci/test tsan
+
+clean: ## remove everything built
+	rm -rf .build .build-asan .build-tsan .build-fuzz
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -1,0 +1,391 @@
+// The page while in a room: tiles, sound, buttons, what the connection does, and the statistics panel.
+
+import { showPickers } from './devices.js';
+import { announce, byID, dressButton, element } from './dom.js';
+import { drawStatistics } from './panel.js';
+import { Stage } from './stage.js';
+import { strings } from './strings.js';
+
+const LEVELS_INTERVAL = 120;
+/** Changed tile sizes are told to the server when they have been still for so long, in milliseconds. */
+const SIZES_SETTLE = 300;
+const TOAST_TIME = 5_000;
+const BANNER_BACK_TIME = 2_500;
+
+/** One stay in a room. `ended(reason)` is called once, when it is over. */
+export class Call {
+  #session;
+  #room;
+  #devices;
+  #ended;
+  #stage;
+  #audio = new Map(); // mid → audio element
+  #timers = [];
+  #sizesTimer = 0;
+  #bannerTimer = 0;
+  #shutdown = false;
+  #told = ''; // the last wished sizes, as JSON
+  #screenTrack = null;
+  #unlisten = new AbortController();
+
+  constructor({ session, room, devices, ended }) {
+    this.#session = session;
+    this.#room = room;
+    this.#devices = devices;
+    this.#ended = ended;
+    this.#stage = new Stage(() => this.#sizesChanged());
+    this.#listen();
+    this.#dress();
+    byID('room-name').textContent = room.name;
+    document.title = `${room.name} · ${strings.appName}`;
+    this.#drawEverything();
+    this.#drawConnection();
+    announce(strings.joinedRoom(room.name));
+    this.#timers.push(setInterval(() => this.#showLevels(), LEVELS_INTERVAL));
+  }
+
+  #listen() {
+    const { signal } = this.#unlisten;
+    const on = (target, type, react) => target.addEventListener(type, (event) => react(event.detail ?? event), { signal });
+    const room = this.#room;
+    on(room, 'participantJoined', ({ participant }) => {
+      this.#drawParticipant(participant);
+      this.#drawPeople();
+      this.#toast(strings.personJoined(nameOf(participant)));
+    });
+    on(room, 'participantUpdated', ({ participant }) => this.#drawParticipant(participant));
+    on(room, 'participantLeft', ({ participant, reason }) => {
+      this.#stage.remove(participant.id);
+      this.#stage.remove(`${participant.id}/screen`);
+      this.#drawPeople();
+      const dropped = reason === 'timedOut' || reason === 'failed';
+      if (reason !== 'replaced') {
+        this.#toast(dropped ? strings.personDropped(nameOf(participant)) : strings.personLeft(nameOf(participant)));
+      }
+    });
+    for (const type of ['trackPublished', 'trackUnpublished', 'trackMuted']) {
+      on(room, type, ({ participant }) => this.#drawParticipant(participant));
+    }
+    on(room, 'slots', ({ slots }) => this.#slotsChanged(slots));
+    on(room, 'rejoined', () => this.#drawEverything());
+    on(room, 'connection', () => this.#drawConnection());
+    on(room, 'statistics', ({ statistics }) => this.#drawStatistics(statistics));
+    on(room, 'refused', ({ source, reason }) => {
+      if (source && reason === 'notPermitted') this.#toast(strings.notPermitted(strings.sources[source]));
+    });
+    on(room, 'error', ({ error }) => console.warn('majlis:', error));
+    on(room, 'left', ({ reason }) => this.#finish(reason));
+    on(this.#session, 'state', () => this.#drawConnection());
+    on(this.#session, 'shutdown', () => { this.#shutdown = true; });
+    on(window, 'online', () => this.#drawConnection());
+    on(window, 'offline', () => this.#drawConnection());
+    on(this.#devices, 'track', ({ source, track, cause }) => this.#trackChanged(source, track, cause));
+    on(this.#devices, 'speaker', ({ deviceId }) => {
+      for (const audio of this.#audio.values()) audio.setSinkId?.(deviceId).catch(() => {});
+    });
+    on(window, 'keydown', (event) => this.#keyPressed(event));
+  }
+
+  // Buttons.
+
+  #dress() {
+    const { signal } = this.#unlisten;
+    const click = (id, react) => byID(id).addEventListener('click', react, { signal });
+    click('microphone', () => this.#toggleMicrophone());
+    click('camera', () => this.#toggleCamera());
+    click('screen', () => this.#toggleScreen());
+    click('settings', () => byID('settings-dialog').showModal());
+    click('settings-close', () => byID('settings-dialog').close());
+    click('statistics', () => this.#togglePanel());
+    click('panel-close', () => this.#togglePanel(false));
+    click('leave', () => this.#room.leave().catch(() => {}));
+    click('tap-to-hear', () => this.#playAll());
+    dressButton(byID('settings'), 'settings', strings.settings);
+    dressButton(byID('settings-close'), 'close', strings.close);
+    dressButton(byID('panel-close'), 'close', strings.close);
+    dressButton(byID('leave'), 'leave', strings.leave);
+    byID('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
+    showPickers(byID('room-devices'), this.#devices);
+    this.#togglePanel(!byID('panel').hidden);
+    this.#drawButtons();
+  }
+
+  #drawButtons() {
+    const microphoneOff = !this.#devices.microphone || this.#room.isMuted('microphone');
+    const cameraOff = !this.#devices.camera;
+    const sharing = Boolean(this.#screenTrack);
+    dressButton(byID('microphone'), microphoneOff ? 'microphone-off' : 'microphone',
+      microphoneOff ? strings.unmuteMicrophone : strings.muteMicrophone, microphoneOff);
+    dressButton(byID('camera'), cameraOff ? 'camera-off' : 'camera',
+      cameraOff ? strings.startCamera : strings.stopCamera, cameraOff);
+    dressButton(byID('screen'), sharing ? 'screen-off' : 'screen', sharing ? strings.stopScreen : strings.shareScreen, sharing);
+    byID('screen').classList.toggle('active', sharing);
+  }
+
+  async #toggleMicrophone() {
+    if (!this.#devices.microphone) {
+      if (!await this.#devices.switch('microphone', true)) this.#toast(strings.deniedMicrophone);
+      return;
+    }
+    await this.#mute('microphone', !this.#room.isMuted('microphone'));
+  }
+
+  // The camera is let go while it is off, so that its light goes out.
+  async #toggleCamera() {
+    const on = !this.#devices.camera;
+    if (await this.#devices.switch('camera', on) !== on) this.#toast(strings.deniedCamera);
+  }
+
+  async #trackChanged(source, track, cause) {
+    await this.#room.replaceTrack(source, track);
+    if (cause !== 'chosen') await this.#mute(source, !track);
+    if (cause === 'lost') this.#toast(strings[`${source}${track ? 'Lost' : 'Gone'}`]);
+    this.#drawSelf();
+  }
+
+  async #mute(source, muted) {
+    const told = this.#room.mute(source, muted).catch((error) => console.warn('majlis:', error));
+    this.#drawSelf();
+    await told;
+  }
+
+  async #toggleScreen() {
+    if (this.#screenTrack) {
+      this.#screenTrack.stop();
+      await this.#screenEnded();
+      return;
+    }
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: true });
+    } catch {
+      return; // The person thought better of it.
+    }
+    const [track] = stream.getVideoTracks();
+    const [sound] = stream.getAudioTracks();
+    this.#screenTrack = track;
+    track.onended = () => this.#screenEnded();
+    this.#drawSelf();
+    try {
+      await this.#room.publish('screen', track);
+      if (sound) await this.#room.publish('screenAudio', sound);
+    } catch (error) {
+      console.warn('majlis:', error);
+      track.stop();
+      this.#screenTrack = null;
+      this.#toast(strings.screenRefused);
+      this.#drawSelf();
+    }
+  }
+
+  async #screenEnded() {
+    this.#screenTrack = null;
+    this.#drawSelf();
+    this.#room.track('screenAudio')?.stop();
+    try {
+      await this.#room.unpublish('screen');
+      await this.#room.unpublish('screenAudio');
+    } catch (error) {
+      console.warn('majlis:', error);
+    }
+  }
+
+  #keyPressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.('input, select, dialog')) return;
+    if (event.key === 'm') this.#toggleMicrophone();
+    else if (event.key === 'v') this.#toggleCamera();
+    else if (event.key === 'Escape') this.#togglePanel(false);
+  }
+
+  // Tiles.
+
+  #drawEverything() {
+    const room = this.#room;
+    const keys = new Set(['self']);
+    for (const participant of room.participants.values()) {
+      keys.add(participant.id);
+      if (participant.tracks.some(({ source }) => source === 'screen')) keys.add(`${participant.id}/screen`);
+    }
+    if (this.#screenTrack) keys.add('self/screen');
+    this.#stage.keepOnly(keys);
+    this.#drawSelf();
+    for (const participant of room.participants.values()) this.#drawParticipant(participant);
+    this.#slotsChanged([...room.slots.values()]);
+    this.#drawPeople();
+    this.#told = '';
+    this.#sizesChanged();
+  }
+
+  #drawSelf() {
+    const { self } = this.#room;
+    const tile = this.#stage.tile('self', { name: strings.youNamed(nameOf(self)), own: true });
+    tile.muted = !this.#devices.microphone || this.#room.isMuted('microphone');
+    tile.show(this.#devices.camera, Boolean(this.#devices.camera));
+    if (this.#screenTrack) {
+      this.#stage.tile('self/screen', { name: strings.yourScreen, own: true, screen: true }).show(this.#screenTrack, true);
+    } else {
+      this.#stage.remove('self/screen');
+    }
+    this.#drawButtons();
+  }
+
+  #drawParticipant(participant) {
+    const { id, tracks } = participant;
+    const name = nameOf(participant);
+    const tile = this.#stage.tile(id, { name });
+    const microphone = tracks.find(({ source }) => source === 'microphone');
+    tile.muted = !microphone || microphone.muted;
+    this.#drawPicture(tile, id, 'camera', tracks);
+    if (tracks.some(({ source }) => source === 'screen')) {
+      this.#drawPicture(this.#stage.tile(`${id}/screen`, { name: strings.screenOf(name), screen: true }), id, 'screen', tracks);
+    } else {
+      this.#stage.remove(`${id}/screen`);
+    }
+  }
+
+  #drawPicture(tile, participant, source, tracks) {
+    const slot = this.#room.slotOf(participant, source);
+    const track = tracks.find((one) => one.source === source);
+    tile.show(slot?.mediaTrack ?? null, Boolean(slot?.showing && track && !track.muted));
+  }
+
+  #slotsChanged(slots) {
+    for (const slot of slots) if (slot.kind === 'audio') this.#hear(slot);
+    for (const participant of this.#room.participants.values()) this.#drawParticipant(participant);
+    this.#sizesChanged();
+  }
+
+  #drawPeople() { byID('people').textContent = strings.peopleCount(this.#room.participants.size + 1); }
+
+  #showLevels() {
+    const levels = this.#room.audioLevels();
+    levels.set('self', this.#room.ownAudioLevel());
+    this.#stage.showLevels(levels);
+  }
+
+  // The server need not send more pixels than are shown.
+  #sizesChanged() {
+    clearTimeout(this.#sizesTimer);
+    this.#sizesTimer = setTimeout(() => {
+      const wishes = [];
+      for (const slot of this.#room.slots.values()) {
+        if (slot.kind !== 'video' || !slot.participant) continue;
+        const key = slot.source === 'screen' ? `${slot.participant}/screen` : slot.participant;
+        const height = this.#stage.find(key)?.height;
+        if (height) wishes.push({ mid: slot.mid, wantedHeight: height });
+      }
+      const told = JSON.stringify(wishes);
+      if (!wishes.length || told === this.#told) return;
+      this.#told = told;
+      this.#room.setSlots(wishes).catch(() => { this.#told = ''; });
+    }, SIZES_SETTLE);
+  }
+
+  // Sound: one element for each audio slot, for the whole stay.
+
+  #hear(slot) {
+    let audio = this.#audio.get(slot.mid);
+    if (!audio) {
+      audio = element('audio', { autoplay: true });
+      this.#audio.set(slot.mid, audio);
+      byID('audio').append(audio);
+      if (this.#devices.speaker) audio.setSinkId?.(this.#devices.speaker).catch(() => {});
+    }
+    if (audio.srcObject?.getTracks()[0] !== slot.mediaTrack) {
+      audio.srcObject = new MediaStream([slot.mediaTrack]);
+      this.#play(audio);
+    }
+  }
+
+  async #play(audio) {
+    try {
+      await audio.play();
+    } catch (error) {
+      if (error.name === 'NotAllowedError') byID('tap-to-hear').hidden = false;
+    }
+  }
+
+  #playAll() {
+    byID('tap-to-hear').hidden = true;
+    for (const audio of this.#audio.values()) this.#play(audio);
+  }
+
+  // The connection.
+
+  #drawConnection() {
+    const media = this.#room.state;
+    const signalling = this.#session.state;
+    let state = 'connecting';
+    if (media === 'recovering') state = 'recovering';
+    else if (media === 'connected') state = signalling === 'open' ? 'connected' : 'signalling';
+    const label = {
+      connecting: strings.stateConnecting, recovering: strings.stateRecovering, connected: strings.stateConnected,
+      signalling: strings.stateSignalling,
+    }[state];
+    const chip = byID('connection');
+    const before = chip.dataset.state;
+    chip.dataset.state = state;
+    chip.textContent = label;
+    if (state === 'recovering') {
+      this.#banner(navigator.onLine ? strings.bannerRecovering : strings.bannerOffline);
+    } else if (state === 'signalling') {
+      this.#banner(this.#shutdown ? strings.bannerSignallingShutdown : strings.bannerSignalling);
+    } else if (state === 'connected') {
+      this.#shutdown = false;
+      if (before === 'recovering' || before === 'signalling') {
+        this.#banner(strings.bannerBack, true);
+        this.#bannerTimer = setTimeout(() => this.#banner(null), BANNER_BACK_TIME);
+      }
+    }
+  }
+
+  #banner(sentence, good = false) {
+    clearTimeout(this.#bannerTimer);
+    const banner = byID('banner');
+    banner.hidden = !sentence;
+    banner.classList.toggle('good', good);
+    if (sentence && banner.textContent !== sentence) banner.textContent = sentence;
+  }
+
+  #toast(sentence) {
+    announce(sentence);
+    const toast = element('p.toast', { textContent: sentence, aria: { hidden: 'true' } });
+    byID('toasts').append(toast);
+    setTimeout(() => toast.remove(), TOAST_TIME);
+  }
+
+  #togglePanel(open = byID('panel').hidden) {
+    byID('panel').hidden = !open;
+    dressButton(byID('statistics'), 'statistics', strings.statistics, open);
+    byID('statistics').classList.toggle('active', open);
+    if (open) this.#drawStatistics(this.#room.statistics);
+  }
+
+  #drawStatistics(statistics) {
+    if (byID('panel').hidden) return;
+    const room = this.#room;
+    drawStatistics(statistics, {
+      nameOf: (mid) => {
+        const participant = room.participants.get(room.slots.get(mid)?.participant);
+        return participant && nameOf(participant);
+      },
+      sourceOf: (mid) => room.self?.tracks?.find((track) => track.mid === mid)?.source ?? room.sourceOf(mid) ?? '–',
+    });
+  }
+
+  #finish(reason) {
+    this.#unlisten.abort();
+    this.#timers.forEach(clearInterval);
+    clearTimeout(this.#sizesTimer);
+    this.#banner(null);
+    this.#screenTrack?.stop();
+    byID('settings-dialog').close();
+    byID('audio').replaceChildren();
+    byID('toasts').replaceChildren();
+    byID('tap-to-hear').hidden = true;
+    this.#stage.clear();
+    this.#ended(reason);
+  }
+}
+
+const nameOf = (participant) => participant?.name || participant?.user || strings.unnamed;

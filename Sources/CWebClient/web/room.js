@@ -1,0 +1,485 @@
+// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
+// server always answers; who comes and goes changes slots, never the description. Draws nothing.
+
+import { PathWatch } from './path.js';
+import { Roster } from './roster.js';
+import { SlotTable } from './slots.js';
+import { Sampler } from './statistics.js';
+
+/** Simulcast as the server expects it: quarter, half and full size, lowest first, with what each may cost in bit/s. */
+export const SIMULCAST = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
+];
+/** The greatest bit rate of a camera without simulcast and of a shared screen, in bit/s. */
+const PLAIN_VIDEO_BITRATE = 1_700_000;
+const SCREEN_BITRATE = 2_500_000;
+/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer. */
+const RESTART_PATIENCE = 2_500;
+const GREATEST_RESTART_PATIENCE = 10_000;
+/** TURN credentials that expire within so long, in milliseconds, are asked for anew before an ICE restart. */
+const CREDENTIAL_RESERVE = 60_000;
+
+const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAudio: 'audio' };
+
+/**
+ * One room. Made by `Session.join`.
+ *
+ * Options of `join`: `microphone`, `camera` (MediaStreamTrack or null: the section is offered all the same, so that a
+ * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
+ * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
+ * `videoCodecs` (default `['VP8']`).
+ *
+ * Events (CustomEvent, what is named is in `detail`):
+ * - `participantJoined`, `participantUpdated` `{participant}`, `participantLeft` `{participant, reason}`
+ * - `trackPublished`, `trackUnpublished`, `trackMuted` `{participant, track}`
+ * - `slots` `{slots}`: those that show something else now, or whose picture is theirs only from now on (`showing`)
+ * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
+ * - `statistics` `{statistics}`: each second, see statistics.js
+ * - `refused` `{source, mid, reason}`: a section that the server did not take
+ * - `rejoined`: the server had forgotten the session; participants and slots are new
+ * - `left` `{reason}`: this participant is no longer in the room
+ * - `error` `{error}`: something that was tried by itself failed; nothing need be done
+ */
+export class Room extends EventTarget {
+  #session;
+  #options;
+  #pc = null;
+  #publications = new Map(); // source → {source, track, muted, transceiver, active}
+  #negotiating = Promise.resolve();
+  #localCandidates = []; // found before the server knew the participant
+  #remoteCandidates = []; // told before the answer
+  #joined = false;
+  #restartTimer = 0;
+  #restarting = false;
+  #state = 'joining';
+  #receivers = [];
+  #roster = new Roster((type, detail) => (type === 'left' ? this.#end(detail.reason) : this.#dispatch(type, detail)));
+  #slotTable = new SlotTable((slots) => this.#dispatch('slots', { slots }));
+  #path;
+  #sampler;
+  #onMessage = (event) => this.#receive(event.detail);
+  #onRestarted = () => this.#rejoin();
+  #onClosed = ({ detail }) => this.#end(detail.error.code);
+
+  constructor(session, name, options) {
+    super();
+    this.#session = session;
+    this.#options = {
+      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: ['VP8'], ...options,
+    };
+    this.name = name;
+    /** The number of the room's last change. */
+    this.version = 0;
+    /** What was negotiated so far, for tests: descriptions applied, offers sent, ICE restarts. */
+    this.counts = { localDescriptions: 0, offers: 0, iceRestarts: 0, joins: 0 };
+    /** Times of `performance.now()`: `joining`, `joined`, `connected`. */
+    this.timing = {};
+    for (const source of ['microphone', 'camera']) {
+      this.#publications.set(source, {
+        source, track: this.#options[source] ?? null, muted: Boolean(this.#options.muted[source]), active: true,
+      });
+    }
+    this.#path = new PathWatch((reason, certain) => this.#pathSuspected(reason, certain));
+    this.#sampler = new Sampler((report) => this.#path.sampled(report), (statistics) => {
+      this.#dispatch('statistics', { statistics });
+    });
+    session.addEventListener('message', this.#onMessage);
+    session.addEventListener('restarted', this.#onRestarted);
+    session.addEventListener('closed', this.#onClosed);
+  }
+
+  /** This client's own participant, from the join on. */
+  get self() { return this.#roster.self; }
+  /** The others: participant id → `{id, number, user, name, tracks: [{id, mid, kind, source, muted}]}`. */
+  get participants() { return this.#roster.participants; }
+  /** The receive slots: mid → `{mid, kind, participant, number, track, source, reason, mediaTrack, receiver, showing}`. */
+  get slots() { return this.#slotTable.slots; }
+  /** `joining`, `connecting`, `connected`, `recovering` or `closed`. */
+  get state() { return this.#state; }
+  /** The RTCPeerConnection, for looking at; what changes it goes through this object. */
+  get peerConnection() { return this.#pc; }
+  /** The last second's figures, or null. */
+  get statistics() { return this.#sampler.last; }
+
+  /** Joins; called by `Session.join`, and again by the room itself after the server forgot the session. */
+  async join() {
+    this.counts.joins += 1;
+    this.timing.joining = performance.now();
+    this.#build();
+    const pc = this.#pc;
+    await this.#describe(pc);
+    const { name } = this.#options;
+    const joined = await this.#session.request({
+      type: 'join', room: this.name, offer: { type: 'offer', sdp: pc.localDescription.sdp }, tracks: this.#trackList(),
+      ...(name && { name }),
+    });
+    if (pc !== this.#pc) return;
+    this.timing.joined = performance.now();
+    this.version = joined.version;
+    this.#roster.snapshot(joined);
+    this.#slotTable.make(this.#receivers, joined.slots);
+    await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
+    this.#joined = true;
+    for (const candidate of this.#localCandidates.splice(0)) this.#sendCandidate(candidate);
+  }
+
+  /** Leaves the room; the others are told at once. */
+  async leave() {
+    if (this.#state === 'closed') return;
+    const left = this.#session.request({ type: 'leave' });
+    this.#end('left');
+    await left;
+  }
+
+  /** Ends the room on this side only. */
+  close() { this.#end('closed'); }
+
+  // What is sent.
+
+  /** The track that is sent as `source`, or null. */
+  track(source) { return this.#publications.get(source)?.track ?? null; }
+  /** What the media section `mid` of this client sends, or undefined. */
+  sourceOf(mid) {
+    return [...this.#publications.values()].find((one) => one.transceiver?.mid === mid)?.source;
+  }
+  /** Whether `source` is muted or not published at all. */
+  isMuted(source) {
+    const publication = this.#publications.get(source);
+    return !publication?.active || publication.muted;
+  }
+
+  /**
+   * Publishes a track that was not in the join, for instance a screen: one new offer.
+   * @param {'screen'|'screenAudio'|'camera'|'microphone'} source
+   * @param {MediaStreamTrack} track
+   */
+  async publish(source, track) {
+    const known = this.#publications.get(source);
+    const publication = known ?? { source, muted: false };
+    Object.assign(publication, { track, muted: false, active: true });
+    this.#publications.set(source, publication);
+    if (known?.transceiver) {
+      known.transceiver.direction = 'sendonly';
+      await known.transceiver.sender.replaceTrack(track);
+    } else {
+      this.#addPublication(publication);
+    }
+    try {
+      await this.#negotiate();
+    } catch (error) {
+      publication.active = false;
+      if (publication.transceiver) publication.transceiver.direction = 'inactive';
+      throw error;
+    }
+  }
+
+  /** Takes a published source away again: one new offer. Its media section stays for the next time. */
+  async unpublish(source) {
+    const publication = this.#publications.get(source);
+    if (!publication?.active) return;
+    publication.active = false;
+    publication.track = null;
+    publication.transceiver.direction = 'inactive';
+    await publication.transceiver.sender.replaceTrack(null);
+    await this.#negotiate();
+  }
+
+  /** Sends another track (or none) as `source`, without a new description: another device, or a device lost. */
+  async replaceTrack(source, track) {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    publication.track = track;
+    if (track) track.enabled = !publication.muted;
+    await publication.transceiver?.sender.replaceTrack(track);
+  }
+
+  /** Mutes or unmutes a source and tells the others. */
+  async mute(source, muted) {
+    const publication = this.#publications.get(source);
+    if (!publication) return;
+    publication.muted = muted;
+    if (publication.track) publication.track.enabled = !muted;
+    const mid = publication.transceiver?.mid;
+    if (mid && this.#joined) await this.#session.request({ type: 'mute', mid, muted });
+  }
+
+  // What is received.
+
+  /**
+   * Says what a slot should show.
+   * @param {string} mid
+   * @param {{pin?: string|null, wantedHeight?: number}} wish a track id that shall be on it (null: whatever the server
+   *   chooses), and the height in pixels at which it is shown (0: not at all)
+   */
+  setSlot(mid, wish) { return this.setSlots([{ mid, ...wish }]); }
+
+  /** The same for several slots at once. */
+  async setSlots(slots) {
+    if (this.#joined) await this.#session.request({ type: 'subscribe', slots });
+  }
+
+  /** The slot that shows this participant's source, or undefined. */
+  slotOf(participant, source) {
+    for (const slot of this.slots.values()) {
+      if (slot.participant === participant && slot.source === source) return slot;
+    }
+    return undefined;
+  }
+
+  /**
+   * How loud each participant is now: participant id → 0 to 1, of those on an audio slot.
+   * @returns {Map<string, number>}
+   */
+  audioLevels() {
+    return this.#slotTable.audioLevels((mid) => this.#sampler.audioLevel(mid));
+  }
+
+  /** How loud the own microphone is, 0 to 1, at most half a second old. */
+  ownAudioLevel() { return this.isMuted('microphone') ? 0 : this.#sampler.ownAudioLevel; }
+
+  /** Looks for a new path to the server, keeping participant, slots and media state. */
+  restartICE(reason = 'asked') { return this.#restart(reason); }
+
+  // The peer connection.
+
+  #build() {
+    this.#pc?.close();
+    this.#joined = false;
+    this.#localCandidates = [];
+    this.#remoteCandidates = [];
+    const pc = new RTCPeerConnection({
+      iceServers: this.#session.iceServers,
+      iceTransportPolicy: this.#options.relay ? 'relay' : 'all',
+      bundlePolicy: 'max-bundle',
+    });
+    this.#pc = pc;
+    pc.onicecandidate = ({ candidate }) => this.#sendCandidate(candidate);
+    pc.onconnectionstatechange = () => this.#connectionStateChanged(pc);
+    for (const publication of this.#publications.values()) {
+      publication.transceiver = null;
+      if (publication.active) this.#addPublication(publication);
+    }
+    this.#receivers = [];
+    for (let i = 0; i < this.#options.audioSlots; i += 1) this.#addReceiver('audio');
+    for (let i = 0; i < this.#options.slots; i += 1) this.#addReceiver('video');
+    this.#sampler.watch(pc);
+    this.#become('connecting');
+  }
+
+  #addPublication(publication) {
+    const { source, track } = publication;
+    const kind = KINDS[source];
+    let sendEncodings;
+    if (source === 'camera') {
+      sendEncodings = this.#options.simulcast
+        ? SIMULCAST.map((encoding) => ({ ...encoding })) : [{ maxBitrate: PLAIN_VIDEO_BITRATE }];
+    } else if (source === 'screen') {
+      sendEncodings = [{ maxBitrate: SCREEN_BITRATE }];
+    }
+    if (track) {
+      track.enabled = !publication.muted;
+      if (source === 'screen') track.contentHint = 'detail';
+    }
+    const transceiver = this.#pc.addTransceiver(track ?? kind, {
+      direction: 'sendonly', ...(sendEncodings && { sendEncodings }),
+    });
+    publication.transceiver = transceiver;
+    this.#trimCodecs(transceiver, kind);
+  }
+
+  #addReceiver(kind) {
+    const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
+    this.#trimCodecs(transceiver, kind);
+    this.#receivers.push(transceiver);
+  }
+
+  // A description with only what rooms use: a quarter of the bytes, and no codec that nobody could forward.
+  #trimCodecs(transceiver, kind) {
+    if (!transceiver.setCodecPreferences) return;
+    const wanted = kind === 'audio' ? ['opus'] : [...this.#options.videoCodecs, 'rtx'];
+    const names = wanted.map((name) => `${kind}/${name}`.toLowerCase());
+    const known = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
+    const kept = known.filter((codec) => names.includes(codec.mimeType.toLowerCase()));
+    try {
+      if (kept.length) transceiver.setCodecPreferences(kept);
+    } catch (error) {
+      this.#dispatch('error', { error }); // The server chooses from the longer list.
+    }
+  }
+
+  async #describe(pc, options = {}) {
+    await pc.setLocalDescription(await pc.createOffer(options));
+    this.counts.localDescriptions += 1;
+  }
+
+  #trackList() {
+    const list = [];
+    for (const { source, muted, track, transceiver, active } of this.#publications.values()) {
+      if (active && transceiver?.mid) list.push({ mid: transceiver.mid, source, muted: muted || !track });
+    }
+    return list;
+  }
+
+  async #applyAnswer(pc, sdp, refused = []) {
+    await pc.setRemoteDescription({ type: 'answer', sdp });
+    for (const candidate of this.#remoteCandidates.splice(0)) this.#addCandidate(candidate);
+    for (const { mid, reason } of refused) {
+      const publication = [...this.#publications.values()].find((one) => one.transceiver?.mid === mid);
+      this.#dispatch('refused', { mid, reason, source: publication?.source });
+    }
+  }
+
+  // Offers one after another, never two at once.
+  #negotiate(options) {
+    const turn = this.#negotiating.then(() => this.#offer(options));
+    this.#negotiating = turn.catch(() => {});
+    return turn;
+  }
+
+  async #offer(options) {
+    const pc = this.#pc;
+    if (this.#state === 'closed' || !this.#joined) return;
+    await this.#describe(pc, options);
+    this.counts.offers += 1;
+    let answer;
+    try {
+      answer = await this.#session.request({
+        type: 'offer', sdp: pc.localDescription.sdp, tracks: this.#trackList(),
+      });
+    } catch (error) {
+      if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' });
+      throw error;
+    }
+    if (pc === this.#pc) await this.#applyAnswer(pc, answer.sdp, answer.refused);
+  }
+
+  #sendCandidate(candidate) {
+    if (candidate?.candidate === '') return; // Firefox says the end twice; null is the end here.
+    if (!this.#joined && this.#state !== 'closed') {
+      this.#localCandidates.push(candidate);
+      return;
+    }
+    const message = candidate
+      ? { candidate: candidate.candidate, mid: candidate.sdpMid, usernameFragment: candidate.usernameFragment }
+      : { candidate: '' };
+    this.#session.request({ type: 'candidate', ...message }).catch(() => {});
+  }
+
+  #addCandidate({ candidate, mid, usernameFragment }) {
+    this.#pc.addIceCandidate({
+      candidate, sdpMid: mid ?? this.#pc.getTransceivers()[0]?.mid, ...(usernameFragment && { usernameFragment }),
+    }).catch((error) => this.#dispatch('error', { error }));
+  }
+
+  // The path: found again without touching anything else.
+
+  #connectionStateChanged(pc) {
+    if (pc !== this.#pc) return;
+    const state = pc.connectionState;
+    if (state === 'connected') {
+      this.timing.connected ??= performance.now();
+      this.#become('connected');
+    } else if (state === 'disconnected' || state === 'failed') {
+      this.#become('recovering');
+      this.#restart(state);
+    }
+  }
+
+  #pathSuspected(reason, certain) {
+    if (!this.#joined) return;
+    if (certain) this.#session.networkChanged();
+    else this.#session.networkSuspected();
+    this.#become('recovering');
+    this.#restart(reason);
+  }
+
+  async #restart(reason, patience = RESTART_PATIENCE) {
+    if (this.#restarting || this.#state === 'closed' || !this.#joined) return;
+    this.#restarting = true;
+    clearTimeout(this.#restartTimer);
+    this.counts.iceRestarts += 1;
+    const pc = this.#pc;
+    try {
+      if (this.#session.iceServersExpireAt - performance.now() < CREDENTIAL_RESERVE) {
+        await this.#session.request({ type: 'iceRestart' });
+      }
+      if (pc === this.#pc) {
+        pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#session.iceServers });
+        await this.#negotiate({ iceRestart: true });
+      }
+    } catch (error) {
+      this.#dispatch('error', { error });
+      if (error.code === 'notJoined') this.#rejoin();
+    }
+    this.#restarting = false;
+    if (pc !== this.#pc || this.#state === 'closed') return;
+    this.#restartTimer = setTimeout(() => {
+      if (pc !== this.#pc || this.#state === 'closed') return;
+      if (this.#path.isAlive(pc)) {
+        if (pc.connectionState === 'connected') this.#become('connected');
+      } else {
+        this.#restart(reason, Math.min(patience * 2, GREATEST_RESTART_PATIENCE));
+      }
+    }, patience);
+  }
+
+  async #rejoin() {
+    if (this.#state === 'closed') return;
+    try {
+      await this.join();
+      this.#dispatch('rejoined', {});
+    } catch (error) {
+      if (error.code === 'resyncNeeded') return; // Begun anew once more; the next `restarted` comes here again.
+      this.#dispatch('error', { error });
+      this.#end(error.code ?? 'failed');
+    }
+  }
+
+  // Messages.
+
+  #receive(message) {
+    if (message.version !== undefined && message.re === undefined) this.version = message.version;
+    if (this.#roster.receive(message)) return undefined;
+    switch (message.type) {
+      case 'slots':
+        this.#slotTable.assign(message.slots);
+        break;
+      case 'candidate':
+        if (this.#pc?.remoteDescription && this.#joined) this.#addCandidate(message);
+        else this.#remoteCandidates.push(message);
+        break;
+      case 'iceRestart':
+        if (message.re === undefined) this.#restart('the server asked');
+        break;
+      default:
+    }
+    return undefined;
+  }
+
+  // The end.
+
+  #end(reason) {
+    if (this.#state === 'closed') return;
+    this.#session.removeEventListener('message', this.#onMessage);
+    this.#session.removeEventListener('restarted', this.#onRestarted);
+    this.#session.removeEventListener('closed', this.#onClosed);
+    this.#slotTable.stop();
+    clearTimeout(this.#restartTimer);
+    this.#path.stop();
+    this.#sampler.stop();
+    this.#pc?.close();
+    if (this.#session.room === this) this.#session.room = null;
+    this.#become('closed');
+    this.#dispatch('left', { reason });
+  }
+
+  #become(state) {
+    if (this.#state === state || this.#state === 'closed') return;
+    this.#state = state;
+    this.#dispatch('connection', { state });
+  }
+
+  #dispatch(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+}

@@ -1,0 +1,167 @@
+// The tiles of a room: one for each person, one for each shared screen, laid out so that they are as large as they can be.
+
+import { byID, element, hueOf, icon, initials } from './dom.js';
+import { strings } from './strings.js';
+
+const GAP = 10;
+/** A tile is never wider or taller than these shapes (width by height). */
+const WIDEST = 16 / 9;
+const TALLEST = 3 / 4;
+const LEAST_HEIGHT = 116;
+/** Louder than this is speaking; and it is shown for so long after, in milliseconds. */
+const SPEAKING_LEVEL = 0.02;
+const SPEAKING_HOLD = 350;
+
+/** The stage of one room. */
+export class Stage {
+  #element = byID('stage');
+  #tiles = new Map(); // key → Tile
+  #observer = new ResizeObserver(() => this.layOut());
+  #sizesChanged;
+  #alone;
+
+  /** @param {() => void} sizesChanged told when pictures are shown at other sizes than before */
+  constructor(sizesChanged) {
+    this.#sizesChanged = sizesChanged;
+    this.#alone = element('p.alone', {}, element('strong', { textContent: strings.aloneHere }),
+      element('span', { textContent: strings.shareLink }));
+    this.#observer.observe(this.#element);
+  }
+
+  /** The tile with this key, made if it is not there. */
+  tile(key, { name, own = false, screen = false }) {
+    let tile = this.#tiles.get(key);
+    if (!tile) {
+      tile = new Tile(key, { own, screen });
+      this.#tiles.set(key, tile);
+      // The own tile stays last, screens come first.
+      const last = this.#tiles.get('self')?.element;
+      if (screen) this.#element.prepend(tile.element);
+      else if (last && tile.element !== last) last.before(tile.element);
+      else this.#element.append(tile.element);
+      this.layOut();
+    }
+    tile.name = name;
+    return tile;
+  }
+
+  find(key) { return this.#tiles.get(key); }
+
+  remove(key) {
+    const tile = this.#tiles.get(key);
+    if (!tile) return;
+    this.#tiles.delete(key);
+    tile.remove();
+    this.layOut();
+  }
+
+  /** Removes every tile whose key is not among these. */
+  keepOnly(keys) {
+    for (const key of [...this.#tiles.keys()]) if (!keys.has(key)) this.remove(key);
+  }
+
+  clear() {
+    this.keepOnly(new Set());
+    this.#observer.disconnect();
+    this.#element.replaceChildren();
+  }
+
+  layOut() {
+    const tiles = [...this.#tiles.values()];
+    const screens = tiles.filter((tile) => tile.isScreen).length;
+    const people = tiles.length - screens;
+    this.#element.dataset.screens = String(screens);
+    if (people === 1 && screens === 0 && this.#tiles.has('self')) this.#element.append(this.#alone);
+    else this.#alone.remove();
+    this.#element.classList.toggle('is-alone', this.#alone.isConnected);
+    const { clientWidth, clientHeight } = this.#element;
+    const size = screens ? null : fit(clientWidth, clientHeight, people);
+    const style = this.#element.style;
+    style.setProperty('--tile-width', size ? `${size.width}px` : 'auto');
+    style.setProperty('--tile-height', size ? `${size.height}px` : 'auto');
+    this.#sizesChanged();
+  }
+
+  /** Shows who speaks: participant key → level from 0 to 1. */
+  showLevels(levels) {
+    const now = performance.now();
+    for (const [key, tile] of this.#tiles) {
+      if (!tile.isScreen) tile.showLevel(levels.get(key) ?? 0, now);
+    }
+  }
+}
+
+/** The largest size at which `count` tiles fit into a rectangle; so many that they would be too small scroll instead. */
+export function fit(width, height, count) {
+  let best = null;
+  for (let columns = 1; columns <= Math.max(count, 1); columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = (width - GAP * (columns - 1)) / columns;
+    const cellHeight = (height - GAP * (rows - 1)) / rows;
+    const tileWidth = Math.min(cellWidth, cellHeight * WIDEST);
+    const tileHeight = Math.min(cellHeight, tileWidth / TALLEST);
+    // What counts is how large a 4:3 picture in it is.
+    const score = Math.min(tileWidth, tileHeight * 4 / 3);
+    if (!best || score > best.score + 0.5) best = { score, width: tileWidth, height: tileHeight };
+  }
+  if (best.height < LEAST_HEIGHT) {
+    const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_HEIGHT * 4 / 3 + GAP)));
+    const tileWidth = (width - GAP * (columns - 1)) / columns;
+    best = { width: tileWidth, height: tileWidth * 3 / 4 };
+  }
+  return { width: Math.floor(best.width), height: Math.floor(best.height) };
+}
+
+class Tile {
+  #video = element('video', { autoplay: true, muted: true, playsInline: true });
+  #avatar = element('span.avatar', { aria: { hidden: 'true' } });
+  #label = element('span.tile-name');
+  #badge = element('span.tile-muted', { hidden: true }, icon('microphone-off'),
+    element('span.visually-hidden', { textContent: strings.mutedLabel }));
+  #loudAt = -Infinity;
+  #mediaTrack = null;
+
+  constructor(key, { own, screen }) {
+    this.isScreen = screen;
+    this.element = element('article.tile', { data: { key, kind: screen ? 'screen' : 'camera' } },
+      element('div.tile-empty', {}, this.#avatar), this.#video,
+      element('footer.tile-label', {}, this.#badge, this.#label));
+    this.element.classList.toggle('own', own);
+    if (own && !screen) this.#video.classList.add('mirrored');
+  }
+
+  get video() { return this.#video; }
+  /** The height in device pixels at which the picture is shown. */
+  get height() { return Math.round(this.#video.clientHeight * Math.min(devicePixelRatio, 2)); }
+
+  set name(name) {
+    if (this.#label.textContent === name) return;
+    this.#label.textContent = name;
+    this.#avatar.textContent = initials(name);
+    this.element.style.setProperty('--hue', String(hueOf(name)));
+    this.element.setAttribute('aria-label', name);
+  }
+
+  set muted(muted) { this.#badge.hidden = !muted; }
+
+  /** Shows a picture, or the initials when `showing` is false. */
+  show(mediaTrack, showing) {
+    if (mediaTrack !== this.#mediaTrack) {
+      this.#mediaTrack = mediaTrack;
+      this.#video.srcObject = mediaTrack ? new MediaStream([mediaTrack]) : null;
+      // Muted video may always play; what can fail is a play() cut short by the next picture.
+      if (mediaTrack) this.#video.play().catch(() => {});
+    }
+    this.element.classList.toggle('has-picture', Boolean(mediaTrack && showing));
+  }
+
+  showLevel(level, now) {
+    if (level > SPEAKING_LEVEL) this.#loudAt = now;
+    this.element.classList.toggle('speaking', now - this.#loudAt < SPEAKING_HOLD);
+  }
+
+  remove() {
+    this.#video.srcObject = null;
+    this.element.remove();
+  }
+}

@@ -1,0 +1,231 @@
+// HTTP requests and their responses (RFC 9110): the delegate's, the web client's files, and the answers to upgrades that
+// are refused. Bodies of requests are not read.
+import CWebClient
+import CWebSockets
+import EventLoop
+import Glibc
+
+extension Gateway {
+    /// How much of a body one callback writes.
+    private static let bodyChunk = 32_768
+
+    // MARK: Upgrades
+
+    /// Whether an upgrade goes on (0), or has been answered and the connection is to close (-1).
+    func upgradeAsked(_ connection: Connection, _ wsi: OpaquePointer, to wanted: String) -> Int32 {
+        func refuse(_ status: Int, _ text: String, _ headers: [(name: String, value: String)] = []) -> Int32 {
+            var head = responseHead(
+                HTTPResponse(status: status, body: [], headers: headers), count: text.utf8.count, closes: true)
+            head += text.utf8
+            _ = unsafe write(&head, to: wsi, LWS_WRITE_HTTP_HEADERS)
+            return -1
+        }
+        guard wanted.lowercased() == "websocket", let path = unsafe header(wsi, WSI_TOKEN_GET_URI) else {
+            return refuse(400, "only GET upgrades, and only to websocket\n")
+        }
+        guard path == configuration.webSocketPath else { return refuse(404, "no WebSocket lives here\n") }
+        guard unsafe header(wsi, WSI_TOKEN_VERSION) == "13" else {
+            return refuse(426, "WebSocket version 13 is spoken here\n", [("Sec-WebSocket-Version", "13")])
+        }
+        let offered = unsafe (header(wsi, WSI_TOKEN_PROTOCOL) ?? "").split(separator: ",").map { trimmed($0) }
+        guard offered.contains(configuration.subprotocol) else {
+            return refuse(400, "the subprotocol \(configuration.subprotocol) must be offered\n")
+        }
+        guard unsafe isOriginAllowed(wsi) else { return refuse(403, "this origin may not connect\n") }
+        return 0
+    }
+
+    private func isOriginAllowed(_ wsi: OpaquePointer) -> Bool {
+        guard unsafe lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 else { return true }
+        guard let origin = unsafe header(wsi, WSI_TOKEN_ORIGIN)?.lowercased() else { return false }
+        switch configuration.origins {
+        case .any: return true
+        case .list(let allowed): return allowed.contains { $0.lowercased() == origin }
+        case .sameHost:
+            guard let host = unsafe header(wsi, WSI_TOKEN_HOST)?.lowercased() else { return false }
+            return origin == "http://" + host || origin == "https://" + host
+        }
+    }
+
+    // MARK: Requests
+
+    /// Answers a request whose head has come.
+    func requested(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
+        guard connection.stage == .waiting else { return -1 }
+        connection.stage = .responding
+        connection.deadline = MonotonicClock.now + nanoseconds(configuration.responseSeconds)
+        schedule(connection, at: connection.deadline)
+        let isHead = unsafe lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0
+        guard unsafe isHead || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 else {
+            let refusal = HTTPResponse(
+                status: 405, text: "only GET and HEAD are understood\n", headers: [("Allow", "GET, HEAD")])
+            return unsafe respond(connection, wsi, refusal, isHead: false, closes: true)
+        }
+        guard let path = unsafe header(wsi, isHead ? WSI_TOKEN_HEAD_URI : WSI_TOKEN_GET_URI), path.hasPrefix("/") else {
+            return unsafe respond(
+                connection, wsi, HTTPResponse(status: 400, text: "no such path can be\n"), isHead: isHead, closes: true)
+        }
+        // A body would be taken for the next request: the connection closes after the response.
+        let length = unsafe header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) ?? "0"
+        let hasBody = unsafe length != "0" || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0
+        if let response = delegate?.gatewayResponse(path: path) {
+            return unsafe respond(connection, wsi, response, isHead: isHead, closes: hasBody)
+        }
+        if path == configuration.webSocketPath {
+            let refusal = HTTPResponse(
+                status: 426, text: "a WebSocket lives here\n", headers: [("Upgrade", "websocket")])
+            return unsafe respond(connection, wsi, refusal, isHead: isHead, closes: hasBody)
+        }
+        guard let file = files.find(path) else {
+            return unsafe respond(
+                connection, wsi, HTTPResponse(status: 404, text: "there is nothing here\n"), isHead: isHead,
+                closes: hasBody)
+        }
+        return unsafe respond(connection, wsi, file, isHead: isHead, closes: hasBody)
+    }
+
+    private func respond(
+        _ connection: Connection, _ wsi: OpaquePointer, _ response: HTTPResponse, isHead: Bool, closes: Bool
+    ) -> Int32 {
+        var response = response
+        response.headers.append(("Cache-Control", "no-store"))
+        let body = response.body
+        let head = responseHead(response, count: body.count, closes: closes)
+        return unsafe begin(
+            connection, wsi, head: head, body: .bytes(isHead ? [] : body), count: isHead ? 0 : body.count, closes: closes)
+    }
+
+    private func respond(
+        _ connection: Connection, _ wsi: OpaquePointer, _ file: WebFile, isHead: Bool, closes: Bool
+    ) -> Int32 {
+        let isKnown = unsafe (header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH) ?? "").split(separator: ",").contains {
+            let tag = trimmed($0)
+            return tag == "*" || tag == file.tag || tag == "W/" + file.tag
+        }
+        var response = HTTPResponse(status: isKnown ? 304 : 200, contentType: file.contentType, body: [])
+        // Always asked again, answered by 304: a new version is seen at once.
+        response.headers = [
+            ("ETag", file.tag), ("Cache-Control", "no-cache"),
+            ("Content-Security-Policy", configuration.contentSecurityPolicy), ("Referrer-Policy", "no-referrer"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)"),
+        ]
+        let head = responseHead(response, count: isKnown ? nil : file.count, closes: closes)
+        let isBodyless = isHead || isKnown
+        return unsafe begin(
+            connection, wsi, head: head, body: isBodyless ? .bytes([]) : file.body,
+            count: isBodyless ? 0 : file.count, closes: closes)
+    }
+
+    private func begin(
+        _ connection: Connection, _ wsi: OpaquePointer, head: [UInt8], body: ResponseBody, count: Int, closes: Bool
+    ) -> Int32 {
+        var head = head
+        guard unsafe write(&head, to: wsi, LWS_WRITE_HTTP_HEADERS) else { return -1 }
+        connection.response = ResponseInProgress(body: body, closesAfter: closes)
+        guard count > 0 else { return unsafe finishResponse(connection, wsi) }
+        unsafe lws_callback_on_writable(wsi)
+        return 0
+    }
+
+    /// Writes the next piece of the body.
+    func continueResponse(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
+        guard connection.stage == .responding, let response = connection.response else {
+            return connection.stage == .ended ? -1 : 0
+        }
+        let headRoom = Int(majlis_lws_head_room)
+        var buffer = [UInt8](repeating: 0, count: headRoom)
+        let count: Int
+        switch response.body {
+        case .bytes(let bytes):
+            count = bytes.count
+            buffer += bytes[response.offset..<min(response.offset + Self.bodyChunk, count)]
+        case .embedded(let index):
+            let file = unsafe WebFiles.entry(index)
+            let bytes = unsafe UnsafeBufferPointer(start: file.bytes, count: file.count)
+            count = unsafe file.count
+            unsafe buffer.append(contentsOf: bytes[response.offset..<min(response.offset + Self.bodyChunk, count)])
+        }
+        let end = response.offset + buffer.count - headRoom
+        guard unsafe write(&buffer, to: wsi, end == count ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) else { return -1 }
+        connection.response?.offset = end
+        guard end < count else { return unsafe finishResponse(connection, wsi) }
+        unsafe lws_callback_on_writable(wsi)
+        return 0
+    }
+
+    private func finishResponse(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
+        let closes = connection.response?.closesAfter ?? true
+        connection.response = nil
+        connection.stage = .waiting
+        connection.deadline = MonotonicClock.now + nanoseconds(configuration.idleSeconds)
+        schedule(connection, at: connection.deadline)
+        if closes { return -1 }
+        return unsafe lws_http_transaction_completed(wsi) != 0 ? -1 : 0
+    }
+
+    // MARK: Heads
+
+    /// A request header's value; nil when there is none, or it is not UTF-8.
+    private func header(_ wsi: OpaquePointer, _ token: lws_token_indexes) -> String? {
+        let length = unsafe lws_hdr_total_length(wsi, token)
+        guard length > 0 else { return nil }
+        var value = [CChar](repeating: 0, count: Int(length) + 1)
+        let copied = unsafe lws_hdr_copy(wsi, &value, length + 1, token)
+        guard copied > 0 else { return nil }
+        return String(validating: value.prefix(Int(copied)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The status line and the headers, behind libwebsockets' head room. A nil count has no Content-Length.
+    private func responseHead(_ response: HTTPResponse, count: Int?, closes: Bool) -> [UInt8] {
+        var text = "HTTP/1.1 \(response.status) \(reasonPhrase(response.status))\r\n"
+        text += "Date: \(httpDate(WallClock.seconds))\r\n"
+        if let count {
+            text += "Content-Type: \(response.contentType)\r\nContent-Length: \(count)\r\n"
+        }
+        text += "X-Content-Type-Options: nosniff\r\n"
+        if closes { text += "Connection: close\r\n" }
+        for (name, value) in response.headers
+        where !(name + value).unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+            text += "\(name): \(value)\r\n"
+        }
+        text += "\r\n"
+        return [UInt8](repeating: 0, count: Int(majlis_lws_head_room)) + Array(text.utf8)
+    }
+}
+
+/// The words behind a status code.
+func reasonPhrase(_ status: Int) -> String {
+    switch status {
+    case 200: "OK"
+    case 204: "No Content"
+    case 304: "Not Modified"
+    case 400: "Bad Request"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 426: "Upgrade Required"
+    case 500: "Internal Server Error"
+    case 503: "Service Unavailable"
+    default: "Status"
+    }
+}
+
+/// A date as HTTP writes it (RFC 9110 section 5.6.7).
+func httpDate(_ seconds: Int64) -> String {
+    var moment = time_t(seconds)
+    var parts = unsafe tm()
+    guard unsafe gmtime_r(&moment, &parts) != nil else { return "Thu, 01 Jan 1970 00:00:00 GMT" }
+    let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    let date = unsafe "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)])"
+    return unsafe "\(date) \(parts.tm_year + 1_900) \(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) GMT"
+}
+
+private func trimmed(_ text: Substring) -> String {
+    var text = text
+    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+    return String(text)
+}

@@ -1,0 +1,142 @@
+// Storage for what `Array` cannot hold: rows that own storage, and raw packet bytes. With ByteReader and ByteWriter the only
+// places of the core that touch unchecked memory; every access here checks its bounds first.
+
+/// A table of rows that may own storage, addressed by small integers that are used again once their row is removed.
+@safe struct Slab<Row: ~Copyable>: ~Copyable {
+    private var rows: UnsafeMutablePointer<Row>
+    private var isUsed: [Bool] = []
+    private var free: [Int32] = []
+    private var capacity: Int
+    /// The number of rows there are.
+    private(set) var count = 0
+
+    init(capacity: Int = 8) {
+        self.capacity = max(capacity, 1)
+        unsafe rows = .allocate(capacity: self.capacity)
+    }
+
+    deinit {
+        for index in 0..<isUsed.count where isUsed[index] { unsafe (rows + index).deinitialize(count: 1) }
+        unsafe rows.deallocate()
+    }
+
+    /// One past the highest number ever given out: what to walk over, with `contains`.
+    var limit: Int { isUsed.count }
+
+    /// Whether there is a row of this number.
+    @inline(__always) func contains(_ index: Int) -> Bool { index >= 0 && index < isUsed.count && isUsed[index] }
+
+    /// Adds a row and returns its number, the one freed last if any.
+    mutating func insert(_ row: consuming Row) -> Int {
+        let index: Int
+        if let last = free.popLast() {
+            index = Int(last)
+        } else {
+            index = isUsed.count
+            if index == capacity {
+                let larger = UnsafeMutablePointer<Row>.allocate(capacity: capacity * 2)
+                unsafe larger.moveInitialize(from: rows, count: capacity)
+                unsafe rows.deallocate()
+                unsafe rows = larger
+                capacity *= 2
+            }
+            isUsed.append(false)
+        }
+        unsafe (rows + index).initialize(to: row)
+        isUsed[index] = true
+        count += 1
+        return index
+    }
+
+    /// Takes a row away; its number may be given to another.
+    mutating func remove(_ index: Int) {
+        precondition(contains(index), "a row that is not there cannot be removed")
+        unsafe (rows + index).deinitialize(count: 1)
+        isUsed[index] = false
+        free.append(Int32(truncatingIfNeeded: index))
+        count -= 1
+    }
+
+    /// The row of a number that is in use.
+    subscript(index: Int) -> Row {
+        @inline(__always) _read {
+            precondition(contains(index), "no row of this number")
+            yield unsafe rows[index]
+        }
+        @inline(__always) _modify {
+            precondition(contains(index), "no row of this number")
+            yield unsafe &rows[index]
+        }
+    }
+}
+
+/// Bytes of a fixed size, neither moved nor zeroed: memory that is never written is never resident.
+@safe struct ByteSlab: ~Copyable {
+    private let base: UnsafeMutableRawPointer
+    /// The number of bytes.
+    let count: Int
+
+    init(count: Int) {
+        self.count = max(count, 0)
+        unsafe base = .allocate(byteCount: max(count, 1), alignment: 16)
+    }
+
+    deinit { unsafe base.deallocate() }
+
+    @inline(__always) private func check(_ offset: Int, _ length: Int) {
+        precondition(offset >= 0 && length >= 0 && length <= count &- offset, "outside the slab")
+    }
+
+    @inline(__always) subscript(offset: Int) -> UInt8 {
+        get {
+            check(offset, 1)
+            return unsafe base.load(fromByteOffset: offset, as: UInt8.self)
+        }
+        set {
+            check(offset, 1)
+            unsafe base.storeBytes(of: newValue, toByteOffset: offset, as: UInt8.self)
+        }
+    }
+
+    /// Copies `source[range]` to an offset.
+    @inline(__always) mutating func copy(_ source: borrowing Span<UInt8>, from start: Int, count: Int, to offset: Int) {
+        precondition(start >= 0 && count >= 0 && count <= source.count &- start, "outside the source")
+        check(offset, count)
+        unsafe source.withUnsafeBufferPointer { bytes in
+            guard count > 0, let address = bytes.baseAddress else { return }
+            unsafe (base + offset).copyMemory(from: address + start, byteCount: count)
+        }
+    }
+
+    /// Copies bytes of another slab to an offset.
+    @inline(__always) mutating func copy(_ source: borrowing ByteSlab, from start: Int, count: Int, to offset: Int) {
+        source.check(start, count)
+        check(offset, count)
+        unsafe (base + offset).copyMemory(from: source.base + start, byteCount: count)
+    }
+
+    /// Gives the bytes of a range to a reader.
+    @inline(__always) func withSpan<R>(_ offset: Int, _ length: Int, _ body: (Span<UInt8>) -> R) -> R {
+        check(offset, length)
+        let pointer = unsafe (base + offset).assumingMemoryBound(to: UInt8.self)
+        return body(unsafe Span(_unsafeStart: pointer, count: length))
+    }
+
+    /// Gives the bytes of a range to a writer.
+    @inline(__always) mutating func withMutableSpan<R>(
+        _ offset: Int, _ length: Int, _ body: (inout MutableSpan<UInt8>) -> R
+    ) -> R {
+        check(offset, length)
+        let pointer = unsafe (base + offset).assumingMemoryBound(to: UInt8.self)
+        var span = unsafe MutableSpan(_unsafeStart: pointer, count: length)
+        return body(&span)
+    }
+
+    /// Gives the bytes of a range to a writer outside the core.
+    @inline(__always) mutating func withMutableBytes<R>(
+        _ offset: Int, _ length: Int, _ body: (UnsafeMutableRawBufferPointer) -> R
+    ) -> R {
+        check(offset, length)
+        return unsafe body(UnsafeMutableRawBufferPointer(start: base + offset, count: length))
+    }
+}

@@ -1,0 +1,50 @@
+// The round trip to a peer from its report blocks (RFC 3550 §6.4.1), and the budget of retransmissions to it.
+
+/// The round trip to one peer.
+struct RoundTrip: BitwiseCopyable {
+    /// What is assumed before the first measurement.
+    static let assumed = TimeDelta.milliseconds(100)
+    /// A measurement above this is not believed.
+    static let largest = TimeDelta.seconds(10)
+
+    /// The last measurement.
+    private(set) var last: TimeDelta?
+    private var smoothed: TimeDelta?
+
+    /// The smoothed round trip, or what is assumed.
+    var value: TimeDelta { smoothed ?? Self.assumed }
+
+    mutating func note(_ sample: TimeDelta) {
+        guard sample >= .zero, sample < Self.largest else { return }
+        last = sample
+        smoothed = smoothed.map { $0 + (sample - $0) / 4 } ?? sample
+    }
+}
+
+/// A bucket that fills with time: what a peer may cause in a second is bounded, whatever it asks for.
+struct Budget: BitwiseCopyable {
+    private let capacity: Int64
+    private let perSecond: Int64
+    /// In billionths of a unit.
+    private var level: Int64
+    private var filledAt: Timestamp?
+
+    /// A full bucket. At most 1,000,000 of each.
+    init(capacity: Int64, perSecond: Int64) {
+        self.capacity = min(capacity, 1_000_000) * 1_000_000_000
+        self.perSecond = min(perSecond, 1_000_000)
+        level = self.capacity
+    }
+
+    /// Takes one unit, if there is one.
+    mutating func take(at now: Timestamp) -> Bool {
+        if let filledAt, now > filledAt {
+            let elapsed = min((now - filledAt).nanoseconds, 3_600_000_000_000)
+            level = min(capacity, level + elapsed * perSecond)
+        }
+        filledAt = max(filledAt ?? now, now)
+        guard level >= 1_000_000_000 else { return false }
+        level -= 1_000_000_000
+        return true
+    }
+}

@@ -1,1 +1,0 @@
-// Negotiation: see docs/architecture.md.

@@ -1,0 +1,112 @@
+// The command `majlis`: what its subcommands are and what they print. Exit codes: 0 done, 1 failed, 2 used wrongly.
+import Glibc
+
+/// The command.
+public enum Command {
+    /// The version that `majlis version` prints and the server reports.
+    public static let version = "0.1.0"
+
+    static let usage = """
+        majlis \(version): a WebRTC signalling server and selective forwarding unit
+
+          majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
+          majlis token --room ROOM --user USER [--name NAME] [--hours N] [--listen-only] [--config FILE]
+          majlis version
+
+        majlis serve --help and majlis token --help say more.
+
+        """
+
+    /// Runs the command with its arguments (without the program's name) and returns its exit code.
+    public static func run(_ arguments: [String]) -> Int32 {
+        let rest = Array(arguments.dropFirst())
+        do {
+            switch arguments.first {
+            case "serve": return try ServeCommand.run(rest)
+            case "token": return try TokenCommand.run(rest)
+            case "version", "--version":
+                print("majlis \(version)")
+                return 0
+            case "help", "--help", "-h":
+                print(usage, terminator: "")
+                return 0
+            case nil:
+                complain(usage, prefix: "")
+                return 2
+            case .some(let word):
+                complain("there is no `majlis \(word)`; `majlis help` lists what there is")
+                return 2
+            }
+        } catch {
+            complain("\(error)")
+            return 1
+        }
+    }
+
+    /// Prints one line on standard error.
+    static func complain(_ text: String, prefix: String = "majlis: ") {
+        let bytes = Array((prefix + text + (text.hasSuffix("\n") ? "" : "\n")).utf8)
+        _ = unsafe bytes.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
+    }
+
+    /// Defaults, then the file, then the environment, then the flags.
+    static func configuration(_ arguments: Arguments, except own: Set<String>) throws(ConfigurationError)
+        -> Configuration
+    {
+        var configuration = Configuration()
+        if let path = arguments.value("config") ?? environment()["MAJLIS_CONFIG"] {
+            configuration = try read(path, over: configuration)
+        }
+        try configuration.apply(environment: environment())
+        for (name, value) in arguments.options where !own.contains(name) {
+            let key = ["port": "listen.port", "host": "listen.host"][name] ?? name
+            guard let setting = Setting.named(key) else {
+                let near = Setting.nearest(to: key).map { "; did you mean --\($0)?" } ?? ""
+                throw ConfigurationError("unknown option --\(name)\(near)")
+            }
+            try setting.set(&configuration, text: value, from: "--\(name)")
+        }
+        return configuration
+    }
+
+    private static func read(_ path: String, over base: Configuration) throws(ConfigurationError) -> Configuration {
+        var configuration = base
+        guard let bytes = readFile(path, limit: Configuration.maximumFileBytes + 1) else {
+            throw ConfigurationError("cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
+        }
+        try configuration.apply(file: bytes, name: path)
+        return configuration
+    }
+
+    /// The first `limit` bytes of a file, or nil with `errno` set.
+    static func readFile(_ path: String, limit: Int) -> [UInt8]? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < limit {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                return nil
+            }
+            if count == 0 { break }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+        return bytes
+    }
+
+    static func environment() -> [String: String] {
+        var values: [String: String] = [:]
+        var entry = unsafe environ
+        while let text = unsafe entry.pointee {
+            let pair = unsafe String(cString: text)
+            if let equals = pair.firstIndex(of: "=") {
+                values[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+            }
+            unsafe entry += 1
+        }
+        return values
+    }
+}
