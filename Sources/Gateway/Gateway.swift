@@ -69,10 +69,6 @@ import Glibc
         wheelTimer.start(after: tick / 1_000_000, repeating: max(tick / 1_000_000, 1))
         self.wheelTimer = wheelTimer
         killTimer = LoopTimer(on: loop) { [unowned self] in killDoomed() }
-        loop.atStop { [weak self] finished in
-            guard let self else { return finished() }
-            close(finished)
-        }
     }
 
     private final class ListenerBox { weak var gateway: Gateway? }
@@ -149,8 +145,8 @@ import Glibc
         killTimer?.close()
         (wheelTimer, killTimer) = (nil, nil)
         for connection in table { if let connection { kill(connection, reason: "the server has stopped") } }
-        // The library keeps this gateway alive until its last callback.
-        library.close(keeping: self, finished)
+        // The library keeps this gateway, and its own timer keeps the library, until its last callback.
+        library.close(finished)
     }
 
     // MARK: Connections
