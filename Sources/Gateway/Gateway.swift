@@ -87,7 +87,9 @@ import Glibc
 
     private func send(_ id: ConnectionID, _ bytes: Span<UInt8>) {
         precondition(loop.onThread, "only to be called on the loop's own thread")
-        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else { return }
+        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else {
+            return
+        }
         let headRoom = Int(majlis_lws_head_room)
         let size = headRoom + bytes.count
         guard connection.outputBytes + connection.inFlightBytes + size <= configuration.outputLimitBytes else {
@@ -108,7 +110,9 @@ import Glibc
     /// connection has ended, after at most the configured closing time.
     public func close(_ id: ConnectionID, code: UInt16, reason: String) {
         precondition(loop.onThread, "only to be called on the loop's own thread")
-        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else { return }
+        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else {
+            return
+        }
         beginClosing(connection, code: code, reason: reason)
         unsafe lws_callback_on_writable(wsi)
     }
