@@ -37,8 +37,8 @@ struct ResumeTests {
         #expect(driver.done().isEmpty)
         #expect(driver.resume(on: 2, lastSeq: 1))
         let actions = driver.done()
-        #expect(actions.first == .reattached(ConnectionID(2)))
-        let frames = try actions.dropFirst().map { action in
+        #expect(actions.last == .reattached(ConnectionID(2)))
+        let frames = try actions.dropLast().map { action in
             guard case .send(ConnectionID(2), let text) = action else { throw ProtocolError(.internal, "\(action)") }
             return try ServerFrame(parsing: Array(text.utf8))
         }
