@@ -190,8 +190,8 @@ struct ResumeTests {
             driver.machine = SessionMachine(
                 configuration: configuration, connection: driver.first, session: "s1", resumeToken: "t",
                 at: SessionTime(nanoseconds: start))
-            for now in [Int64.max, Int64.min, 0, start] {
-                driver.now = SessionTime(nanoseconds: now)
+            for moment in [Int64.max, Int64.min, 0, start] {
+                driver.now = SessionTime(nanoseconds: moment)
                 driver.say(#"{"id":"0","type":"hello","token":"t"}"#)
                 driver.admit()
                 driver.say(#"{"id":"1","type":"leave"}"#)
