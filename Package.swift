@@ -63,13 +63,16 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// libFuzzer executables: `make fuzz` sets the variable and builds with -sanitize=fuzzer; no other build sees them.
+// libFuzzer executables: `make fuzz` sets MAJLIS_FUZZ to `all`, or to names with commas between them, and builds each by
+//     MAJLIS_FUZZ=all swift build -c release --sanitize=fuzzer --scratch-path .build-fuzz --product FuzzRTP
+// No other build sees them.
 if fuzzing {
+    let wanted = Context.environment["MAJLIS_FUZZ", default: "all"].split(separator: ",").map(String.init)
     for (name, dependencies) in [
         ("FuzzRTP", ["MediaCore"]), ("FuzzRTCP", ["MediaCore"]), ("FuzzDemultiplexer", ["MediaCore"]),
         ("FuzzSDP", ["SDP", "Negotiation", "MediaCore"]), ("FuzzMessages", ["Signalling"]), ("FuzzTokens", ["Tokens"]),
         ("FuzzRoom", ["MediaCore"]),
-    ] {
+    ] where wanted == ["all"] || wanted == ["1"] || wanted.contains(name) {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/Fuzz/\(name)",
