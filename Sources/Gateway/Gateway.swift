@@ -69,10 +69,6 @@ import Glibc
         wheelTimer.start(after: tick / 1_000_000, repeating: max(tick / 1_000_000, 1))
         self.wheelTimer = wheelTimer
         killTimer = LoopTimer(on: loop) { [unowned self] in killDoomed() }
-        loop.atStop { [weak self] finished in
-            guard let self else { return finished() }
-            close(finished)
-        }
     }
 
     private final class ListenerBox { weak var gateway: Gateway? }
@@ -91,7 +87,9 @@ import Glibc
 
     private func send(_ id: ConnectionID, _ bytes: Span<UInt8>) {
         precondition(loop.onThread, "only to be called on the loop's own thread")
-        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else { return }
+        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else {
+            return
+        }
         let headRoom = Int(majlis_lws_head_room)
         let size = headRoom + bytes.count
         guard connection.outputBytes + connection.inFlightBytes + size <= configuration.outputLimitBytes else {
@@ -112,7 +110,9 @@ import Glibc
     /// connection has ended, after at most the configured closing time.
     public func close(_ id: ConnectionID, code: UInt16, reason: String) {
         precondition(loop.onThread, "only to be called on the loop's own thread")
-        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else { return }
+        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else {
+            return
+        }
         beginClosing(connection, code: code, reason: reason)
         unsafe lws_callback_on_writable(wsi)
     }
@@ -149,8 +149,8 @@ import Glibc
         killTimer?.close()
         (wheelTimer, killTimer) = (nil, nil)
         for connection in table { if let connection { kill(connection, reason: "the server has stopped") } }
-        // The library keeps this gateway alive until its last callback.
-        library.close(keeping: self, finished)
+        // The library keeps this gateway, and its own timer keeps the library, until its last callback.
+        library.close(finished)
     }
 
     // MARK: Connections
