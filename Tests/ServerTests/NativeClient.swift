@@ -23,6 +23,8 @@ final class NativeClient: @unchecked Sendable {
     let audioSSRC: UInt32
     let videoSSRC: UInt32
     private var sequence: UInt16 = 0
+    /// Named in the offer in place of the true one.
+    var fingerprintToClaim: String?
 
     /// The transport's side, confined to the loop.
     private final class Endpoint: PeerTransportDelegate {
@@ -141,7 +143,8 @@ final class NativeClient: @unchecked Sendable {
         }
         guard let own = described.withLock({ $0 }) else { throw SignallingClient.Failure.unexpected("no transport") }
         let offer = Self.offer(
-            ufrag: own.ufrag, password: own.password, fingerprint: own.fingerprint, candidates: own.candidates,
+            ufrag: own.ufrag, password: own.password, fingerprint: fingerprintToClaim ?? own.fingerprint,
+            candidates: own.candidates,
             media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC)
         let tracks: [ClientCommand.Track] =
             media.sends
