@@ -94,7 +94,9 @@ if fuzzing {
 
 // The same strictness for every Swift target, so that none can forget it.
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
-    if target.name.hasPrefix("C"), target.name != "Captures", target.name != "Codecs", target.name != "Cluster" { continue }
+    if target.name.hasPrefix("C"), target.name != "Captures", target.name != "Codecs", target.name != "Cluster" {
+        continue
+    }
     var settings = target.swiftSettings ?? []
     settings += [
         .enableUpcomingFeature("ExistentialAny"),

@@ -161,7 +161,9 @@ struct BadInputTests {
             defer { impostor.close() }
             impostor.fingerprintToClaim = Array(repeating: "AB", count: 32).joined(separator: ":")
             try impostor.join()
-            let failed = try impostor.signalling.wait { if case .mediaState(let state) = $0 { state.state } else { nil } }
+            let failed = try impostor.signalling.wait {
+                if case .mediaState(let state) = $0 { state.state } else { nil }
+            }
             #expect(failed == .failed)
             #expect(impostor.received.withLock { $0.rtp }.isEmpty)
         }
@@ -178,7 +180,9 @@ struct BadInputTests {
             var isMuted = false
             let wasCut = Deadline.wait(seconds: 60) {
                 isMuted.toggle()
-                guard let answer = try? noisy.signalling.ask(.mute(.init(mid: "0", muted: isMuted))) else { return false }
+                guard let answer = try? noisy.signalling.ask(.mute(.init(mid: "0", muted: isMuted))) else {
+                    return false
+                }
                 if code(answer) == .rateLimited { Pause.milliseconds(20) }
                 watcher.signalling.acknowledge()
                 return noisy.signalling.seen.contains {
