@@ -86,9 +86,11 @@ public struct Invariants {
         var transportSequence: UInt16?
         var transportExtension: UInt8 = 0
         var publishedSSRCs: Set<UInt32> = []
+        var hidden: Set<Mid> = []
     }
     private var peers: [PeerID: PeerRecord] = [:]
-    private var showing: [TrackID: Int] = [:]
+    /// The slots that show each track; a slot is named as a track is.
+    private var showing: [TrackID: Set<TrackID>] = [:]
 
     /// The first violations.
     public private(set) var violations: [Violation] = []
@@ -135,8 +137,8 @@ public struct Invariants {
     /// The peer is gone for good, and its slots with it.
     public mutating func removed(_ peer: PeerID) {
         setConnected(false, peer)
-        for assignments in peers[peer]?.assignments.values.map({ $0 }) ?? [] {
-            if let last = assignments.last, let track = last { showing[track, default: 0] -= 1 }
+        for (mid, assignments) in peers[peer]?.assignments ?? [:] {
+            if let last = assignments.last, let track = last { showing[track]?.remove(TrackID(peer: peer, mid: mid)) }
         }
         peers[peer]?.assignments = [:]
     }
@@ -150,8 +152,17 @@ public struct Invariants {
     /// An RTCP datagram was given to the core.
     public mutating func receivedRTCP() { rtcpIn += 1 }
 
-    /// The number of connected slots that show a track by what `slotChanged` said.
-    public func slotsShowing(_ track: TrackID) -> Int { showing[track] ?? 0 }
+    /// A receiver shows a slot, or does not any more.
+    public mutating func setHidden(_ isHidden: Bool, _ peer: PeerID, _ slot: Mid) {
+        if isHidden { peers[peer]?.hidden.insert(slot) } else { peers[peer]?.hidden.remove(slot) }
+    }
+
+    /// The number of shown slots of connected peers that have a track by what `slotChanged` said.
+    public func slotsShowing(_ track: TrackID) -> Int {
+        (showing[track] ?? []).count {
+            peers[$0.peer]?.isConnected == true && peers[$0.peer]?.hidden.contains($0.mid) == false
+        }
+    }
 
     // MARK: What the core did
 
@@ -162,9 +173,10 @@ public struct Invariants {
             violate("slotChanged for peer \(peer.rawValue), which is not in the room", at: now)
             return
         }
-        if let old = peers[peer]?.assignments[assignment.mid]?.last, let old { showing[old, default: 0] -= 1 }
+        let slot = TrackID(peer: peer, mid: assignment.mid)
+        if let old = peers[peer]?.assignments[assignment.mid]?.last, let old { showing[old]?.remove(slot) }
         let track = assignment.reason == .unsupportedCodec ? nil : assignment.track
-        if let track { showing[track, default: 0] += 1 }
+        if let track { showing[track, default: []].insert(slot) }
         peers[peer]?.assignments[assignment.mid, default: []].append(track)
     }
 

@@ -100,7 +100,12 @@ public final class Simulation {
         case .talk(let number, let isTalking):
             if !client(number).audioSenders.isEmpty { client(number).audioSenders[0].shape.isTalking = isTalking }
         case .layer(let number, let rid, let isAlive): setLayer(client(number), rid, isAlive)
-        case .wish(let number, let wishes): command(.setSlotWishes(PeerID(number), wishes))
+        case .wish(let number, let wishes):
+            for wish in wishes
+            where client(number).plan.slots.contains(where: { $0.mid == wish.mid && $0.kind == .video }) {
+                invariants.setHidden(wish.wantedHeight == 0, PeerID(number), wish.mid)
+            }
+            command(.setSlotWishes(PeerID(number), wishes))
         case .jumpClock(let span):
             clock.move(to: now + span)
             turn { _, _, _ in }
@@ -267,11 +272,12 @@ public final class Simulation {
         turn { core, now, out in core.apply(command, at: now, into: &out) }
     }
 
-    private static let ingressReasons: [DropReason] = [
-        .unknownPeer, .peerNotConnected, .malformedRTP, .oversized, .unknownSSRC, .tooManySSRCs, .unknownMid,
-        .unknownRid, .unknownPayloadType, .bandwidthProbe, .malformedRetransmission, .paddingOnly, .duplicate, .tooOld,
-        .trackMuted,
-    ]
+    private static let ingressReasons: [DropReason] = DropReason.allCases.filter { !notIngressReasons.contains($0) }
+    private static let notIngressReasons: [DropReason] =
+        egressReasons + [
+            .malformedRTCP, .unusedRTCP, .feedbackForUnknownSSRC, .retransmissionUnknown, .retransmissionOverwritten,
+            .retransmissionTooSoon, .retransmissionLimit, .retransmissionBudget,
+        ]
     private static let egressReasons: [DropReason] = [
         .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec, .slotHidden,
     ]
