@@ -91,6 +91,7 @@ public struct Invariants {
     private var peers: [PeerID: PeerRecord] = [:]
     /// The slots that show each track; a slot is named as a track is.
     private var showing: [TrackID: Set<TrackID>] = [:]
+    private var malicious: Set<UInt32> = []
 
     /// The first violations.
     public private(set) var violations: [Violation] = []
@@ -165,6 +166,10 @@ public struct Invariants {
     }
 
     // MARK: What the core did
+
+    /// A peer sends malicious traffic from now on. Its own pictures and times may then be nonsense, which concerns only who
+    /// looks at it; everything else must hold on.
+    public mutating func noteMalicious(_ peer: PeerID) { malicious.insert(peer.rawValue) }
 
     /// Looks at an event of the core.
     public mutating func observe(_ event: RoomEvent, at now: Timestamp) {
@@ -280,14 +285,18 @@ public struct Invariants {
         stream.store(sent, at: number)
         let before = nearest(stream, number, step: -1)
         let after = nearest(stream, number, step: 1)
-        if let (_, earlier) = before, earlier.timestamp > sent.timestamp {
+        if let (_, earlier) = before, earlier.timestamp > sent.timestamp, areHonest(earlier, sent) {
             violate("\(name): timestamp goes back by \(earlier.timestamp - sent.timestamp)", at: now)
         }
-        if let (_, later) = after, later.timestamp < sent.timestamp {
+        if let (_, later) = after, later.timestamp < sent.timestamp, areHonest(later, sent) {
             violate("\(name): timestamp is \(sent.timestamp - later.timestamp) after its successor's", at: now)
         }
         if let (gap, earlier) = before { checkChain(earlier, sent, gap: gap, name, at: now) }
         if let (gap, later) = after { checkChain(sent, later, gap: gap, name + " (successor)", at: now) }
+    }
+
+    private func areHonest(_ a: SentPacket, _ b: SentPacket) -> Bool {
+        !malicious.contains(a.contributor) && !malicious.contains(b.contributor)
     }
 
     private func nearest(_ stream: SentStream, _ number: Int64, step: Int64) -> (gap: Int64, SentPacket)? {
@@ -307,7 +316,7 @@ public struct Invariants {
         if a.contributor != b.contributor, gap == 1, !y.beginsKeyFrame {
             violate("\(name): another source without a key frame", at: now)
         }
-        guard gap == 1 else { return }
+        guard gap == 1, areHonest(a, b) else { return }
         if a.timestamp == b.timestamp {
             if x.pictureID != y.pictureID || x.temporalLevelZeroIndex != y.temporalLevelZeroIndex || y.beginsFrame {
                 violate("\(name): one timestamp, but not one frame", at: now)

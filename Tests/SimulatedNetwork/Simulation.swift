@@ -110,6 +110,7 @@ public final class Simulation {
             clock.move(to: now + span)
             turn { _, _, _ in }
         case .attack(let number, let attack, let rate, let span):
+            invariants.noteMalicious(PeerID(number))
             attackers.append(Attacker(attack, peer: PeerID(number), random: &random))
             let every = TimeDelta.seconds(1) / Int64(max(1, rate))
             clock.schedule(.attack(attackers.count - 1, until: now + span, every: every), at: now)
