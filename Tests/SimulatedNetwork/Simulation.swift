@@ -100,11 +100,17 @@ public final class Simulation {
         case .talk(let number, let isTalking):
             if !client(number).audioSenders.isEmpty { client(number).audioSenders[0].shape.isTalking = isTalking }
         case .layer(let number, let rid, let isAlive): setLayer(client(number), rid, isAlive)
-        case .wish(let number, let wishes): command(.setSlotWishes(PeerID(number), wishes))
+        case .wish(let number, let wishes):
+            for wish in wishes
+            where client(number).plan.slots.contains(where: { $0.mid == wish.mid && $0.kind == .video }) {
+                invariants.setHidden(wish.wantedHeight == 0, PeerID(number), wish.mid)
+            }
+            command(.setSlotWishes(PeerID(number), wishes))
         case .jumpClock(let span):
             clock.move(to: now + span)
             turn { _, _, _ in }
         case .attack(let number, let attack, let rate, let span):
+            invariants.noteMalicious(PeerID(number))
             attackers.append(Attacker(attack, peer: PeerID(number), random: &random))
             let every = TimeDelta.seconds(1) / Int64(max(1, rate))
             clock.schedule(.attack(attackers.count - 1, until: now + span, every: every), at: now)
@@ -267,11 +273,12 @@ public final class Simulation {
         turn { core, now, out in core.apply(command, at: now, into: &out) }
     }
 
-    private static let ingressReasons: [DropReason] = [
-        .unknownPeer, .peerNotConnected, .malformedRTP, .oversized, .unknownSSRC, .tooManySSRCs, .unknownMid,
-        .unknownRid, .unknownPayloadType, .bandwidthProbe, .malformedRetransmission, .paddingOnly, .duplicate, .tooOld,
-        .trackMuted,
-    ]
+    private static let ingressReasons: [DropReason] = DropReason.allCases.filter { !notIngressReasons.contains($0) }
+    private static let notIngressReasons: [DropReason] =
+        egressReasons + [
+            .malformedRTCP, .unusedRTCP, .feedbackForUnknownSSRC, .retransmissionUnknown, .retransmissionOverwritten,
+            .retransmissionTooSoon, .retransmissionLimit, .retransmissionBudget,
+        ]
     private static let egressReasons: [DropReason] = [
         .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec, .slotHidden,
     ]
