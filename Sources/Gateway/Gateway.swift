@@ -138,11 +138,23 @@ import Glibc
         listener = nil
     }
 
-    /// Ends everything at once, without close frames: `closeAll` and a moment come before it where they matter. The
-    /// delegate is told of each connection. `finished` is called when the last descriptor is closed. A loop that stops
-    /// calls this itself.
+    /// Ends everything, without close frames: `closeAll` and a moment come before it where they matter. The delegate is
+    /// told of each connection. `finished` is called when the last descriptor is closed. A loop that stops calls this
+    /// itself.
     public func close(_ finished: @escaping () -> Void = {}) {
         stopAccepting()
+        guard library != nil else { return finished() }
+        // From a timer: nothing may be ended inside libwebsockets' own callbacks, and this may be called in one.
+        var timer: LoopTimer?
+        timer = LoopTimer(on: loop) { [self] in
+            timer?.close()
+            timer = nil
+            end(finished)
+        }
+        timer?.start(after: 0)
+    }
+
+    private func end(_ finished: @escaping () -> Void) {
         guard let library else { return finished() }
         self.library = nil
         wheelTimer?.close()
@@ -282,6 +294,9 @@ import Glibc
         case .open:
             let silentAt = connection.lastHeard + nanoseconds(configuration.silenceSeconds)
             if now >= silentAt { return kill(connection, reason: "silent") }
+            if let started = connection.messageStarted, now >= started + nanoseconds(configuration.messageSeconds) {
+                return close(connection.id, code: CloseCode.policy, reason: "a message took too long")
+            }
             let heartbeat = nanoseconds(configuration.heartbeatSeconds)
             if now >= connection.lastPing + heartbeat {
                 connection.lastPing = now
@@ -365,6 +380,7 @@ extension GatewayConfiguration {
         for (name, seconds) in [
             ("handshakeSeconds", handshakeSeconds), ("idleSeconds", idleSeconds), ("responseSeconds", responseSeconds),
             ("heartbeatSeconds", heartbeatSeconds), ("silenceSeconds", silenceSeconds),
+            ("messageSeconds", messageSeconds),
             ("closingSeconds", closingSeconds),
         ] { guard seconds > 0, seconds <= 86_400 else { throw .invalidLimit(name) } }
         guard !addresses.isEmpty else { throw .invalidLimit("addresses") }

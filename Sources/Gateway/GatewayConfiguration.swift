@@ -47,6 +47,8 @@ public struct GatewayConfiguration: Sendable {
     public var heartbeatSeconds = 30.0
     /// Seconds without a byte of a message or a pong after which a connection is gone.
     public var silenceSeconds = 90.0
+    /// Seconds that one message may take from its first fragment to its last, looked at with each ping.
+    public var messageSeconds = 30.0
     /// Seconds that a closing connection has to take what waits for it and to answer the close.
     public var closingSeconds = 5.0
     /// The WebSocket's path.

@@ -385,6 +385,35 @@ extension GatewaySuites {
             await gateway.stop()
         }
 
+        @Test("a message that is never finished is closed with 1008")
+        func unfinishedMessage() async throws {
+            let gateway = try await TestGateway {
+                $0.heartbeatSeconds = 0.2
+                $0.messageSeconds = 0.3
+            }
+            let client = try gateway.client()
+            client.send(1, [97], isFinal: false)
+            var close: Frame?
+            while close == nil, let frame = client.readFrame() {
+                if frame.opcode == 9 { client.send(10, frame.payload) }
+                if frame.opcode == 8 { close = frame }
+            }
+            #expect(close?.closeCode == 1008)
+            client.close()
+            #expect(await gateway.closure()?.code == CloseCode.policy)
+            await gateway.stop()
+        }
+
+        @Test("the whole gateway may be closed inside a message")
+        func closedInside() async throws {
+            let gateway = try await TestGateway(answer: { gateway, _, _ in gateway.close() })
+            let clients = [try gateway.client(), try gateway.client()]
+            clients[0].send(text: "end it")
+            for client in clients { #expect(client.readsToEnd()) }
+            #expect(await wait { gateway.told.withLock { $0.closed.count } == 2 })
+            await gateway.stop()
+        }
+
         @Test("all are told when the server goes")
         func goingAway() async throws {
             let gateway = try await TestGateway()
