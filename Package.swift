@@ -42,10 +42,16 @@ let package = Package(
             ]),
         .executableTarget(name: "majlis", dependencies: ["Server"]),
 
+        // Benchmarks: run by `make bench`, never shipped.
+        .target(name: "CAllocationCount", path: "Benchmarks/CAllocationCount"),
+        .executableTarget(
+            name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "CAllocationCount"],
+            path: "Benchmarks/MediaCoreBenchmarks"),
+
         // Tests. A library target below Tests/ is shared by test targets and never shipped.
         .target(name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "TestSupport"]),
+        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
         .testTarget(
@@ -57,22 +63,27 @@ let package = Package(
         .testTarget(name: "SignallingTests", dependencies: ["Signalling", "TestSupport"]),
         .testTarget(name: "TokensTests", dependencies: ["Tokens", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
-        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "TestSupport"]),
+        .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "COpenSSL", "TestSupport"]),
         .testTarget(
             name: "TransportTests",
             dependencies: ["Transport", "EventLoop", "CNice", "COpenSSL", "CSRTP", "TestSupport"]),
-        .testTarget(name: "ServerTests", dependencies: ["Server", "TestSupport"]),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
 
-// libFuzzer executables: `make fuzz` sets the variable and builds with -sanitize=fuzzer; no other build sees them.
+// libFuzzer executables: `make fuzz` sets MAJLIS_FUZZ to `all`, or to names with commas between them, and builds each by
+//     MAJLIS_FUZZ=all swift build -c release --sanitize=fuzzer --scratch-path .build-fuzz --product FuzzRTP
+// No other build sees them.
 if fuzzing {
+    let wanted = Context.environment["MAJLIS_FUZZ", default: "all"].split(separator: ",").map(String.init)
     for (name, dependencies) in [
         ("FuzzRTP", ["MediaCore"]), ("FuzzRTCP", ["MediaCore"]), ("FuzzDemultiplexer", ["MediaCore"]),
         ("FuzzSDP", ["SDP", "Negotiation", "MediaCore"]), ("FuzzMessages", ["Signalling"]), ("FuzzTokens", ["Tokens"]),
         ("FuzzRoom", ["MediaCore"]),
-    ] {
+    ] where wanted == ["all"] || wanted == ["1"] || wanted.contains(name) {
         package.targets.append(
             .executableTarget(
                 name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/Fuzz/\(name)",

@@ -1,5 +1,6 @@
 // HTTP/1.1 and WebSocket (RFC 6455) on one port, on libwebsockets and a LoopThread: the public face and the life of the
 // connections. What libwebsockets calls back is in GatewayCallbacks.swift; the responses are in GatewayResponses.swift.
+// libwebsockets 4.1 takes frames of clients that do not mask them; there is no way to ask it whether one was masked.
 import CWebSockets
 public import EventLoop
 import Glibc
@@ -21,6 +22,7 @@ import Glibc
     private let tick: Int64
     private var killTimer: LoopTimer?
     private var doomed: [Connection] = []
+    private var readyToClose: [Connection] = []
 
     private var table: [Connection?] = []
     private var generations: [UInt32] = []
@@ -307,6 +309,29 @@ import Glibc
         let now = doomed
         doomed = []
         for connection in now { kill(connection, reason: "cut") }
+        let closing = readyToClose
+        readyToClose = []
+        for connection in closing {
+            guard connection.stage == .closing, let wsi = unsafe connection.wsi else { continue }
+            unsafe giveReason(connection, wsi)
+            unsafe majlis_lws_kill(wsi)
+        }
+    }
+
+    /// Sends the close frame, soon: libwebsockets takes a close asked for inside its writable callback for a failed
+    /// write, and sends none.
+    func closeSoon(_ connection: Connection) {
+        readyToClose.append(connection)
+        killTimer?.start(after: 0)
+    }
+
+    /// Tells libwebsockets what the close frame will say.
+    func giveReason(_ connection: Connection, _ wsi: OpaquePointer) {
+        guard let closing = connection.closing else { return }
+        var reason = closeReasonBytes(closing.reason)
+        unsafe reason.withUnsafeMutableBufferPointer { buffer in
+            unsafe lws_close_reason(wsi, lws_close_status(UInt32(closing.code)), buffer.baseAddress, buffer.count)
+        }
     }
 
     /// Ends a connection at once. Never inside a callback of libwebsockets.

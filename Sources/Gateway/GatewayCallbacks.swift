@@ -100,15 +100,7 @@ extension Gateway {
     private func refuse(_ connection: Connection, _ wsi: OpaquePointer, code: UInt16, reason: String) -> Int32 {
         connection.dropBuffers()
         beginClosing(connection, code: code, reason: reason)
-        return unsafe sendClose(connection, wsi)
-    }
-
-    private func sendClose(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
-        guard let closing = connection.closing else { return -1 }
-        var reason = closeReasonBytes(closing.reason)
-        unsafe reason.withUnsafeMutableBufferPointer { buffer in
-            unsafe lws_close_reason(wsi, lws_close_status(UInt32(closing.code)), buffer.baseAddress, buffer.count)
-        }
+        unsafe giveReason(connection, wsi)
         return -1
     }
 
@@ -135,8 +127,9 @@ extension Gateway {
         }
         if connection.isPingDue, connection.stage == .open {
             connection.isPingDue = false
-            var empty = [UInt8](repeating: 0, count: Int(majlis_lws_head_room))
-            if unsafe write(&empty, to: wsi, LWS_WRITE_PING) == false { return -1 }
+            // Not empty: libwebsockets does not tell of the pong to an empty ping.
+            var ping = [UInt8](repeating: 0, count: Int(majlis_lws_head_room)) + Array("majlis".utf8)
+            if unsafe write(&ping, to: wsi, LWS_WRITE_PING) == false { return -1 }
         }
         var budget = Self.messagesPerTurn
         while budget > 0, unsafe lws_partial_buffered(wsi) == 0, var buffer = connection.takeOutput() {
@@ -146,9 +139,13 @@ extension Gateway {
         }
         if unsafe lws_partial_buffered(wsi) == 0 {
             connection.inFlightBytes = 0
-            if connection.closing != nil, !connection.hasOutput { return unsafe sendClose(connection, wsi) }
+            if connection.closing != nil, !connection.hasOutput {
+                closeSoon(connection)
+                return 0
+            }
         }
-        if connection.hasOutput || connection.closing != nil { unsafe lws_callback_on_writable(wsi) }
+        // Asked for also when libwebsockets has buffered a part: called once that is gone, it counts as taken.
+        if connection.hasOutput || connection.inFlightBytes > 0 { unsafe lws_callback_on_writable(wsi) }
         return 0
     }
 

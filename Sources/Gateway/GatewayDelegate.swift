@@ -6,6 +6,9 @@ public struct ConnectionID: Hashable, Sendable {
     public let index: UInt32
     /// How often the place had been used.
     public let generation: UInt32
+
+    /// Takes both, as a fake gateway in a test does.
+    public init(index: UInt32, generation: UInt32) { (self.index, self.generation) = (index, generation) }
 }
 
 /// Where a connection comes from, as a key for limits: an IPv4 address, or an IPv6 /64. It does not print itself, so that
@@ -26,6 +29,11 @@ public struct Closure: Sendable, Equatable {
     public let reason: String
     /// Whether the client closed.
     public let isByClient: Bool
+
+    /// Takes all three, as a fake gateway in a test does.
+    public init(code: UInt16, reason: String, isByClient: Bool) {
+        (self.code, self.reason, self.isByClient) = (code, reason, isByClient)
+    }
 }
 
 /// The close codes that a gateway itself gives.

@@ -29,6 +29,7 @@ public enum RefusalReason: String, Hashable, Sendable, CaseIterable {
 public struct Refusal: Hashable, Sendable {
     /// The section's mid; empty where it has none.
     public var mid: String
+    /// Why it was refused.
     public var reason: RefusalReason
 
     /// A refused section.
@@ -75,6 +76,7 @@ public struct RemoteTransport: Hashable, Sendable {
 
 /// What an offer says of the transport, before it is answered: a restart needs fresh credentials for the answer.
 public struct OfferExamination: Hashable, Sendable {
+    /// The client's end of the transport.
     public var remote: RemoteTransport
     /// Whether the credentials differ from those of the offer answered last (RFC 8839 §4.4.1.1.1).
     public var isICERestart: Bool
@@ -88,6 +90,7 @@ public struct Answer: Hashable, Sendable {
     public var plan: PeerPlan
     /// In the order of the media sections.
     public var refused: [Refusal]
+    /// The client's end of the transport.
     public var remote: RemoteTransport
     /// Whether the client restarts ICE with this offer; false for the first.
     public var isICERestart: Bool

@@ -56,8 +56,10 @@ struct AnswerWriter {
         case .slot:
             attributes.append(.direction(.sendonly))
             attributes += sources(section, formats)
-        case .inactive, .rejected:
+        case .inactive(attributes: let encodings):
             attributes.append(.direction(.inactive))
+            attributes += encodings
+        case .rejected: break
         }
         return MediaDescription(
             kind: section.offered.kind, port: Self.discardPort, protocolName: section.offered.protocolName,

@@ -49,8 +49,11 @@ public struct Permissions: Hashable, Sendable {
 
 /// What a peer says of one media section that it sends on.
 public struct DeclaredTrack: Hashable, Sendable {
+    /// The section's mid.
     public var mid: String
+    /// What the track shows or carries.
     public var source: TrackSource
+    /// Whether it starts muted.
     public var isMuted: Bool
 
     /// A declared track.
@@ -63,6 +66,7 @@ public struct DeclaredTrack: Hashable, Sendable {
 
 /// What travels beside an offer.
 public struct AnswerInputs: Hashable, Sendable {
+    /// What the peer may do.
     public var permissions: Permissions
     /// What the sending sections are. One that is not named here is a microphone (audio) or a camera (video); a name
     /// that fits no sending section has no effect.

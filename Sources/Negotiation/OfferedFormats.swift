@@ -27,6 +27,8 @@ struct OfferedFormats {
     private var parameters = [FormatParameters?](repeating: nil, count: count)
     private var feedback = [Set<String>](repeating: [], count: count)
     private var feedbackForAll: Set<String> = []
+    /// For each payload type the first offered RTX payload type whose `apt` it is (RFC 4588 §8.1).
+    private var retransmissions = [UInt8?](repeating: nil, count: count)
 
     init(_ section: MediaDescription) {
         var isListed = [Bool](repeating: false, count: Self.count)
@@ -51,6 +53,12 @@ struct OfferedFormats {
                 }
             default: continue
             }
+        }
+        for payloadType in order where maps[Int(payloadType)]?.encoding.lowercased() == "rtx" {
+            guard let apt = parameters[Int(payloadType)]?.value(of: "apt").flatMap({ UInt8($0) }), apt < 128,
+                retransmissions[Int(apt)] == nil, maps[Int(apt)]?.clockRate == maps[Int(payloadType)]?.clockRate
+            else { continue }
+            retransmissions[Int(apt)] = payloadType
         }
     }
 
@@ -88,7 +96,7 @@ struct OfferedFormats {
     }
 
     private func append(_ map: RTPMap, _ codec: Codec, wantsStereo: Bool, to result: inout NegotiatedFormats) {
-        let rtx = retransmissionPayloadType(of: map)
+        let rtx = retransmissions[Int(map.payloadType)]
         guard !result.codecs.contains(where: { $0.payloadType.rawValue == map.payloadType }) else { return }
         result.codecs.append(
             CodecPlan(
@@ -114,18 +122,6 @@ struct OfferedFormats {
         result.feedback.fullIntraRequest = result.feedback.fullIntraRequest && has("ccm fir")
         result.feedback.transportFeedback = result.feedback.transportFeedback && has("transport-cc")
         result.receiverEstimate = result.receiverEstimate && has("goog-remb")
-    }
-
-    /// The first offered payload type whose `apt` is this one (RFC 4588 §8.1).
-    private func retransmissionPayloadType(of map: RTPMap) -> UInt8? {
-        for payloadType in order {
-            guard let candidate = maps[Int(payloadType)], candidate.clockRate == map.clockRate,
-                candidate.encoding.lowercased() == "rtx",
-                let apt = parameters[Int(payloadType)]?.value(of: "apt"), UInt8(apt) == map.payloadType
-            else { continue }
-            return payloadType
-        }
-        return nil
     }
 
     /// The codec that a payload type is, when it is the named one in a form that can be forwarded.

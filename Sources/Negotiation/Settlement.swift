@@ -7,8 +7,9 @@ internal import SDP
 enum SectionRole: Hashable {
     /// Answered with port 0.
     case rejected
-    /// Kept, and nobody sends.
-    case inactive
+    /// Kept, and nobody sends. Simulcast that is offered is answered all the same: without it a browser forgets its
+    /// encodings, and the section could only come back with one.
+    case inactive(attributes: [Attribute])
     /// The client sends.
     case published(PublishedTrackPlan, attributes: [Attribute])
     /// The server sends.
@@ -146,7 +147,7 @@ struct OfferReading {
             refused.append(Refusal(mid: section.mid, reason: .unsupportedCodec))
             if mustStay, let unused = offered.first {
                 section.formats = unused
-                section.role = .inactive
+                section.role = .inactive(attributes: [])
             }
             return section
         }
@@ -157,36 +158,43 @@ struct OfferReading {
             formats.feedback.transportFeedback
             && section.extensions.contains { $0.uri == KnownExtension.transportSequence.uri }
         section.formats = formats
-        let refusal: RefusalReason?
-        switch direction {
-        case .inactive:
-            section.role = .inactive
-            refusal = nil
-        case .recvonly:
-            refusal = slotRefusal()
-            if refusal == nil {
-                slotCount += 1
-                section.role = .slot
-            }
-        case .sendonly, .sendrecv:
-            refusal = publicationRefusal(source, kind: kind)
-            if refusal == nil {
-                publishedCount += 1
-                let canUseRids = section.extensions.contains { $0.uri == KnownExtension.rid.uri }
-                let encodings = OfferedEncodings(
-                    media, formats: formats, canUseRids: canUseRids, atMost: configuration.maximumEncodings)
-                section.role = .published(
-                    PublishedTrackPlan(
-                        mid: mid, kind: kind, source: source, codecs: formats.codecs, encodings: encodings.encodings,
-                        feedback: formats.feedback, isMuted: declared?.isMuted ?? false),
-                    attributes: encodings.attributes)
-            }
-        }
-        if let refusal {
+        let encodings = OfferedEncodings(
+            media, formats: formats, canUseRids: section.extensions.contains { $0.uri == KnownExtension.rid.uri },
+            atMost: configuration.maximumEncodings)
+        let track = PublishedTrackPlan(
+            mid: mid, kind: kind, source: source, codecs: formats.codecs, encodings: encodings.encodings,
+            feedback: formats.feedback, isMuted: declared?.isMuted ?? false)
+        if let refusal = giveRole(to: &section, direction: direction, track, encodings.attributes) {
             refused.append(Refusal(mid: section.mid, reason: refusal))
-            if mustStay { section.role = .inactive }
+            if mustStay { section.role = .inactive(attributes: encodings.attributes) }
         }
         return section
+    }
+
+    /// Gives a section whose form is sound its role, or says why it gets none.
+    /// - Parameters:
+    ///   - track: what it is if it sends.
+    ///   - encodings: what the answer says of its encodings.
+    private mutating func giveRole(
+        to section: inout SettledSection, direction: MediaDirection, _ track: PublishedTrackPlan,
+        _ encodings: [Attribute]
+    ) -> RefusalReason? {
+        switch direction {
+        case .inactive:
+            section.role = .inactive(attributes: encodings)
+        case .recvonly:
+            guard inputs.permissions.canSubscribe else { return .notPermitted }
+            guard slotCount < configuration.maximumSlots else { return .tooManySlots }
+            slotCount += 1
+            section.role = .slot
+        case .sendonly, .sendrecv:
+            guard track.source.kind == track.kind else { return .malformed }
+            guard inputs.permissions.publishableSources.contains(track.source) else { return .notPermitted }
+            guard publishedCount < configuration.maximumPublishedTracks else { return .tooManyTracks }
+            publishedCount += 1
+            section.role = .published(track, attributes: encodings)
+        }
+        return nil
     }
 
     /// Why a section cannot be accepted whatever its direction, or nil.
@@ -198,17 +206,6 @@ struct OfferReading {
         if !isBundled { return .notBundled }
         if !media.contains(.rtcpMux) { return .noRtcpMux }
         return nil
-    }
-
-    private func slotRefusal() -> RefusalReason? {
-        if !inputs.permissions.canSubscribe { return .notPermitted }
-        return slotCount < configuration.maximumSlots ? nil : .tooManySlots
-    }
-
-    private func publicationRefusal(_ source: TrackSource, kind: MediaKind) -> RefusalReason? {
-        if source.kind != kind { return .malformed }
-        if !inputs.permissions.publishableSources.contains(source) { return .notPermitted }
-        return publishedCount < configuration.maximumPublishedTracks ? nil : .tooManyTracks
     }
 }
 

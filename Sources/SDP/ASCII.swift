@@ -30,8 +30,13 @@ enum ASCII {
         }
     }
 
+    /// Whether two bytes are equal but for the case of a letter.
+    static func isSameLetter(_ a: UInt8, _ b: UInt8) -> Bool { lowercased(a) == lowercased(b) }
+
+    static func lowercased(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte }
+
     static func lowercased(_ bytes: some Sequence<UInt8>) -> [UInt8] {
-        bytes.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }
+        bytes.map { lowercased($0) }
     }
 
     static func trimmed<Bytes: BidirectionalCollection<UInt8>>(_ bytes: Bytes) -> Bytes.SubSequence

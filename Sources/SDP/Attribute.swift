@@ -100,13 +100,15 @@ public struct FormatParameters: Hashable, Sendable {
     /// The value of the parameter with this name (compared without regard to ASCII case), `""` for one without a value,
     /// nil for one that is not there. Parameters are separated by `;`, spaces around them do not count.
     public func value(of name: String) -> String? {
-        let wanted = ASCII.lowercased(name.utf8)
-        for part in text.utf8.split(separator: UInt8(ascii: ";")) {
-            let trimmed = ASCII.trimmed(part)
-            let equals = trimmed.firstIndex(of: UInt8(ascii: "=")) ?? trimmed.endIndex
-            guard ASCII.lowercased(ASCII.trimmed(trimmed[..<equals])) == wanted else { continue }
-            guard equals != trimmed.endIndex else { return "" }
-            return String(decoding: ASCII.trimmed(trimmed[trimmed.index(after: equals)...]), as: UTF8.self)
+        var rest = text.utf8[...]
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: ";")) ?? rest.endIndex
+            let part = rest[..<end]
+            rest = rest[end...].dropFirst()
+            let equals = part.firstIndex(of: UInt8(ascii: "=")) ?? part.endIndex
+            let key = ASCII.trimmed(part[..<equals])
+            guard key.count == name.utf8.count, zip(key, name.utf8).allSatisfy(ASCII.isSameLetter) else { continue }
+            return String(decoding: ASCII.trimmed(part[equals...].dropFirst()), as: UTF8.self)
         }
         return nil
     }
@@ -153,6 +155,7 @@ public enum RidDirection: String, Hashable, Sendable { case send, recv }
 public struct RestrictionIdentifier: Hashable, Sendable {
     /// Letters, digits, `-` and `_`.
     public var identifier: String
+    /// Whether it is about a stream sent or received.
     public var direction: RidDirection
     /// The payload types of `pt=`; empty where any is allowed.
     public var payloadTypes: [UInt8]
@@ -172,6 +175,7 @@ public struct RestrictionIdentifier: Hashable, Sendable {
 
 /// One rid in a simulcast list.
 public struct SimulcastAlternative: Hashable, Sendable {
+    /// The identifier of an `a=rid` line.
     public var rid: String
     /// Whether it is written with `~`: paused from the start.
     public var isPaused: Bool
@@ -199,9 +203,11 @@ public struct Simulcast: Hashable, Sendable {
 
 /// An attribute of one RTP source.
 public struct SourceAttribute: Hashable, Sendable {
+    /// The source.
     public var ssrc: UInt32
     /// For example `cname`.
     public var name: String
+    /// What follows the colon; nil without one.
     public var value: String?
 
     /// An attribute of a source.
@@ -216,6 +222,7 @@ public struct SourceAttribute: Hashable, Sendable {
 public struct SourceGroup: Hashable, Sendable {
     /// For example `FID` (a source and its retransmissions).
     public var semantics: String
+    /// The sources; for `FID` the media first, then its retransmissions.
     public var ssrcs: [UInt32]
 
     /// A group of sources.
@@ -229,6 +236,7 @@ public struct SourceGroup: Hashable, Sendable {
 public struct MediaStreamID: Hashable, Sendable {
     /// `-` for no stream.
     public var stream: String
+    /// The track, where written.
     public var track: String?
 
     /// A stream and, where given, a track.
@@ -297,6 +305,7 @@ public struct Fingerprint: Hashable, Sendable {
 public struct MediaGroup: Hashable, Sendable {
     /// For example `BUNDLE` (RFC 9143).
     public var semantics: String
+    /// The tags of the sections, in their order.
     public var mids: [String]
 
     /// A group of media sections.

@@ -4,7 +4,9 @@
 public struct Candidate: Hashable, Sendable {
     /// What follows a candidate's fixed parts: a name and a value, for example `tcptype active`.
     public struct Extension: Hashable, Sendable {
+        /// One word.
         public var name: String
+        /// One word.
         public var value: String
 
         /// A name and a value.
@@ -20,13 +22,17 @@ public struct Candidate: Hashable, Sendable {
     public var component: UInt16
     /// As written, for example `udp` or `UDP`.
     public var transport: String
+    /// The larger is preferred (RFC 8445 §5.1.2).
     public var priority: UInt32
     /// An IPv4 or IPv6 address or a host name (mDNS).
     public var address: String
+    /// 0 to 65535; 9 for an active TCP candidate.
     public var port: UInt16
     /// `host`, `srflx`, `prflx`, `relay`, or a later word.
     public var type: String
+    /// The base's address of a reflexive or relayed candidate (`raddr`).
     public var relatedAddress: String?
+    /// The port of `relatedAddress` (`rport`).
     public var relatedPort: UInt16?
     /// In their order; `generation`, `ufrag`, `network-id` and others of browsers among them.
     public var extensions: [Extension]

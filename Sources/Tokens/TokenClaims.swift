@@ -89,10 +89,16 @@ extension TokenClaims: Codable {
         guard !subject.isEmpty, subject.utf8.count <= Self.subjectBytes else {
             throw DecodingError.dataCorruptedError(forKey: .sub, in: claims, debugDescription: "empty or too long")
         }
+        // Everybody in the room is told the name: it may not be as long as a token.
+        guard (name?.utf8.count ?? 0) <= Self.nameBytes else {
+            throw DecodingError.dataCorruptedError(forKey: .name, in: claims, debugDescription: "too long")
+        }
     }
 
     /// UTF-8 bytes of a `sub`; it may not be empty.
     public static let subjectBytes = 256
+    /// UTF-8 bytes of a `name`.
+    public static let nameBytes = 256
 
     /// A NumericDate (RFC 7519 §2): seconds, perhaps with a fraction, which is dropped.
     private static func date(_ key: Key, _ claims: KeyedDecodingContainer<Key>) throws -> Int64? {

@@ -191,6 +191,9 @@ public final class PeerTransport: ICEDatagramReceiver {
         }
     }
 
+    /// Sends bytes as they are on the selected path: for tests of what a peer without keys can do.
+    func sendUnprotected(_ bytes: [UInt8]) { _ = unsafe bytes.withUnsafeBytes { unsafe send($0) } }
+
     private func notConnected() -> SendOutcome {
         statistics.sendNotConnected &+= 1
         return .notConnected

@@ -208,7 +208,6 @@ async def scenarios(browser, folder):
     everything = {"microphone": 1, "camera": "simulcast", "screen": 1, "audioSlots": 4, "videoSlots": 8}
     join = await session("join", everything, ["--tracks", "2:screen"])
     state, answer, _ = await join.round("")
-    print(json.dumps(state["1"]))
     expect([state[str(i)]["direction"] for i in range(15)] == ["sendonly"] * 3 + ["recvonly"] * 12, state)
     expect(state["1"]["encodings"] == ["q", "h", "f"], state["1"])
     expect(state["3"]["streams"] == state["7"]["streams"] == ["slot0"], state["3"])
@@ -229,6 +228,15 @@ async def scenarios(browser, folder):
     await browser.call("pc.getTransceivers()[0].direction = 'inactive'")
     state, answer, _ = await join.round("microphone-inactive")
     expect(state["0"]["direction"] == "inactive" and state["1"]["encodings"] == ["q", "h", "f"], state)
+
+    await browser.call("pc.getTransceivers()[1].direction = 'inactive'")
+    state, answer, _ = await join.round("camera-inactive")
+    expect(state["1"]["direction"] == "inactive", state["1"])
+    await browser.call("pc.getTransceivers()[1].direction = 'sendonly'")
+    state, answer, _ = await join.round("camera-back")
+    # Firefox offers no simulcast in an inactive section and forgets all encodings but one, whatever is answered.
+    left = ["q", "h", "f"] if browser.name == "chromium" else ["q"]
+    expect(state["1"]["direction"] == "sendonly" and state["1"]["encodings"] == left, state["1"])
 
     viewer = await session("viewer", {"audioSlots": 4, "videoSlots": 8})
     state, _, _ = await viewer.round("")

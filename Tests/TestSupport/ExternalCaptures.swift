@@ -17,7 +17,7 @@ public enum ExternalCaptures {
     }()
 
     /// Whether the folder is there. A test that needs it is `.enabled(if: ExternalCaptures.arePresent, …)`.
-    public static let arePresent: Bool = access(folder, R_OK) == 0
+    public static let arePresent: Bool = unsafe access(folder, R_OK) == 0
 
     /// The bytes of one file below the folder, or nil when it cannot be read.
     public static func bytes(_ path: String) -> [UInt8]? { FileBytes.read(folder + "/" + path) }

@@ -1,6 +1,6 @@
 // A small reader of classic pcap and pcapng files for tests: it yields the UDP payloads with their addresses taken off.
-// Total: a damaged file ends the list early or gives nil. It knows no IP fragments (they are passed over), no options of
-// pcapng but the time resolution's default of microseconds, and no big files (everything is in memory).
+// Total: a damaged file ends the list early or gives nil. It knows no IP fragments (they are passed over), no options
+// of pcapng but the time resolution's default of microseconds, and no big files (everything is in memory).
 
 /// The UDP datagrams of a capture.
 public struct PcapFile: Sendable {

@@ -173,6 +173,7 @@ struct TokenTests {
         arguments: [
             "{}", #"{"sub":"ada"}"#, #"{"exp":1700000600}"#, #"{"sub":"","exp":1700000600}"#,
             #"{"sub":7,"exp":1700000600}"#, #"{"sub":"ada","exp":1700000600,"canPublish":"yes"}"#,
+            #"{"sub":"ada","exp":1700000600,"name":""# + String(repeating: "n", count: 257) + "\"}",
             #"{"sub":"ada","exp":1700000600,"room":[]}"#, #"{"sub":"ada","exp":1700000600,"hidden":1}"#, "[]", "7", "",
         ])
     func claims(payload: String) throws {
@@ -184,7 +185,8 @@ struct TokenTests {
     func sizes() throws {
         let signer = try TokenSigner(key: Self.key(.hs256))
         let long = try signer.sign(
-            TokenClaims(subject: "ada", name: String(repeating: "x", count: 5_900), expires: Self.now + 9))
+            TokenClaims(
+                subject: "ada", expires: Self.now + 9, canPublish: .sources([String(repeating: "x", count: 5_900)])))
         #expect(long.utf8.count < TokenVerifier.tokenBytes)
         #expect(throws: Never.self) { try Self.verify(long) }
         #expect(throws: TokenError.tooLarge) { try Self.verify(long + String(repeating: "A", count: 400)) }

@@ -23,6 +23,9 @@ struct EncodingMonitor: BitwiseCopyable {
         return true
     }
 
+    /// The connection is gone: the encoding is dead at once.
+    mutating func reset() { isAlive = false }
+
     /// When `expire` should be called; nil for a dead one.
     var deadline: Timestamp? {
         guard isAlive, let last = lastPacket else { return nil }

@@ -23,6 +23,8 @@ struct HistoryPacket: BitwiseCopyable {
     var playoutDelay: UInt32 = HistoryPacket.noPlayoutDelay
     /// The VP8 payload descriptor, or nil for another codec.
     var vp8: VP8Descriptor?
+    /// The VP9 payload descriptor, or nil for another codec.
+    var vp9: VP9Descriptor?
 
     static let noByte: UInt16 = 0xffff
     static let noPlayoutDelay: UInt32 = .max
@@ -34,8 +36,8 @@ struct PacketHistory: ~Copyable {
     static let slotBytes = 1_500
 
     /// The payloads: that of place `i` begins at `i * slotBytes`.
-    var bytes: ByteSlab
-    private var rows: [HistoryPacket]
+    var bytes = ByteSlab(count: 0)
+    private var rows: [HistoryPacket] = []
     private let mask: Int
 
     /// A history of so many packets, made a power of two, 16 at least.
@@ -43,14 +45,22 @@ struct PacketHistory: ~Copyable {
         var count = 16
         while count < packets, count < 1 << 16 { count *= 2 }
         mask = count - 1
-        rows = [HistoryPacket](repeating: HistoryPacket(), count: count)
-        bytes = ByteSlab(count: count * Self.slotBytes)
+    }
+
+    /// Forgets every packet and keeps the memory.
+    mutating func removeAll() {
+        for place in rows.indices { rows[place].number = .min }
     }
 
     /// Keeps a packet and the payload at `payload` of a datagram; nil when its place holds a newer one or it is too long.
     mutating func store(_ packet: HistoryPacket, _ datagram: borrowing Span<UInt8>, payload: Int) -> Int? {
         let place = Int(truncatingIfNeeded: packet.number) & mask
-        guard Int(packet.length) <= Self.slotBytes, rows[place].number < packet.number else { return nil }
+        guard Int(packet.length) <= Self.slotBytes else { return nil }
+        if rows.isEmpty {
+            rows = [HistoryPacket](repeating: HistoryPacket(), count: mask + 1)
+            bytes = ByteSlab(count: rows.count * Self.slotBytes)
+        }
+        guard rows[place].number < packet.number else { return nil }
         rows[place] = packet
         bytes.copy(datagram, from: payload, count: Int(packet.length), to: place * Self.slotBytes)
         return place
@@ -59,6 +69,7 @@ struct PacketHistory: ~Copyable {
     /// The place of a packet, or nil when it is not there or not there any more.
     @inline(__always) func find(_ number: Int64) -> Int? {
         let place = Int(truncatingIfNeeded: number) & mask
+        guard place < rows.count else { return nil }
         return rows[place].number == number ? place : nil
     }
 

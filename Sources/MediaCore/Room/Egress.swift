@@ -67,6 +67,9 @@ public struct Egress: ~Copyable {
     /// Whether a quarter of the arena or less is left: flush when the call into the core has returned.
     public var isNearlyFull: Bool { arena.count - used <= arena.count / 4 }
 
+    /// The length of the last datagram, or 0.
+    var lastCount: Int { datagrams.last?.count ?? 0 }
+
     /// Where a datagram of `count` bytes may be written, or nil when it does not fit.
     @inline(__always) mutating func place(for count: Int) -> Int? {
         count >= 0 && count <= arena.count &- used &- Self.tailRoom ? used : nil

@@ -9,35 +9,111 @@ public struct RoomCore: ~Copyable {
     /// The room's counters.
     public internal(set) var statistics = Statistics()
 
+    // The tables. Rows name each other by number; a number may be used again once its row is gone.
+    var peers = Slab<Participant>()
+    var tracks = Slab<PublishedTrack>()
+    var encodings = Slab<Encoding>(capacity: 16)
+    var slots = Slab<ReceiveSlot>(capacity: 32)
+    var peerIndex = IntegerIndex()
+    /// The numbers of the peers in the order in which they joined: what is walked over, never an index.
+    var peerOrder: [Int32] = []
+
+    var nextPeerOrder: UInt32 = 0
+    var nextTrackOrder: UInt32 = 0
+    var nextSerial: UInt32 = 0
+    /// Whether somebody has fewer slots than there are tracks, so that it matters who speaks.
+    var choosesSpeakers = false
+    /// When to choose the speakers again although nobody began to speak.
+    var nextSpeakers: Timestamp?
+    /// Room for the numbers of one NACK.
+    var missed: [Int64] = []
+
     /// An empty room. `seed` gives every number that has to be unpredictable or only different: where sequence numbers,
     /// timestamps and picture ids begin.
     public init(configuration: RoomConfiguration, seed: UInt64) {
         self.configuration = configuration
         random = SplitMix64(seed: seed)
+        missed.reserveCapacity(NackTracker.limit)
     }
 
     /// Takes in one RTP packet of a peer, authenticated and decrypted. Whatever the bytes are, the call returns.
     public mutating func receiveRTP(
         _ bytes: Span<UInt8>, from peer: PeerID, at now: Timestamp, into out: inout Egress
-    ) {}
+    ) {
+        statistics.rtpPacketsReceived &+= 1
+        statistics.rtpBytesReceived &+= UInt64(bytes.count)
+        if let reason = ingest(bytes, from: peer, at: now, into: &out) { statistics.drop(reason) }
+    }
 
     /// Takes in one RTCP datagram of a peer, authenticated and decrypted. Whatever the bytes are, the call returns.
     public mutating func receiveRTCP(
         _ bytes: Span<UInt8>, from peer: PeerID, at now: Timestamp, into out: inout Egress
-    ) {}
+    ) {
+        statistics.rtcpReceived &+= 1
+        guard let p = peerIndex.find(peer.rawValue) else { return statistics.drop(.unknownPeer) }
+        guard peers[p].isConnected else { return statistics.drop(.peerNotConnected) }
+        ingestControl(bytes, from: p, at: now, into: &out)
+    }
 
     /// Obeys a command; one that names what does not exist has no effect.
-    public mutating func apply(_ command: RoomCommand, at now: Timestamp, into out: inout Egress) {}
+    public mutating func apply(_ command: RoomCommand, at now: Timestamp, into out: inout Egress) {
+        switch command {
+        case .addParticipant(let id): addParticipant(id)
+        case .applyPlan(let id, let plan): applyPlan(plan, of: id, at: now, into: &out)
+        case .peerConnected(let id): peerConnected(id, at: now, into: &out)
+        case .peerDisconnected(let id): peerDisconnected(id)
+        case .removeParticipant(let id, _): removeParticipant(id, at: now, into: &out)
+        case .setMuted(let track, let isMuted): setMuted(track, isMuted, at: now, into: &out)
+        case .setSlotWishes(let id, let wishes): setSlotWishes(wishes, of: id, at: now, into: &out)
+        }
+    }
 
     /// Does what is due at `now` or before. Afterwards `nextDeadline` is later than `now`.
-    public mutating func advance(to now: Timestamp, into out: inout Egress) {}
+    public mutating func advance(to now: Timestamp, into out: inout Egress) {
+        for i in peerOrder.indices {
+            let p = Int(peerOrder[i])
+            guard let due = peers[p].deadline, due.at <= now else { continue }
+            if let at = peers[p].nextReport, at <= now { writeReports(to: p, at: now, into: &out) }
+            if let at = peers[p].nextNack, at <= now { writeNacks(to: p, at: now, into: &out) }
+            if let at = peers[p].nextKeyFrame, at <= now { repeatKeyFrameRequests(of: p, at: now, into: &out) }
+            if let at = peers[p].nextFeedback, at <= now { writeTransportFeedback(to: p, into: &out) }
+            if let at = peers[p].nextLiveness, at <= now { checkLiveness(of: p, at: now, into: &out) }
+        }
+        if let at = nextSpeakers, at <= now { assignSlots(at: now, into: &out) }
+    }
 
     /// When `advance(to:into:)` should be called next, or nil when nothing is going on.
-    public var nextDeadline: Deadline? { nil }
+    public var nextDeadline: Deadline? {
+        var earliest: Deadline?
+        for i in peerOrder.indices { earliest = .earliest(earliest, peers[Int(peerOrder[i])].deadline) }
+        if let at = nextSpeakers { earliest = .earliest(earliest, Deadline(at: at, reason: .speakers)) }
+        return earliest
+    }
 
     /// The counters of a peer, or nil when it is not in the room.
-    public func peerStatistics(_ peer: PeerID) -> PeerStatistics? { nil }
+    public func peerStatistics(_ peer: PeerID) -> PeerStatistics? {
+        guard let p = peerIndex.find(peer.rawValue) else { return nil }
+        var result = peers[p].statistics
+        result.roundTrip = peers[p].roundTrip.last
+        for t in peers[p].tracks {
+            for e in tracks[Int(t)].encodings where encodings[Int(e)].clockRate > 0 {
+                result.packetsLost &+= encodings[Int(e)].statistics.lost
+                let jitter = Double(encodings[Int(e)].statistics.jitter) / Double(encodings[Int(e)].clockRate)
+                result.jitterSeconds = max(result.jitterSeconds, jitter)
+            }
+        }
+        return result
+    }
 
     /// What each slot of a peer shows, in the order of its plan; empty when the peer is not in the room.
-    public func slotAssignments(of peer: PeerID) -> [SlotAssignment] { [] }
+    public func slotAssignments(of peer: PeerID) -> [SlotAssignment] {
+        guard let p = peerIndex.find(peer.rawValue) else { return [] }
+        return peers[p].slots.map { slots[Int($0)].assignment }
+    }
+
+    /// The room's number of a track, or nil when there is none.
+    func find(_ track: TrackID) -> Int? {
+        guard let p = peerIndex.find(track.peer.rawValue) else { return nil }
+        return peers[p].tracks.first { tracks[Int($0)].id.mid == track.mid }.map { Int($0) }
+    }
 }

@@ -18,7 +18,7 @@ struct SentPacket: BitwiseCopyable {
     var playoutDelay: UInt32 = HistoryPacket.noPlayoutDelay
     var transportSequence: UInt16 = 0
     var videoOrientation: UInt16 = HistoryPacket.noByte
-    var vp8 = VP8Numbers()
+    var picture = PictureNumbers()
     /// The position of the codec in the slot's plan.
     var codec: UInt8 = 0
     var marker = false

@@ -25,8 +25,8 @@ extension MutableSpan where Element == UInt8 {
     /// Writes 16 bits at an offset, network order.
     @inline(__always) public mutating func put16(_ value: UInt16, at offset: Int) {
         guard holds(2, at: offset) else { return }
-        self[offset] = UInt8(truncatingIfNeeded: value >> 8)
-        self[offset &+ 1] = UInt8(truncatingIfNeeded: value)
+        var raw = unsafe mutableBytes
+        raw.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
     }
     /// Writes the low 24 bits at an offset, network order.
     @inline(__always) public mutating func put24(_ value: UInt32, at offset: Int) {
@@ -38,14 +38,14 @@ extension MutableSpan where Element == UInt8 {
     /// Writes 32 bits at an offset, network order.
     @inline(__always) public mutating func put32(_ value: UInt32, at offset: Int) {
         guard holds(4, at: offset) else { return }
-        put16(UInt16(truncatingIfNeeded: value >> 16), at: offset)
-        put16(UInt16(truncatingIfNeeded: value), at: offset &+ 2)
+        var raw = unsafe mutableBytes
+        raw.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
     }
     /// Writes 64 bits at an offset, network order.
     @inline(__always) public mutating func put64(_ value: UInt64, at offset: Int) {
         guard holds(8, at: offset) else { return }
-        put32(UInt32(truncatingIfNeeded: value >> 32), at: offset)
-        put32(UInt32(truncatingIfNeeded: value), at: offset &+ 4)
+        var raw = unsafe mutableBytes
+        raw.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
     }
     /// Writes a token's bytes at an offset.
     @inline(__always) public mutating func put(_ token: Token, at offset: Int) {

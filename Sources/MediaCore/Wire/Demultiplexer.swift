@@ -1,5 +1,5 @@
-// Tells the protocols on one port apart by a datagram's first bytes (RFC 7983 §7, and RFC 5761 §4 between RTP and RTCP).
-// Looks at nothing behind them: the protocol's own parser decides whether the datagram is sound.
+// Tells the protocols on one port apart by a datagram's first bytes (RFC 7983 §7, and RFC 5761 §4 between RTP and
+// RTCP). Looks at nothing behind them: the protocol's own parser decides whether the datagram is sound.
 
 /// What a datagram is, judged by its first bytes (RFC 7983 §7).
 public enum DatagramKind: UInt8, Hashable, Sendable {

@@ -31,22 +31,22 @@ public struct H264Payload: Hashable, Sendable, BitwiseCopyable {
         self.init(bytes, at: Int(header.payloadOffset), length: Int(header.payloadLength))
     }
 
-    /// Reads a payload of `count` bytes at an offset; nil when it is empty or not within the span, when its forbidden bit
-    /// is set, or when an aggregated unit is empty or reaches past its end. The multi-time packets of interleaved mode
-    /// and the reserved types hold nothing that is known.
+    /// Reads a payload of `count` bytes at an offset; nil when it is empty or not within the span, when its forbidden
+    /// bit is set, when its first aggregated unit is empty, or when a fragment is. The multi-time packets of
+    /// interleaved mode and the reserved types hold nothing that is known.
     public init?(_ bytes: Span<UInt8>, at start: Int, length count: Int) {
         guard count > 0, bytes.holds(count, at: start), bytes.uint8(at: start) & 0x80 == 0 else { return nil }
         let type = bytes.uint8(at: start) & 0x1f
         switch type {
         case 1...23: note(type)
         case UnitType.singleTimeAggregationA, UnitType.singleTimeAggregationB:
-            // A STAP-B has a decoding order number of two bytes before its units.
+            // A STAP-B has a decoding order number of two bytes before its units. Real senders cut the last unit short
+            // (one of the public captures has it), so the walk stops there and keeps what it found.
             var position = type == UnitType.singleTimeAggregationA ? 1 : 3
-            guard position < count else { return nil }
-            while position < count {
-                guard position &+ 2 < count else { return nil }
+            guard position &+ 2 < count, bytes.uint16(at: start &+ position) > 0 else { return nil }
+            while position &+ 2 < count {
                 let length = Int(bytes.uint16(at: start &+ position))
-                guard length > 0, position &+ 2 &+ length <= count else { return nil }
+                guard length > 0 else { break }
                 note(bytes.uint8(at: start &+ position &+ 2) & 0x1f)
                 position &+= 2 &+ length
             }

@@ -1,5 +1,5 @@
-// The VP8 payload descriptor (RFC 7741 §4.2) and the head of a key frame (§4.3, RFC 6386 §9.1): read, rewritten in place,
-// and written anew where a number does not fit its old place. Reads no picture data behind the frame's size.
+// The VP8 payload descriptor (RFC 7741 §4.2) and the head of a key frame (§4.3, RFC 6386 §9.1): read, rewritten in
+// place, and written anew where a number does not fit its old place. Reads no picture data behind the frame's size.
 
 /// A parsed VP8 payload descriptor. Offsets count from the descriptor's first byte, so that they hold for a copy of the
 /// payload that lies elsewhere.

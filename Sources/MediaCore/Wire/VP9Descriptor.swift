@@ -42,7 +42,8 @@ public struct VP9Descriptor: Hashable, Sendable, BitwiseCopyable {
     /// Where TL0PICIDX lies, or zero.
     public var tl0PictureIndexOffset: UInt8 = 0
 
-    /// Whether the packet begins a key frame: a layer frame begins, of the lowest spatial layer, predicted from nothing.
+    /// Whether the packet begins a key frame: a layer frame begins, of the lowest spatial layer, predicted from
+    /// nothing.
     public var isKeyFrame: Bool {
         !isInterPicturePredicted && startsFrame && !isInterLayerPredicted && (spatialLayer ?? 0) == 0
     }

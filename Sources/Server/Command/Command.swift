@@ -80,7 +80,7 @@ public enum Command {
 
     /// The first `limit` bytes of a file, or nil with `errno` set.
     static func readFile(_ path: String, limit: Int) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
@@ -99,7 +99,7 @@ public enum Command {
 
     static func environment() -> [String: String] {
         var values: [String: String] = [:]
-        guard var entry = unsafe environ else { return values }
+        var entry = unsafe environ
         while let text = unsafe entry.pointee {
             let pair = unsafe String(cString: text)
             if let equals = pair.firstIndex(of: "=") {

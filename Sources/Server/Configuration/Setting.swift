@@ -37,23 +37,23 @@ struct Setting: Sendable {
     }
 
     private static func text(
-        _ key: String, _ path: WritableKeyPath<Configuration, String> & Sendable, _ text: String, secret: Bool = false
+        _ key: String, _ path: any WritableKeyPath<Configuration, String> & Sendable, _ text: String, secret: Bool = false
     ) -> Setting {
         Setting(
             key: key, value: .text({ $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text, isSecret: secret)
     }
     private static func number(
-        _ key: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, _ range: ClosedRange<Int>, _ text: String
+        _ key: String, _ path: any WritableKeyPath<Configuration, Int> & Sendable, _ range: ClosedRange<Int>, _ text: String
     ) -> Setting {
         Setting(key: key, value: .number(range, { $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text)
     }
     private static func flag(
-        _ key: String, _ path: WritableKeyPath<Configuration, Bool> & Sendable, _ text: String
+        _ key: String, _ path: any WritableKeyPath<Configuration, Bool> & Sendable, _ text: String
     ) -> Setting {
         Setting(key: key, value: .flag({ $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text)
     }
     private static func list(
-        _ key: String, _ path: WritableKeyPath<Configuration, [String]> & Sendable, _ text: String
+        _ key: String, _ path: any WritableKeyPath<Configuration, [String]> & Sendable, _ text: String
     ) -> Setting {
         Setting(key: key, value: .list({ $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text)
     }

@@ -34,6 +34,8 @@ final class MediaPeer {
     /// Indices of the datagrams of this turn's egress that go to this peer, in order.
     var pending: [Int] = []
     var state = PeerTransportState.connecting
+    /// Whether an offer of the peer was answered.
+    var isAnswered = false
 
     init(id: PeerID, room: MediaRoom, turn: MediaTurn, answerer: Answerer, permissions: Permissions) {
         self.id = id

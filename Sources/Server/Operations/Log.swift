@@ -51,12 +51,12 @@ public struct Log: Sendable {
     private static func now() -> String {
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
-        var parts = tm()
+        var parts = unsafe tm()
         unsafe gmtime_r(&time.tv_sec, &parts)
         func two(_ n: Int32) -> String { n < 10 ? "0\(n)" : "\(n)" }
         let millisecond = time.tv_nsec / 1_000_000
         let padding = millisecond < 10 ? "00" : millisecond < 100 ? "0" : ""
-        return "\(parts.tm_year + 1_900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+        return unsafe "\(parts.tm_year + 1_900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
             + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padding)\(millisecond)Z"
     }
 }

@@ -75,7 +75,7 @@ private struct ClientFrameWire: Codable {
                 guard let number = CommandID(text) else { return }
                 id = number
             }
-            ack = try fields.decodeIfPresent(UInt64.self, forKey: .ack)
+            ack = try fields.decodeNumberIfPresent(UInt64.self, forKey: .ack)
             content = try Self.message(type, from: decoder).map { .success($0) } ?? .failure(Self.unknown(type))
             if id == nil, case .success(let message) = content, case .command = message {
                 content = .failure(ProtocolError(.missingField, "The field id is missing."))

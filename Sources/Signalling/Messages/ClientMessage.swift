@@ -44,6 +44,14 @@ public enum ClientMessage: Hashable, Sendable {
             self.resumeToken = resumeToken
             self.lastSeq = lastSeq
         }
+
+        /// Reads a wish to continue.
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            session = try fields.decode(String.self, forKey: .session)
+            resumeToken = try fields.decode(String.self, forKey: .resumeToken)
+            lastSeq = try fields.decodeNumber(UInt64.self, forKey: .lastSeq)
+        }
     }
 }
 
@@ -188,6 +196,14 @@ public enum ClientCommand: Hashable, Sendable {
                 self.mid = mid
                 self.pin = pin
                 self.wantedHeight = wantedHeight
+            }
+
+            /// Reads a wish.
+            public init(from decoder: any Decoder) throws {
+                let fields = try decoder.container(keyedBy: CodingKeys.self)
+                mid = try fields.decode(String.self, forKey: .mid)
+                pin = try fields.decodeIfPresent(String.self, forKey: .pin)
+                wantedHeight = try fields.decodeNumberIfPresent(UInt16.self, forKey: .wantedHeight)
             }
         }
         /// One wish per slot named.

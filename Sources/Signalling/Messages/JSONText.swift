@@ -27,6 +27,27 @@ enum JSONText {
     }
 }
 
+extension KeyedDecodingContainer {
+    /// A whole number. The decoder's own error for a number out of the type's range does not say which field it was.
+    func decodeNumber<Number: FixedWidthInteger & Decodable>(_ type: Number.Type, forKey key: Key) throws -> Number {
+        do {
+            return try decode(type, forKey: key)
+        } catch let error as DecodingError {
+            throw error
+        } catch {
+            throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: "out of range")
+        }
+    }
+
+    /// A whole number, or nil where the field is absent or null.
+    func decodeNumberIfPresent<Number: FixedWidthInteger & Decodable>(
+        _ type: Number.Type, forKey key: Key
+    ) throws -> Number? {
+        guard contains(key), try !decodeNil(forKey: key) else { return nil }
+        return try decodeNumber(type, forKey: key)
+    }
+}
+
 extension DecodingError {
     /// The same error as the client is told it: with the field's path, never with a value.
     var asProtocolError: ProtocolError {

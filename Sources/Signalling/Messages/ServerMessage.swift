@@ -309,7 +309,7 @@ public enum ServerMessage: Hashable, Sendable {
             case connecting
             /// Media can flow.
             case connected
-            /// Nothing arrives for now.
+            /// Nothing arrives at present.
             case disconnected
             /// It will not come back by itself.
             case failed

@@ -4,6 +4,8 @@
 public struct SessionConfiguration: Hashable, Sendable {
     /// How long a new socket may take to say `hello` or `resume`.
     public var helloTimeoutMilliseconds: Int64 = 10_000
+    /// Messages that a socket may send until `welcome` or `resumed`; one more and it is cut off.
+    public var messagesBeforeWelcome: Int = 16
     /// How long a session whose socket was lost waits for `resume`.
     public var resumeWindowSeconds: Int = 30
     /// How often the server pings; told to the client, done by the gateway.

@@ -60,7 +60,7 @@ extension SessionMachine {
             if case .failure(let error) = command { sendUnkept(.error(error), re: nil, into: &actions) }
             return
         }
-        guard id > lastCommand else { return repeatAnswer(id, into: &actions) }
+        guard id > lastCommand else { return repeatAnswer(id, at: now, into: &actions) }
         guard id.number - lastCommand.number == 1 else {
             let error = ProtocolError(
                 .commandGap, "The next command is \(lastCommand.number &+ 1): send the commands in order.")
@@ -94,8 +94,14 @@ extension SessionMachine {
     }
 
     /// A command that was taken in before: the same answer again, or nothing while the answer is on its way.
-    private func repeatAnswer(_ id: CommandID, into actions: inout [SessionAction]) {
-        if let text = outbox.answer(to: id) { return transmit(text, into: &actions) }
+    private mutating func repeatAnswer(
+        _ id: CommandID, at now: SessionTime, into actions: inout [SessionAction]
+    ) {
+        if let text = outbox.answer(to: id) {
+            // A few bytes must not fetch a large answer without end: it counts like bytes received.
+            guard byteLimit.take(text.utf8.count, at: now) == 0 else { return fail(Self.flood, into: &actions) }
+            return transmit(text, into: &actions)
+        }
         if id == performing || waiting.contains(where: { $0.id == id }) { return }
         let error = ProtocolError(.staleCommand, "The answer to this command was acknowledged and forgotten.")
         sendUnkept(.error(error), re: id, into: &actions)
@@ -145,5 +151,6 @@ extension SessionMachine {
         }
     }
 
+    static let flood = ProtocolError(.tooManyMessages, "too many messages", isFatal: true)
     static let alreadyAuthenticated = ProtocolError(.alreadyAuthenticated, "This socket has its session.")
 }

@@ -55,6 +55,8 @@ public struct SessionMachine: Sendable {
     var waitingBytes = 0
     /// The command that the server performs now.
     var performing: CommandID?
+    /// Messages that came before there was a session.
+    var earlyMessages = 0
     var commandLimit: TokenBucket
     var messageLimit: TokenBucket
     var byteLimit: TokenBucket
@@ -109,7 +111,12 @@ public struct SessionMachine: Sendable {
     ) {
         guard connection == self.connection, state != .ended else { return }
         guard messageLimit.take(1, at: now) == 0, byteLimit.take(bytes.count, at: now) == 0 else {
-            return fail(ProtocolError(.tooManyMessages, "too many messages", isFatal: true), into: &actions)
+            return fail(Self.flood, into: &actions)
+        }
+        if state != .active {
+            // Whoever has not shown a token yet gets little of the server's time.
+            earlyMessages += 1
+            guard earlyMessages <= configuration.messagesBeforeWelcome else { return fail(Self.flood, into: &actions) }
         }
         let frame: ClientFrame
         do throws(ProtocolError) {

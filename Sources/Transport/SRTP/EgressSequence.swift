@@ -1,7 +1,7 @@
 // The extended sequence number of one outgoing SSRC (RFC 3711 §3.3.1, the guess as libsrtp makes it) and the guard of the
 // rule "no nonce twice": it remembers a mark of what each recent number was sent with.
 //
-// The guard: numbers at most `window - 1` behind the highest are compared with their mark, a 24-bit piece of the
+// The guard: numbers at most `window - 1` behind the highest are compared with their mark, a 31-bit piece of the
 // authentication tag, which depends on every byte of the packet. An equal mark is a packet resent unchanged and passes;
 // another one is refused. Numbers further back are refused without looking, as libsrtp refuses them. By the guess no
 // number is ever taken to be more than 2^15 back.
@@ -15,7 +15,7 @@
     let ssrc: UInt32
     /// The highest extended number protected so far, rollover counter above the lowest 16 bits.
     private(set) var highest: UInt64 = 0
-    /// One word per number of the window: eight bits that say which round of the ring it is, and the mark.
+    /// One mark per number of the window, zero where it was not sent.
     private let marks: UnsafeMutablePointer<UInt32>
 
     init(ssrc: UInt32) {
@@ -50,17 +50,20 @@
 
     /// Notes that the number was protected with this tag. False: it was protected before with other bytes.
     mutating func mark(_ index: UInt64, tag: UInt32) -> Bool {
-        let slot = Int(truncatingIfNeeded: index) & (Self.window - 1)
-        let round = UInt32(truncatingIfNeeded: index / UInt64(Self.window)) << 24
-        // The lowest bit is always set, so that a slot never used (zero) is unlike every mark.
-        let word = round | (tag & 0x00FF_FFFE) | 1
-        let seen = unsafe marks[slot]
+        // The lowest bit is always set, so that a number never sent (zero) is unlike every mark.
+        let word = tag | 1
         if index > highest {
+            // What lay in the window a round ago must not speak for the numbers that were skipped.
+            let skipped = min(index - highest - 1, UInt64(Self.window - 1))
+            for number in (index - skipped)..<index { unsafe marks[Self.slot(number)] = 0 }
             highest = index
-        } else if seen >> 24 == round >> 24, seen != 0 {
-            return seen == word
+        } else {
+            let seen = unsafe marks[Self.slot(index)]
+            if seen != 0 { return seen == word }
         }
-        unsafe marks[slot] = word
+        unsafe marks[Self.slot(index)] = word
         return true
     }
+
+    private static func slot(_ index: UInt64) -> Int { Int(truncatingIfNeeded: index) & (window - 1) }
 }

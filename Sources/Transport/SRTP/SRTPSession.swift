@@ -141,7 +141,8 @@ import CSRTP
     private static func check(_ status: srtp_err_status_t) throws(SRTPFailure) {
         switch status {
         case srtp_err_status_ok: return
-        case srtp_err_status_auth_fail: throw .authentication
+        // The second: an RTCP packet that says it is not encrypted, where the profile demands that it is.
+        case srtp_err_status_auth_fail, srtp_err_status_cant_check: throw .authentication
         case srtp_err_status_replay_fail: throw .replayed
         case srtp_err_status_replay_old: throw .tooOld
         case srtp_err_status_parse_err, srtp_err_status_bad_param: throw .malformed

@@ -70,8 +70,8 @@ public struct SourceDescription: Sendable, BitwiseCopyable {
 }
 
 extension CompoundWriter {
-    /// Appends the description of one source with its canonical name (16 characters, as RFC 7022 §4.2 recommends); false
-    /// when there is no room.
+    /// Appends the description of one source with its canonical name (16 characters, as RFC 7022 §4.2 recommends);
+    /// false when there is no room.
     public mutating func appendSourceDescription(
         ssrc: SSRC, canonicalName: Token, into bytes: inout MutableSpan<UInt8>
     ) -> Bool {

@@ -1,5 +1,5 @@
-// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1): which packets of a transport arrived
-// and when. This file reads; TransportFeedbackBuilder writes.
+// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1): which packets of a transport
+// arrived and when. This file reads; TransportFeedbackBuilder writes.
 
 /// What the feedback tells of one packet.
 public struct TransportFeedbackStatus: Hashable, Sendable, BitwiseCopyable {

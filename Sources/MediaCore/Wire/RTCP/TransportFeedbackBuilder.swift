@@ -1,5 +1,5 @@
-// Builds transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1) packet by packet, in order of
-// sequence numbers, in a fixed space. Which packets belong into a message is the caller's choice.
+// Builds transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1) packet by packet, in order
+// of sequence numbers, in a fixed space. Which packets belong into a message is the caller's choice.
 
 /// A transport-wide feedback message under construction: about 1.5 kB, nothing allocated.
 public struct TransportFeedbackBuilder: ~Copyable {
@@ -57,9 +57,10 @@ public struct TransportFeedbackBuilder: ~Copyable {
         return (TransportFeedback.headLength &+ 2 &* (chunkCount &+ open) &+ deltaBytes &+ 3) & ~3
     }
 
-    /// Tells of an arrival; packets between the last one told of and this one are told of as missing. False, and nothing
-    /// is changed, when the packet is before `nextSequence` or more than `maximumGap` behind it, when the time to the
-    /// last arrival is beyond ± 8.19 s, or when the message is full: then a new message is to be begun with this packet.
+    /// Tells of an arrival; packets between the last one told of and this one are told of as missing. False, and
+    /// nothing is changed, when the packet is before `nextSequence` or more than `maximumGap` behind it, when the time
+    /// to the last arrival is beyond ± 8.19 s, or when the message is full: then a new message is to be begun with this
+    /// packet.
     public mutating func add(_ sequence: SequenceNumber, arrival: Timestamp) -> Bool {
         let gap = sequence.distance(from: nextSequence)
         guard gap >= 0, gap <= Self.maximumGap, arrivalCount < Self.maximumArrivals else { return false }

@@ -1,0 +1,134 @@
+// Carries one stored packet to every slot that forwards its encoding or waits for it. The list is made when assignments
+// change, never per packet.
+
+extension RoomCore {
+    /// The middle 24 bits of NTP time: seconds modulo 64 in 6.18 fixed point, as abs-send-time carries them.
+    func absoluteSendTime(_ now: Timestamp) -> UInt32 {
+        let ntp = NTPTime(now, origin: NTPTime(configuration.ntpAtOrigin))
+        return UInt32(truncatingIfNeeded: ntp.rawValue >> 14) & 0xff_ffff
+    }
+
+    /// Forwards a packet of an encoding's history.
+    mutating func fanOut(
+        _ e: Int, place: Int, _ codec: Codec, isNewest: Bool, at now: Timestamp, into out: inout Egress
+    ) {
+        guard !encodings[e].fanout.isEmpty else { return }
+        let packet = encodings[e].history[place]
+        let p = Int(encodings[e].peer)
+        let clockRate = encodings[e].clockRate
+        let captured = encodings[e].senderReport.captureTime(
+            of: packet.timestamp, clockRate: clockRate, clock: peers[p].clock, arrival: now)
+        var source = SourceContext(
+            encoding: Int32(truncatingIfNeeded: e), serial: encodings[e].serial,
+            contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
+            clock: TimestampLine.ticks(now, clockRate: clockRate),
+            capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
+            now: now, isNewest: isNewest)
+        var hasSwitched = false
+        for i in 0..<encodings[e].fanout.count {
+            let s = Int(encodings[e].fanout[i])
+            if forward(packet, place: place, e, source, to: s, into: &out) {
+                hasSwitched = true
+                // What overtook the first packet of the key frame follows it.
+                var number = packet.number + 1
+                let highest = encodings[e].window.highest
+                guard highest - packet.number < Int64(SequenceWindow.length) else { continue }
+                source.isNewest = true
+                while number <= highest {
+                    if let next = encodings[e].history.find(number) {
+                        let later = encodings[e].history[next]
+                        _ = forward(later, place: next, e, source, to: s, into: &out)
+                    }
+                    number += 1
+                }
+                source.isNewest = isNewest
+            }
+        }
+        if hasSwitched { rebuildFanout() }
+    }
+
+    /// Forwards a packet to one slot; true when the slot switched to its encoding with it.
+    private mutating func forward(
+        _ packet: HistoryPacket, place: Int, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
+    ) -> Bool {
+        let receiver = Int(slots[s].peer)
+        let outcome = slots[s].forward(
+            packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
+        switch outcome {
+        case .dropped(let reason):
+            statistics.drop(reason)
+            return false
+        case .sent:
+            noteSent(packet, s, source.now, out)
+            return false
+        case .switched(let waited):
+            noteSent(packet, s, source.now, out)
+            out.decisions.append(
+                .switched(
+                    peer: peers[receiver].id, slot: slots[s].plan.mid, track: tracks[Int(encodings[e].track)].id,
+                    layer: encodings[e].layer, waited: waited))
+            return true
+        }
+    }
+
+    private mutating func noteSent(_ packet: HistoryPacket, _ s: Int, _ now: Timestamp, _ out: borrowing Egress) {
+        statistics.rtpPacketsSent &+= 1
+        statistics.rtpBytesSent &+= UInt64(out.lastCount)
+        if packet.isKeyFrame, slots[s].isVideo { slots[s].keyFrames.keyFrameForwarded(at: now) }
+    }
+
+    /// Makes the list of slots of every encoding anew, in the order of peers and their slots.
+    mutating func rebuildFanout() {
+        for e in 0..<encodings.limit where encodings.contains(e) {
+            encodings[e].fanout.removeAll(keepingCapacity: true)
+        }
+        for i in peerOrder.indices {
+            let p = Int(peerOrder[i])
+            guard peers[p].isConnected else { continue }
+            for j in peers[p].slots.indices {
+                let number = peers[p].slots[j]
+                let s = Int(number)
+                guard !slots[s].isHidden else { continue }
+                let current = slots[s].current
+                let target = slots[s].target
+                if current >= 0 { encodings[Int(current)].fanout.append(number) }
+                if target >= 0, target != current { encodings[Int(target)].fanout.append(number) }
+            }
+        }
+    }
+
+    /// An encoding's packets arrive, or arrive again: its track's slots may change to it.
+    mutating func layerAlive(_ e: Int, beginsKeyFrame: Bool, at now: Timestamp, into out: inout Egress) {
+        let t = Int(encodings[e].track)
+        out.decisions.append(.layerAlive(tracks[t].id, layer: encodings[e].layer))
+        peers[Int(encodings[e].peer)].nextLiveness.bring(forwardTo: encodings[e].monitor.deadline)
+        chooseLayers(of: t, requesting: !beginsKeyFrame, at: now, into: &out)
+    }
+
+    /// Aims the slots of a track at its highest layer that is alive; none alive, at what they were aimed at.
+    mutating func chooseLayers(of t: Int, requesting: Bool, at now: Timestamp, into out: inout Egress) {
+        guard let best = LayerSelector.highestAlive(tracks[t].encodings.map { encodings[Int($0)].monitor.isAlive })
+        else { return }
+        let e = tracks[t].encodings[best]
+        var changed: [Int] = []
+        for i in peerOrder.indices {
+            for number in peers[Int(peerOrder[i])].slots {
+                let s = Int(number)
+                guard Int(slots[s].track) == t, slots[s].target != e, slots[s].assignment.reason != .unsupportedCodec
+                else { continue }
+                slots[s].aim(at: e, keepsCurrent: true, now: now)
+                changed.append(s)
+            }
+        }
+        guard !changed.isEmpty else { return }
+        rebuildFanout()
+        guard requesting else { return }
+        for s in changed { requestForWaiting(s, cause: .sourceSwitch, at: now, into: &out) }
+    }
+}
+
+/// Which layer of a track is forwarded.
+enum LayerSelector {
+    /// The position of the highest layer that is alive, or nil when none is.
+    static func highestAlive(_ isAlive: [Bool]) -> Int? { isAlive.lastIndex(of: true) }
+}

@@ -1,0 +1,318 @@
+// One receive slot: one SSRC for its whole life, on which sources and layers follow each other by rewriting sequence numbers,
+// timestamps and picture numbers. Chooses no source; is told one and switches to it at a key frame.
+
+/// What an outgoing packet says of its slot.
+struct SlotAddress: BitwiseCopyable {
+    var ssrc: SSRC
+    var mid: Mid
+    var payloadType: PayloadType
+}
+
+/// What a packet's source says of itself, the same for all slots.
+struct SourceContext {
+    var encoding: Int32
+    var serial: UInt32
+    var contributingSource: UInt32
+    var isVideo: Bool
+    var codec: Codec
+    /// The server's clock and the packet's time of capture, in ticks of the source's RTP clock.
+    var clock: UInt32
+    var capture: UInt32
+    var absoluteSendTime: UInt32
+    var now: Timestamp
+    /// No packet of the source with a higher number has come.
+    var isNewest: Bool
+}
+
+/// The row of one receive slot.
+struct ReceiveSlot: ~Copyable {
+    /// What became of a packet on the slot.
+    enum Outcome: Equatable {
+        case sent
+        /// Sent, and the slot switched to its source with it, `waited` after it was told to.
+        case switched(waited: TimeDelta)
+        case dropped(DropReason)
+    }
+
+    /// The room's number of the receiver.
+    let peer: Int32
+    var plan: ReceiveSlotPlan
+    var pin: TrackID?
+    /// The receiver does not show the slot.
+    var isHidden = false
+    /// The room's number of the track that the slot shows, -1 for none, and what was told of it.
+    var track: Int32 = -1
+    var assignment: SlotAssignment
+    /// The encoding that is forwarded, and the one that shall be: -1 for none. They differ until its key frame comes.
+    private(set) var current: Int32 = -1
+    private(set) var target: Int32 = -1
+    private var targetSince = Timestamp(nanoseconds: 0)
+    var keyFrames = KeyFrameBudget()
+
+    private var sequence: SequenceRewriter
+    private(set) var line: TimestampLine
+    private var pictures: PictureRewriter
+    var sent: RetransmissionMap?
+    private var rtxSequence: UInt16
+    private var firstOfTalk = false
+    private var orientation: UInt16 = 0
+    private var resetsOrientation = false
+    private var delaysPlayout = false
+    private var resetsPlayoutDelay = false
+    /// For sender reports (RFC 3550 §6.4.1).
+    private(set) var packetCount: UInt32 = 0
+    private(set) var octetCount: UInt32 = 0
+    /// The position in the slot's plan of the codec of a source's: -1 unknown, -2 unsupported.
+    private var codecOfSource: Int8 = -1
+    private var codecAsked: UInt8 = 0xff
+
+    init(peer: Int, plan: ReceiveSlotPlan, random: inout SplitMix64) {
+        self.peer = Int32(truncatingIfNeeded: peer)
+        self.plan = plan
+        assignment = SlotAssignment(mid: plan.mid, track: nil, reason: .nothing)
+        // Below half of the range: the first packets are then on one side of the wrap, whichever is lost.
+        sequence = SequenceRewriter(highest: Int64(random.next() & 0x7fff))
+        rtxSequence = UInt16(random.next() & 0x7fff)
+        line = TimestampLine(
+            base: UInt32(truncatingIfNeeded: random.next()), clockRate: plan.codecs.first?.clockRate ?? 90_000)
+        let chance = random.next()
+        pictures = PictureRewriter(
+            pictureID: UInt16(chance & 0x7fff), tl0PictureIndex: UInt8(truncatingIfNeeded: chance >> 16),
+            keyIndex: UInt8(truncatingIfNeeded: chance >> 24))
+    }
+
+    var isVideo: Bool { plan.kind == .video }
+    /// Whether the slot waits for a key frame.
+    var isWaiting: Bool { target >= 0 && target != current }
+
+    /// The position in the slot's plan of the codec that fits a source's, or nil.
+    static func position(of codec: Codec, in plan: ReceiveSlotPlan) -> Int? {
+        if let exact = plan.codecs.firstIndex(where: { $0.codec == codec }) { return exact }
+        guard case .h264(let profile, let mode) = codec else { return nil }
+        // The same profile_idc and mode: the constraint flags differ between browsers that understand each other.
+        return plan.codecs.firstIndex {
+            if case .h264(let other, mode) = $0.codec { return other >> 8 == profile >> 8 }
+            return false
+        }
+    }
+
+    /// Tells the slot which encoding it shall forward, -1 for none; `keepsCurrent` lets the present one go on until the key
+    /// frame of the other (another layer of the same track).
+    mutating func aim(at encoding: Int32, keepsCurrent: Bool, now: Timestamp) {
+        if encoding != target { targetSince = now }
+        target = encoding
+        if current != encoding, !keepsCurrent || encoding < 0 { stop() }
+        codecAsked = 0xff
+    }
+
+    /// Forwards nothing until the next key frame of the target.
+    mutating func stop() {
+        current = -1
+        codecAsked = 0xff
+    }
+
+    /// An encoding started anew: where it is the one that is forwarded, the slot waits for its next key frame.
+    mutating func sourceRestarted(of encoding: Int32) {
+        if current == encoding { stop() }
+    }
+
+    /// The plan changed: what was sent cannot be composed again as it was.
+    mutating func forgetSent() {
+        sent?.removeAll()
+        codecAsked = 0xff
+    }
+
+    /// Forwards a packet of an encoding: maps its numbers, writes it, and remembers what was written.
+    mutating func forward(
+        _ packet: HistoryPacket, place: Int, from history: borrowing PacketHistory,
+        _ source: SourceContext, to receiver: inout Participant, into out: inout Egress
+    ) -> Outcome {
+        guard let codec = slotCodec(packet.codec, source.codec) else { return .dropped(.unsupportedCodec) }
+        var hasSwitched = false
+        if source.encoding != current {
+            guard source.encoding == target, !source.isVideo || packet.isKeyFrame else {
+                return .dropped(.awaitingKeyFrame)
+            }
+            begin(packet, source)
+            hasSwitched = true
+        }
+        guard let number = sequence.map(packet.number) else { return .dropped(.beforeSwitch) }
+        var record = SentPacket()
+        record.number = number
+        record.source = packet.number
+        record.encoding = source.encoding
+        record.serial = source.serial
+        record.contributingSource = source.contributingSource
+        record.absoluteSendTime = source.absoluteSendTime
+        record.codec = UInt8(truncatingIfNeeded: codec)
+        record.timestamp =
+            hasSwitched
+            ? line.newest ?? 0
+            : line.map(
+                packet.timestamp, isNewest: source.isNewest, mayPause: packet.marker, isVideo: source.isVideo,
+                clock: source.clock, capture: source.capture)
+        record.picture = pictures.map(SourcePicture(packet))
+        record.marker = packet.marker || (firstOfTalk && !source.isVideo)
+        stickyExtensions(packet, &record)
+        let fits = out.place(for: RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8) != nil
+        if fits, receiver.extensions.transportSequence != 0 {
+            record.transportSequence = receiver.transportSequencer.take()
+        }
+        if sent == nil {
+            sent = RetransmissionMap(
+                packets: isVideo ? RetransmissionMap.videoPackets : RetransmissionMap.audioPackets)
+        }
+        guard fits,
+            let length = PacketComposer.compose(
+                record, slot: address(codec), as: nil, packet, place: place, from: history, map: receiver.extensions,
+                into: &out)
+        else {
+            // Its number is taken; by RTX the receiver can still get it.
+            if plan.rtxSSRC != nil { sent?.note(record) }
+            return .dropped(.egressFull)
+        }
+        sent?.note(record)
+        out.commit(length, to: receiver.id, kind: .rtp)
+        firstOfTalk = false
+        packetCount &+= 1
+        octetCount &+= UInt32(packet.length)
+        receiver.statistics.packetsSent &+= 1
+        receiver.statistics.bytesSent &+= UInt64(length)
+        return hasSwitched ? .switched(waited: source.now - targetSince) : .sent
+    }
+
+    private func address(_ codec: Int) -> SlotAddress {
+        SlotAddress(ssrc: plan.ssrc, mid: plan.mid, payloadType: plan.codecs[codec].payloadType)
+    }
+
+    /// The position of a source's codec in the slot's plan, remembered for the next packet.
+    private mutating func slotCodec(_ position: UInt8, _ codec: Codec) -> Int? {
+        if codecAsked != position {
+            codecAsked = position
+            codecOfSource = -2
+            if let found = Self.position(of: codec, in: plan) {
+                codecOfSource = Int8(truncatingIfNeeded: min(found, 127))
+            }
+        }
+        return codecOfSource >= 0 && Int(codecOfSource) < plan.codecs.count ? Int(codecOfSource) : nil
+    }
+
+    private mutating func begin(_ packet: HistoryPacket, _ source: SourceContext) {
+        current = source.encoding
+        sequence.begin(at: packet.number)
+        line.begin(packet.timestamp, capture: source.capture)
+        pictures.begin(SourcePicture(packet))
+        firstOfTalk = true
+        resetsOrientation = orientation != 0
+        resetsPlayoutDelay = delaysPlayout
+    }
+
+    /// Orientation and playout delay hold until they are sent again: what the source before sent is taken back.
+    private mutating func stickyExtensions(_ packet: HistoryPacket, _ record: inout SentPacket) {
+        record.videoOrientation = packet.videoOrientation
+        record.playoutDelay = packet.playoutDelay
+        guard isVideo else { return }
+        if packet.videoOrientation <= 0xff {
+            orientation = packet.videoOrientation
+            resetsOrientation = false
+        } else if resetsOrientation {
+            record.videoOrientation = 0
+            if packet.marker {
+                orientation = 0
+                resetsOrientation = false
+            }
+        }
+        if packet.playoutDelay != HistoryPacket.noPlayoutDelay {
+            delaysPlayout = true
+            resetsPlayoutDelay = false
+        } else if resetsPlayoutDelay {
+            // From nothing to the most that 12 bits hold: the receiver's own choice.
+            record.playoutDelay = 0x000fff
+            if packet.marker {
+                delaysPlayout = false
+                resetsPlayoutDelay = false
+            }
+        }
+    }
+
+    /// Closes the gap of a packet of the present source that is not forwarded. False when it is too late for that.
+    mutating func omit(_ number: Int64) -> Bool { sequence.omit(number) }
+
+    /// What was sent under a number of the slot, or nil when it was not or is forgotten.
+    func sentPacket(_ number: Int64) -> SentPacket? { sent?.find(number) }
+
+    /// The slot's number nearest to the newest one that has these 16 bits.
+    func extend(_ number: SequenceNumber) -> Int64 {
+        let newest = SequenceNumber(UInt16(truncatingIfNeeded: sequence.highest))
+        return sequence.highest &+ Int64(number.distance(from: newest))
+    }
+
+    /// A sender report of the present source came: is the slot's time still on its line? The difference in ticks if not.
+    mutating func compareLine(capture: UInt32, at now: Timestamp) -> Int64? {
+        line.compare(line.newestOfSource, capture: capture, at: now)
+    }
+
+    /// Sends a packet again: by RTX where the slot has it, else the very bytes that were sent.
+    mutating func resend(
+        _ record: SentPacket, _ packet: HistoryPacket, place: Int, from history: borrowing PacketHistory,
+        absoluteSendTime: UInt32, at now: Timestamp, to receiver: inout Participant, into out: inout Egress
+    ) -> DropReason? {
+        guard Int(record.codec) < plan.codecs.count else { return .retransmissionUnknown }
+        var form: RetransmissionForm?
+        if let ssrc = plan.rtxSSRC, let payloadType = plan.codecs[Int(record.codec)].rtxPayloadType {
+            guard out.place(for: RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8) != nil else {
+                return .egressFull
+            }
+            rtxSequence &+= 1
+            form = RetransmissionForm(
+                ssrc: ssrc, payloadType: payloadType, sequence: rtxSequence, absoluteSendTime: absoluteSendTime,
+                transportSequence: receiver.extensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take())
+        }
+        guard
+            let length = PacketComposer.compose(
+                record, slot: address(Int(record.codec)), as: form, packet, place: place, from: history,
+                map: receiver.extensions, into: &out)
+        else { return .egressFull }
+        out.commit(length, to: receiver.id, kind: .rtp)
+        sent?.noteResent(record.number, at: now)
+        receiver.statistics.packetsSent &+= 1
+        receiver.statistics.bytesSent &+= UInt64(length)
+        receiver.statistics.retransmissionsSent &+= 1
+        return nil
+    }
+}
+
+/// How often a receiver may have a key frame asked for on one slot.
+struct KeyFrameBudget: BitwiseCopyable {
+    /// The shortest time between two requests that a receiver causes for a source that others receive too: at most three in
+    /// ten seconds, and never two within three.
+    static let sharedInterval = TimeDelta.milliseconds(3_400)
+    /// The same where nobody else receives the source.
+    static let aloneInterval = TimeDelta.seconds(1)
+
+    private var grantedAt: Timestamp?
+    /// When a request that was put off is to be granted, unless a key frame comes before.
+    private(set) var deferredTo: Timestamp?
+    /// When a key frame was forwarded last.
+    private(set) var keyFrameAt: Timestamp?
+
+    /// The receiver asks. True when its request is granted; else it is put off.
+    mutating func ask(at now: Timestamp, isAlone: Bool) -> Bool {
+        let earliest = grantedAt.map { $0 + (isAlone ? Self.aloneInterval : Self.sharedInterval) } ?? now
+        guard earliest <= now else {
+            deferredTo = earliest
+            return false
+        }
+        grantedAt = now
+        deferredTo = nil
+        return true
+    }
+
+    mutating func forgetDeferred() { deferredTo = nil }
+
+    /// A key frame was forwarded on the slot.
+    mutating func keyFrameForwarded(at now: Timestamp) {
+        keyFrameAt = now
+        deferredTo = nil
+    }
+}

@@ -1,0 +1,150 @@
+// The way of one RTCP datagram in: reports, NACKs and key-frame requests, each to the part that it concerns.
+
+extension RoomCore {
+    /// Takes the packets of a datagram in, in their order.
+    mutating func ingestControl(_ bytes: Span<UInt8>, from p: Int, at now: Timestamp, into out: inout Egress) {
+        guard var reader = CompoundReader(bytes) else { return statistics.drop(.malformedRTCP) }
+        while let packet = reader.next(bytes) {
+            let isRead: Bool
+            switch packet.kind {
+            case .senderReport: isRead = senderReport(bytes, packet, from: p, at: now, into: &out)
+            case .receiverReport: isRead = receiverReport(bytes, packet, from: p, at: now)
+            case .genericNACK: isRead = negativeAcknowledgement(bytes, packet, from: p, at: now, into: &out)
+            case .pictureLossIndication: isRead = pictureLoss(bytes, packet, from: p, at: now, into: &out)
+            case .fullIntraRequest: isRead = fullIntra(bytes, packet, from: p, at: now, into: &out)
+            // Names and farewells: the control plane knows both better.
+            case .sourceDescription, .goodbye: isRead = true
+            case .transportFeedback, .applicationLayerFeedback, .application, .extendedReport, .other:
+                statistics.drop(.unusedRTCP)
+                isRead = true
+            }
+            if !isRead { statistics.drop(.malformedRTCP) }
+        }
+    }
+
+    /// The slot of a peer with this SSRC, or nil.
+    private func slot(_ ssrc: SSRC, of p: Int) -> Int? {
+        for s in peers[p].slots where slots[Int(s)].plan.ssrc == ssrc { return Int(s) }
+        return nil
+    }
+
+    private mutating func senderReport(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
+    ) -> Bool {
+        guard let report = SenderReport(bytes, packet) else { return false }
+        take(report.reportBlocks, bytes, from: p, at: now)
+        guard let row = peers[p].streams.find(report.ssrc) else { return true }
+        let binding = peers[p].streams.rows[row]
+        guard !binding.isRetransmission else { return true }
+        let e = Int(binding.encoding)
+        encodings[e].statistics.noteSenderReport(report.ntpTime.compact, at: now)
+        encodings[e].senderReport.note(ntp: report.ntpTime.rawValue, timestamp: report.rtpTimestamp.rawValue)
+        peers[p].clock.note(report.ntpTime.rawValue, at: now)
+        for i in encodings[e].fanout.indices {
+            let s = Int(encodings[e].fanout[i])
+            guard Int(slots[s].current) == e else { continue }
+            let clockRate = encodings[e].clockRate
+            let captured = encodings[e].senderReport.captureTime(
+                of: slots[s].line.newestOfSource, clockRate: clockRate, clock: peers[p].clock, arrival: now)
+            let capture = TimestampLine.ticks(captured, clockRate: clockRate)
+            guard captured != now, let ticks = slots[s].compareLine(capture: capture, at: now) else { continue }
+            out.decisions.append(
+                .timestampCorrected(
+                    peer: peers[Int(slots[s].peer)].id, slot: slots[s].plan.mid, ticks: Int(ticks)))
+        }
+        return true
+    }
+
+    private mutating func receiverReport(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp
+    ) -> Bool {
+        guard let report = ReceiverReport(bytes, packet) else { return false }
+        take(report.reportBlocks, bytes, from: p, at: now)
+        return true
+    }
+
+    private mutating func take(
+        _ cursor: ReportBlockCursor, _ bytes: Span<UInt8>, from p: Int, at now: Timestamp
+    ) {
+        var blocks = cursor
+        var worst: UInt8?
+        var lost: Int64 = 0
+        while let block = blocks.next(bytes) {
+            guard slot(block.ssrc, of: p) != nil else { continue }
+            worst = max(worst ?? 0, block.fractionLost)
+            lost &+= Int64(block.cumulativeLost)
+            let arrival = NTPTime(now, origin: NTPTime(configuration.ntpAtOrigin))
+            if let roundTrip = block.roundTripTime(arrival: arrival) { peers[p].roundTrip.note(roundTrip) }
+        }
+        if let worst {
+            peers[p].statistics.reportedFractionLost = Double(worst) / 256
+            peers[p].statistics.reportedLost = lost
+        }
+    }
+
+    private mutating func pictureLoss(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
+    ) -> Bool {
+        guard let request = PictureLossIndication(bytes, packet) else { return false }
+        if let s = slot(request.media, of: p) {
+            receiverAsksKeyFrame(s, at: now, into: &out)
+        } else {
+            statistics.drop(.feedbackForUnknownSSRC)
+        }
+        return true
+    }
+
+    private mutating func fullIntra(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
+    ) -> Bool {
+        guard var request = FullIntraRequest(bytes, packet) else { return false }
+        while let entry = request.next(bytes) {
+            if let s = slot(entry.ssrc, of: p) {
+                receiverAsksKeyFrame(s, at: now, into: &out)
+            } else {
+                statistics.drop(.feedbackForUnknownSSRC)
+            }
+        }
+        return true
+    }
+
+    private mutating func negativeAcknowledgement(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
+    ) -> Bool {
+        guard var nack = GenericNACK(bytes, packet) else { return false }
+        guard let s = slot(nack.media, of: p) else {
+            statistics.drop(.feedbackForUnknownSSRC)
+            return true
+        }
+        while let number = nack.next(bytes) {
+            statistics.nacksReceived &+= 1
+            if let reason = resend(number, on: s, at: now, into: &out) { statistics.drop(reason) }
+        }
+        return true
+    }
+
+    /// Sends a packet of a slot again; the reason when it is not.
+    private mutating func resend(
+        _ number: SequenceNumber, on s: Int, at now: Timestamp, into out: inout Egress
+    ) -> DropReason? {
+        let receiver = Int(slots[s].peer)
+        guard let record = slots[s].sentPacket(slots[s].extend(number)) else { return .retransmissionUnknown }
+        guard record.resent < RetransmissionMap.maximumResends else { return .retransmissionLimit }
+        let guardTime = max(RetransmissionMap.shortestInterval, peers[receiver].roundTrip.value * 3 / 4)
+        if record.resent > 0, now - record.resentAt < guardTime { return .retransmissionTooSoon }
+        let e = Int(record.encoding)
+        guard encodings.contains(e), encodings[e].serial == record.serial,
+            let place = encodings[e].history.find(record.source)
+        else { return .retransmissionOverwritten }
+        guard peers[receiver].retransmissionBudget.take(at: now) else { return .retransmissionBudget }
+        let packet = encodings[e].history[place]
+        let reason = slots[s].resend(
+            record, packet, place: place, from: encodings[e].history, absoluteSendTime: absoluteSendTime(now), at: now,
+            to: &peers[receiver], into: &out)
+        guard reason == nil else { return reason }
+        statistics.rtpPacketsSent &+= 1
+        statistics.rtpBytesSent &+= UInt64(out.lastCount)
+        statistics.retransmissionsSent &+= 1
+        return nil
+    }
+}

@@ -1,0 +1,222 @@
+// The way of one RTP packet in: header, stream, sequence, history, liveness, then to the slots. Each step is a part of its own;
+// here is only their order.
+
+extension RoomCore {
+    /// What of a packet is needed behind its parsing.
+    private struct Incoming {
+        var number: SequenceNumber
+        var payload: Int
+        var isRetransmission: Bool
+        var packet = HistoryPacket()
+    }
+
+    /// Takes a packet in; the reason when it is dropped.
+    mutating func ingest(
+        _ bytes: Span<UInt8>, from id: PeerID, at now: Timestamp, into out: inout Egress
+    ) -> DropReason? {
+        guard let p = peerIndex.find(id.rawValue) else { return .unknownPeer }
+        guard peers[p].isConnected else { return .peerNotConnected }
+        peers[p].statistics.packetsReceived &+= 1
+        peers[p].statistics.bytesReceived &+= UInt64(bytes.count)
+        let map = peers[p].extensions
+        guard let header = RTPHeader(bytes), let offsets = HeaderExtensionOffsets(bytes, header, map) else {
+            return .malformedRTP
+        }
+        if peers[p].usesTransportFeedback, let sequence = offsets.readTransportSequence(bytes) {
+            peers[p].arrivals.note(sequence, at: now)
+            if peers[p].nextFeedback == nil {
+                peers[p].nextFeedback = now + .milliseconds(configuration.transportFeedbackIntervalMilliseconds)
+            }
+        }
+        let row: Int
+        if let known = peers[p].streams.find(header.ssrc) {
+            row = known
+        } else {
+            switch learn(header, offsets, bytes, from: p, at: now, into: &out) {
+            case .row(let found): row = found
+            case .dropped(let reason): return reason
+            }
+        }
+        peers[p].streams.touch(row, at: now)
+        let binding = peers[p].streams.rows[row]
+        let e = Int(binding.encoding)
+        if !binding.isRetransmission { peers[p].lastMediaSSRC = header.ssrc }
+        var incoming = Incoming(
+            number: header.sequenceNumber, payload: Int(header.payloadOffset),
+            isRetransmission: binding.isRetransmission)
+        incoming.packet.length = header.payloadLength
+        if binding.isRetransmission {
+            if let reason = unwrap(bytes, header, e, &incoming) { return reason }
+        }
+        guard Int(incoming.packet.length) <= PacketHistory.slotBytes else { return .oversized }
+        guard let codec = codec(header.payloadType, isRetransmission: binding.isRetransmission, e) else {
+            return .unknownPayloadType
+        }
+        incoming.packet.timestamp = header.timestamp.rawValue
+        incoming.packet.marker = header.marker
+        incoming.packet.codec = codec
+        if let level = offsets.readAudioLevel(bytes) {
+            incoming.packet.audioLevel = UInt16(level.level) | (level.isVoice ? 0x80 : 0)
+        }
+        if let orientation = offsets.readVideoOrientation(bytes) {
+            incoming.packet.videoOrientation = UInt16(orientation)
+        }
+        if let delay = offsets.readPlayoutDelay(bytes) {
+            incoming.packet.playoutDelay = UInt32(delay.minimum & 0xfff) << 12 | UInt32(delay.maximum & 0xfff)
+        }
+        return take(incoming, bytes, to: e, at: now, into: &out)
+    }
+
+    /// A retransmission gives up the packet that it carries.
+    private mutating func unwrap(
+        _ bytes: Span<UInt8>, _ header: RTPHeader, _ e: Int, _ incoming: inout Incoming
+    ) -> DropReason? {
+        guard encodings[e].window.isStarted else { return .bandwidthProbe }
+        if header.payloadLength == 0 { return .paddingOnly }
+        guard let original = RTXPayload(bytes, header) else { return .malformedRetransmission }
+        incoming.number = original.originalSequenceNumber
+        incoming.payload = original.payloadOffset
+        incoming.packet.length = UInt16(truncatingIfNeeded: original.payloadLength)
+        return nil
+    }
+
+    /// The position of a payload type in the track's plan; remembered, because it hardly ever changes.
+    private mutating func codec(_ payloadType: PayloadType, isRetransmission: Bool, _ e: Int) -> UInt8? {
+        if !isRetransmission, encodings[e].payloadType == payloadType.rawValue { return encodings[e].codec }
+        let t = Int(encodings[e].track)
+        let found = tracks[t].plan.codecs.firstIndex {
+            isRetransmission ? $0.rtxPayloadType == payloadType : $0.payloadType == payloadType
+        }
+        guard let found, found < 256 else { return nil }
+        if !isRetransmission {
+            encodings[e].payloadType = payloadType.rawValue
+            encodings[e].codec = UInt8(found)
+            encodings[e].clockRate = tracks[t].plan.codecs[found].clockRate
+        }
+        return UInt8(found)
+    }
+
+    private mutating func take(
+        _ incoming: Incoming, _ bytes: Span<UInt8>, to e: Int, at now: Timestamp, into out: inout Egress
+    ) -> DropReason? {
+        var packet = incoming.packet
+        let t = Int(encodings[e].track)
+        let p = Int(encodings[e].peer)
+        let isNewest: Bool
+        switch place(incoming.number, isRetransmission: incoming.isRetransmission, e, at: now, into: &out) {
+        case .number(let number, let newest):
+            packet.number = number
+            isNewest = newest
+        case .dropped(let reason): return reason
+        }
+        if incoming.isRetransmission {
+            statistics.retransmissionsReceived &+= 1
+        } else {
+            let arrival = TimestampLine.ticks(now, clockRate: encodings[e].clockRate)
+            encodings[e].statistics.count(packet.number, timestamp: packet.timestamp, arrival: arrival)
+        }
+        if peers[p].nextNack != encodings[e].nacks.next { peers[p].nextNack.bring(forwardTo: encodings[e].nacks.next) }
+        tracks[t].quietSince = now
+        tracks[t].hasStalled = false
+        if !tracks[t].hasStarted {
+            tracks[t].hasStarted = true
+            out.events.append(.trackStarted(tracks[t].id))
+        }
+        if tracks[t].isMuted { return .trackMuted }
+        let codec = tracks[t].plan.codecs[Int(packet.codec)].codec
+        KeyFrameDetector.inspect(&packet, codec, bytes, at: incoming.payload)
+        noteCodec(packet.codec, of: t, at: now, into: &out)
+        let wokeUp = !incoming.isRetransmission && encodings[e].monitor.hear(at: now)
+        if wokeUp { layerAlive(e, beginsKeyFrame: packet.isKeyFrame, at: now, into: &out) }
+        if encodings[e].isVideo {
+            if packet.isKeyFrame { keyFrameArrived(packet.number, e) }
+        } else if !incoming.isRetransmission {
+            hear(packet, t, at: now, into: &out)
+        }
+        if packet.length == 0 { return padding(packet, bytes, e, codec, isNewest, at: now, into: &out) }
+        guard let place = encodings[e].history.store(packet, bytes, payload: incoming.payload) else { return .tooOld }
+        fanOut(e, place: place, codec, isNewest: isNewest, at: now, into: &out)
+        return nil
+    }
+
+    private enum Placed {
+        case number(Int64, isNewest: Bool)
+        case dropped(DropReason)
+    }
+
+    /// Extends a sequence number, and notes what is missing before it.
+    private mutating func place(
+        _ number: SequenceNumber, isRetransmission: Bool, _ e: Int, at now: Timestamp, into out: inout Egress
+    ) -> Placed {
+        let t = Int(encodings[e].track)
+        switch encodings[e].window.arrive(number, isRetransmission: isRetransmission) {
+        case .first(let extended):
+            encodings[e].statistics.begin(at: extended)
+            return .number(extended, isNewest: true)
+        case .newest(let extended, let missing):
+            guard missing > 0, tracks[t].plan.feedback.nack else { return .number(extended, isNewest: true) }
+            if !encodings[e].nacks.note(missing: missing, before: extended, at: now) {
+                out.decisions.append(
+                    .nackListOverflowed(tracks[t].id, layer: encodings[e].layer, limit: NackTracker.limit))
+                if encodings[e].isVideo { requestKeyFrame(e, cause: .upstreamLoss, at: now, into: &out) }
+            }
+            return .number(extended, isNewest: true)
+        case .late(let extended):
+            encodings[e].nacks.remove(extended)
+            return .number(extended, isNewest: false)
+        case .restarted(let extended, let jump):
+            out.decisions.append(.streamRestarted(tracks[t].id, layer: encodings[e].layer, jump: jump))
+            encodings[e].statistics.begin(at: extended)
+            encodings[e].nacks.reset()
+            encodings[e].senderReport.forget()
+            for i in encodings[e].fanout.indices {
+                slots[Int(encodings[e].fanout[i])].sourceRestarted(of: Int32(truncatingIfNeeded: e))
+            }
+            if encodings[e].isVideo { requestKeyFrame(e, cause: .streamRestart, at: now, into: &out) }
+            return .number(extended, isNewest: true)
+        case .duplicate: return .dropped(.duplicate)
+        case .tooOld: return .dropped(.tooOld)
+        case .jumped: return .dropped(.sequenceJump)
+        }
+    }
+
+    private mutating func keyFrameArrived(_ number: Int64, _ e: Int) {
+        statistics.keyFramesReceived &+= 1
+        encodings[e].requester.settle()
+        encodings[e].nacks.removeAll(before: number)
+    }
+
+    /// The publisher changed its codec: slots that cannot carry the new one must say so.
+    private mutating func noteCodec(_ codec: UInt8, of t: Int, at now: Timestamp, into out: inout Egress) {
+        guard tracks[t].codec != Int(codec) else { return }
+        tracks[t].codec = Int(codec)
+        assignSlots(at: now, into: &out)
+    }
+
+    /// Listens to who speaks.
+    private mutating func hear(_ packet: HistoryPacket, _ t: Int, at now: Timestamp, into out: inout Egress) {
+        var level: AudioLevel?
+        if packet.audioLevel <= 0xff {
+            level = AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
+        }
+        let expired = tracks[t].gate.expire(at: now)
+        let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now)
+        if choosesSpeakers, opened != expired, opened { assignSlots(at: now, into: &out) }
+    }
+
+    /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its number
+    /// is taken, and the packet fills it.
+    private mutating func padding(
+        _ packet: HistoryPacket, _ bytes: Span<UInt8>, _ e: Int, _ codec: Codec, _ isNewest: Bool, at now: Timestamp,
+        into out: inout Egress
+    ) -> DropReason? {
+        var mustFill = false
+        for i in encodings[e].fanout.indices {
+            let s = Int(encodings[e].fanout[i])
+            if Int(slots[s].current) == e, !slots[s].omit(packet.number) { mustFill = true }
+        }
+        guard mustFill, let place = encodings[e].history.store(packet, bytes, payload: 0) else { return .paddingOnly }
+        fanOut(e, place: place, codec, isNewest: isNewest, at: now, into: &out)
+        return nil
+    }
+}

@@ -1,0 +1,70 @@
+// One peer of the room: its connection's numbers and which tracks and slots are its own. Protocol logic is in the parts it is
+// made of.
+
+/// The row of one peer.
+struct Participant: ~Copyable {
+    /// Retransmissions that a peer may cause at once, and in a second.
+    static let retransmissionBurst: Int64 = 1_000
+    static let retransmissionsPerSecond: Int64 = 1_000
+    /// The source of RTCP to a peer that has no slot (as libwebrtc's receivers use).
+    static let fallbackSSRC = SSRC(1)
+
+    let id: PeerID
+    /// Rises with each peer that joins.
+    let order: UInt32
+    var isConnected = false
+    var extensions = HeaderExtensionMap()
+    var reducedSizeRTCP = false
+    var usesTransportFeedback = false
+    /// The room's numbers of its tracks and slots, in the order of its plan.
+    var tracks: [Int32] = []
+    var slots: [Int32] = []
+    var streams = StreamTable()
+    var arrivals = ArrivalRecorder()
+    /// The numbers of the next transport feedback and of the last full intra request.
+    var feedbackCount: UInt8 = 0
+    var feedbackCommand: UInt8 = 0
+    var clock = PublisherClock()
+    var roundTrip = RoundTrip()
+    var transportSequencer: TransportSequencer
+    var retransmissionBudget = Budget(
+        capacity: Participant.retransmissionBurst, perSecond: Participant.retransmissionsPerSecond)
+    var statistics = PeerStatistics()
+    /// What comes from the core itself: reports and feedback.
+    var feedbackSSRC = Participant.fallbackSSRC
+    /// The SSRC that transport feedback names: the last that sent.
+    var lastMediaSSRC = SSRC(0)
+
+    // When something is due; early is allowed, late is not.
+    var nextReport: Timestamp?
+    var nextFeedback: Timestamp?
+    var nextNack: Timestamp?
+    var nextKeyFrame: Timestamp?
+    var nextLiveness: Timestamp?
+
+    init(id: PeerID, order: UInt32, firstTransportSequence: UInt16) {
+        self.id = id
+        self.order = order
+        transportSequencer = TransportSequencer(first: firstTransportSequence)
+    }
+
+    /// The earliest thing due.
+    var deadline: Deadline? {
+        var earliest: Deadline?
+        if let at = nextReport { earliest = .earliest(earliest, Deadline(at: at, reason: .reports)) }
+        if let at = nextFeedback { earliest = .earliest(earliest, Deadline(at: at, reason: .transportFeedback)) }
+        if let at = nextNack { earliest = .earliest(earliest, Deadline(at: at, reason: .nack)) }
+        if let at = nextKeyFrame { earliest = .earliest(earliest, Deadline(at: at, reason: .keyFrameRequest)) }
+        if let at = nextLiveness { earliest = .earliest(earliest, Deadline(at: at, reason: .liveness)) }
+        return earliest
+    }
+}
+
+extension Timestamp? {
+    /// Makes the moment this one where it is earlier or there was none.
+    mutating func bring(forwardTo moment: Timestamp?) {
+        guard let moment else { return }
+        if let now = self, now <= moment { return }
+        self = moment
+    }
+}

@@ -1,0 +1,37 @@
+// One published track: what its plan says, whether it speaks and whether it lives. Its streams are its encodings.
+
+/// The row of one published track.
+struct PublishedTrack: ~Copyable {
+    /// A track without a packet for this long has stalled.
+    static let stallTime = TimeDelta.seconds(3)
+
+    let id: TrackID
+    /// The room's number of its publisher.
+    let peer: Int32
+    /// Rises with each track that is published.
+    let order: UInt32
+    var plan: PublishedTrackPlan
+    /// The room's numbers of its encodings, lowest layer first.
+    var encodings: [Int32] = []
+    var isMuted: Bool
+    var gate = AudioGate()
+    /// The position in the plan of the codec that arrives, the preferred one before any does.
+    var codec = 0
+    var hasStarted = false
+    var hasStalled = false
+    /// Since when its packets are missed: the last one, or when it was connected or unmuted.
+    var quietSince: Timestamp?
+
+    init(id: TrackID, peer: Int, order: UInt32, plan: PublishedTrackPlan) {
+        self.id = id
+        self.peer = Int32(truncatingIfNeeded: peer)
+        self.order = order
+        self.plan = plan
+        isMuted = plan.isMuted
+    }
+
+    var isVideo: Bool { plan.kind == .video }
+
+    /// The codec that arrives.
+    var currentCodec: Codec? { codec < plan.codecs.count ? plan.codecs[codec].codec : nil }
+}

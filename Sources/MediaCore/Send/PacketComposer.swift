@@ -1,0 +1,95 @@
+// Composes one outgoing RTP packet in the arena: header and extensions anew (RFC 3550 §5.1, RFC 8285), the payload from its
+// publisher's history with the picture numbers of the slot, as an original or as a retransmission (RFC 4588). Keeps nothing.
+
+/// How a packet that was sent is composed again.
+struct RetransmissionForm: BitwiseCopyable {
+    var ssrc: SSRC
+    var payloadType: PayloadType
+    var sequence: UInt16
+    var absoluteSendTime: UInt32
+    var transportSequence: UInt16
+}
+
+/// Composes packets. The same arguments give the same bytes: that is what a packet sent again without RTX relies on.
+enum PacketComposer {
+    /// The most that a payload may grow: a VP8 descriptor written anew.
+    private static let growth = VP8Descriptor.maximumLength
+
+    /// Writes a packet to the arena and gives its length, or nil when it does not fit.
+    static func compose(
+        _ sent: SentPacket, slot: SlotAddress, as retransmission: RetransmissionForm?, _ packet: HistoryPacket,
+        place: Int, from history: borrowing PacketHistory, map: HeaderExtensionMap, into out: inout Egress
+    ) -> Int? {
+        let length = Int(packet.length)
+        let room = RTPHeaderWriter.maximumLength + RTXPayload.headLength + growth + length
+        guard let at = out.place(for: room) else { return nil }
+        var header = EgressHeader(
+            marker: sent.marker, payloadType: slot.payloadType,
+            sequenceNumber: SequenceNumber(UInt16(truncatingIfNeeded: sent.number)),
+            timestamp: RTPTimestamp(sent.timestamp), ssrc: slot.ssrc, contributingSource: sent.contributingSource)
+        var extensions = EgressExtensions()
+        extensions.mid = slot.mid
+        extensions.absoluteSendTime = sent.absoluteSendTime
+        extensions.transportSequence = SequenceNumber(sent.transportSequence)
+        if packet.audioLevel <= 0xff {
+            extensions.audioLevel = AudioLevel(
+                isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
+        }
+        if sent.videoOrientation <= 0xff { extensions.videoOrientation = UInt8(sent.videoOrientation) }
+        if sent.playoutDelay != HistoryPacket.noPlayoutDelay {
+            extensions.playoutDelay = PlayoutDelay(
+                minimum: UInt16(truncatingIfNeeded: sent.playoutDelay >> 12),
+                maximum: UInt16(truncatingIfNeeded: sent.playoutDelay & 0xfff))
+        }
+        if let retransmission {
+            header.ssrc = retransmission.ssrc
+            header.payloadType = retransmission.payloadType
+            header.sequenceNumber = SequenceNumber(retransmission.sequence)
+            extensions.absoluteSendTime = retransmission.absoluteSendTime
+            extensions.transportSequence = SequenceNumber(retransmission.transportSequence)
+        }
+        let isRetransmission = retransmission != nil
+        // Everything before the payload proper: header, RTX head, and a VP8 descriptor where it is written anew.
+        let head = out.arena.withMutableSpan(at, room) { span -> (length: Int, skipped: Int)? in
+            guard let written = RTPHeaderWriter.write(header, extensions, map, into: &span, at: 0) else { return nil }
+            var end = written.length
+            if isRetransmission {
+                let number = SequenceNumber(UInt16(truncatingIfNeeded: sent.number))
+                RTXPayload.writeHead(number, into: &span, at: end)
+                end += RTXPayload.headLength
+            }
+            // A 7-bit picture id cannot go on a chain of 15 bits: such a descriptor is written anew.
+            if let vp8 = packet.vp8, vp8.pictureID != nil, !vp8.hasLongPictureID,
+                let count = vp8.write(
+                    pictureID: sent.picture.pictureID,
+                    tl0PictureIndex: vp8.tl0PictureIndex == nil ? nil : sent.picture.tl0PictureIndex,
+                    keyIndex: vp8.keyIndex == nil ? nil : sent.picture.keyIndex, into: &span, at: end)
+            {
+                return (end + count, Int(vp8.length))
+            }
+            return (end, 0)
+        }
+        guard let head else { return nil }
+        let start = place * PacketHistory.slotBytes
+        out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
+        if head.skipped == 0 { rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out) }
+        return head.length + length - head.skipped
+    }
+
+    private static func rewrite(
+        _ packet: HistoryPacket, _ numbers: PictureNumbers, at: Int, length: Int, in out: inout Egress
+    ) {
+        if let vp8 = packet.vp8 {
+            out.arena.withMutableSpan(at, length) { span in
+                vp8.rewrite(
+                    pictureID: numbers.pictureID, tl0PictureIndex: numbers.tl0PictureIndex, keyIndex: numbers.keyIndex,
+                    in: &span, at: 0)
+            }
+        } else if let vp9 = packet.vp9 {
+            out.arena.withMutableSpan(at, length) { span in
+                vp9.rewrite(
+                    pictureID: numbers.pictureID, tl0PictureIndex: numbers.tl0PictureIndex, in: &span, at: 0)
+            }
+        }
+    }
+}

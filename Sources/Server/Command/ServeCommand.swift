@@ -1,0 +1,80 @@
+// `majlis serve`: reads the settings, starts the server, prints where it is, and ends on a signal. The first SIGTERM or
+// SIGINT closes in good order, a second one at once.
+import EventLoop
+import Glibc
+import Tokens
+
+enum ServeCommand {
+    static let usage = """
+        usage: majlis serve [options]
+
+          --config FILE      settings in JSON5 (also MAJLIS_CONFIG)
+          --print-config     print the documented default file with the settings in force, and exit
+          --dev              for trying out: this machine only, a throw-away secret, links ready to click
+          --host ADDRESS     short for --listen.host
+          --port PORT        short for --listen.port
+          --KEY VALUE        any setting of the file, e.g. --media.workers 2, --rooms.codecs opus,VP8,H264
+
+        An environment variable sets the same: MAJLIS_LISTEN_PORT, MAJLIS_TOKENS_SECRET. Flags go over the environment, and
+        that over the file. `majlis serve --print-config` lists every key with what it means.
+
+        """
+    private static let own: Set<String> = ["config", "print-config", "dev", "help"]
+
+    static func run(_ rest: [String]) throws -> Int32 {
+        let arguments = try Arguments(rest, switches: own.subtracting(["config"]))
+        if arguments.has("help") {
+            print(usage, terminator: "")
+            return 0
+        }
+        if let word = arguments.words.first { throw ConfigurationError("serve takes options only, not \"\(word)\"") }
+        var configuration = try Command.configuration(arguments, except: own)
+        if arguments.has("print-config") {
+            print(configuration.documentedFile(), terminator: "")
+            return 0
+        }
+        let isDevelopment = arguments.has("dev")
+        if isDevelopment { develop(&configuration) }
+        try configuration.validate()
+        guard let level = LogLevel(name: configuration.logLevel) else {
+            throw ConfigurationError("logLevel is debug, info, warning or error, not \"\(configuration.logLevel)\"")
+        }
+        // A peer that closes its socket while it is written to must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        let server = try RunningServer(configuration, log: Log(level: level))
+        announce(configuration, port: server.port, isDevelopment: isDevelopment)
+        server.waitForSignals()
+        return 0
+    }
+
+    /// What `--dev` changes where nothing else was said.
+    private static func develop(_ configuration: inout Configuration) {
+        let defaults = Configuration()
+        if configuration.listen.host == defaults.listen.host { configuration.listen.host = "127.0.0.1" }
+        if configuration.tokens.secret.isEmpty { configuration.tokens.secret = ControlPlane.randomName(bytes: 32) }
+        configuration.media.allowPrivateCandidates = true
+    }
+
+    private static func announce(_ configuration: Configuration, port: Int, isDevelopment: Bool) {
+        let scheme = configuration.listen.tlsCertificate.isEmpty ? "http" : "https"
+        let host =
+            ["0.0.0.0", "::", "127.0.0.1"].contains(configuration.listen.host)
+            ? "127.0.0.1" : configuration.listen.host.contains(":") ? "[\(configuration.listen.host)]" : configuration.listen.host
+        print("Majlis \(Command.version) serves \(scheme)://\(host):\(port)")
+        if isDevelopment, !configuration.tokens.secret.isEmpty {
+            for name in ["Amina", "Budi", "Carol"] {
+                var claims = TokenClaims(subject: name.lowercased(), expires: WallClock.seconds + 86_400)
+                claims.name = name
+                claims.room = "majlis"
+                claims.audience = configuration.tokens.audience.isEmpty ? [] : [configuration.tokens.audience]
+                guard let key = try? TokenKey(secret: Array(configuration.tokens.secret.utf8)),
+                    let token = try? TokenSigner(key: key).sign(claims)
+                else { continue }
+                let padding = String(repeating: " ", count: 6 - name.count)
+                print("  \(name)\(padding) \(scheme)://\(host):\(port)/#room=majlis&token=\(token)")
+            }
+            print("Open two of them in two windows. Control-C ends.")
+        }
+        fflush(nil)
+    }
+}

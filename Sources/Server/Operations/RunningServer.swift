@@ -1,0 +1,130 @@
+// One server: its loops, workers and control plane, from start to a clean end. Several may run in one process, as tests do.
+import EventLoop
+import Glibc
+import Tokens
+
+/// A server that runs.
+public final class RunningServer: Sendable {
+    /// The port that is listened on.
+    public let port: Int
+    private let loop: LoopThread
+    private let control: ControlPlane
+    private let workers: [MediaWorker]
+    private let log: Log
+
+    /// Starts everything; when it returns, clients may come.
+    public init(_ configuration: Configuration, log: Log) throws {
+        try configuration.validate()
+        self.log = log
+        let verifier = try Self.verifier(configuration)
+        let count = configuration.media.workers > 0 ? configuration.media.workers : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let metrics = ServerMetrics(workers: count)
+        let settings = try MediaSettings(configuration)
+        let loop = LoopThread(name: "majlis-control")
+        let control = ControlPlane(
+            loop: loop, configuration: configuration, verifier: verifier, log: log, metrics: metrics)
+        let workers = (0..<count).map { MediaWorker(index: $0) }
+        self.loop = loop
+        self.control = control
+        self.workers = workers
+        do {
+            for (index, worker) in workers.enumerated() {
+                try Self.wait(on: worker.loop) {
+                    try worker.assumeIsolated {
+                        try $0.start(settings, metrics: metrics.workers[index], log: log) { control.post($0) }
+                    }
+                }
+            }
+            port = try Self.wait(on: loop) { try control.assumeIsolated { try $0.start(workers: workers) } }
+        } catch {
+            for worker in workers { worker.loop.stop() }
+            loop.stop()
+            throw error
+        }
+    }
+
+    /// Closes in good order: everybody is told, every socket closed; returns when that is done.
+    public func stop() {
+        let done = Semaphore()
+        loop.perform { [control] in control.assumeIsolated { $0.drain { done.signal() } } }
+        done.wait()
+        for worker in workers { worker.loop.stop() }
+        loop.stop()
+    }
+
+    /// Returns when SIGTERM or SIGINT has come and the server is closed; a second signal ends the process with 1.
+    func waitForSignals() {
+        let asked = Semaphore()
+        let count = Counter()
+        loop.perform { [loop, log] in
+            for number in [SIGTERM, SIGINT] {
+                let watch = try? SignalWatch(on: loop, signal: number) {
+                    count.add(1)
+                    if count.value > 1 {
+                        log(.warning, "a second signal: ending at once")
+                        _exit(1)
+                    }
+                    asked.signal()
+                }
+                if watch == nil { log(.error, "cannot watch for signals; only SIGKILL will end this server") }
+            }
+        }
+        asked.wait()
+        stop()
+        log(.info, "stopped")
+    }
+
+    private static func verifier(_ configuration: Configuration) throws -> TokenVerifier {
+        var keys: [TokenKey] = []
+        if !configuration.tokens.secret.isEmpty { keys.append(try TokenKey(secret: Array(configuration.tokens.secret.utf8))) }
+        for path in configuration.tokens.publicKeyFiles {
+            guard let bytes = Command.readFile(path, limit: 65_536) else {
+                throw ConfigurationError(
+                    "tokens.publicKeyFiles: cannot read \(path): \(unsafe String(cString: strerror(errno)))")
+            }
+            let pem = String(decoding: bytes, as: UTF8.self)
+            let fitting = [TokenAlgorithm.rs256, .es256, .edDSA].lazy.compactMap { algorithm in
+                try? TokenKey(pem: pem, algorithm: algorithm)
+            }
+            guard let key = fitting.first else {
+                throw ConfigurationError(
+                    "tokens.publicKeyFiles: \(path) is no PEM public key for RS256 (2048 bits or more), ES256 or EdDSA")
+            }
+            keys.append(key)
+        }
+        let audience = configuration.tokens.audience
+        return TokenVerifier(keys: keys, audience: audience.isEmpty ? nil : audience)
+    }
+
+    /// Runs `body` on a loop's thread and waits for it.
+    private static func wait<Value: Sendable>(
+        on loop: LoopThread, _ body: @escaping @Sendable () throws -> Value
+    ) throws -> Value {
+        let result = Lock<Result<Value, any Error>?>(nil)
+        let done = Semaphore()
+        loop.perform {
+            let value = Result { try body() }
+            result.withLock { $0 = value }
+            done.signal()
+        }
+        done.wait()
+        guard let value = result.withLock({ $0 }) else { preconditionFailure("a loop that signals has a result") }
+        return try value.get()
+    }
+}
+
+/// Lets one thread wait for another.
+@safe final class Semaphore: @unchecked Sendable {
+    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    init() {
+        let status = unsafe sem_init(semaphore, 0, 0)
+        precondition(status == 0, "an unnamed semaphore needs no resource")
+    }
+    func signal() { unsafe sem_post(semaphore) }
+    func wait() { while unsafe sem_wait(semaphore) != 0 {} }
+    deinit {
+        unsafe sem_destroy(semaphore)
+        unsafe semaphore.deallocate()
+    }
+}

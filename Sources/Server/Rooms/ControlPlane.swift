@@ -1,0 +1,172 @@
+// The control plane: sessions, rooms and workers brought together. An actor on the control loop, which is also the
+// gateway's, so that nothing here waits for another thread. Its work on sessions and on rooms is in the files beside.
+import EventLoop
+import Gateway
+import Glibc
+import MediaCore
+import Signalling
+import Tokens
+import Transport
+
+/// Everything that is not media.
+actor ControlPlane {
+    nonisolated let loop: LoopThread
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+    let configuration: Configuration
+    let sessionConfiguration: SessionConfiguration
+    let verifier: TokenVerifier
+    let log: Log
+    let metrics: ServerMetrics
+    var workers: [MediaWorker] = []
+    /// Participants on each worker: a new room goes where there are fewest.
+    var load: [Int] = []
+    var gateway: HTTPGateway?
+
+    var sockets: [UInt64: SocketID] = [:]
+    var socketNumbers: [SocketID: UInt64] = [:]
+    /// The session of each socket.
+    var sessionBySocket: [UInt64: SessionRecord] = [:]
+    /// Every session that has a name a client may resume.
+    var sessionByName: [String: SessionRecord] = [:]
+    /// Sessions with a deadline: few, those that have not said hello and those whose socket is lost.
+    var timed: [String: SessionRecord] = [:]
+    var rooms: [String: RoomRecord] = [:]
+    var roomByKey: [RoomKey: RoomRecord] = [:]
+    /// Who waits for a worker's answer to an offer.
+    var requests: [UInt64: SessionRecord] = [:]
+
+    var lastSocket: UInt64 = 0
+    var lastRoom: UInt64 = 0
+    var lastRequest: UInt64 = 0
+    var isDraining = false
+    var drainUntil: Int64 = 0
+    var finishedWorkers = 0
+    var whenFinished: (@Sendable () -> Void)?
+    private var clock: LoopTimer?
+
+    /// How long clients have to take the last messages and to answer the close, in nanoseconds.
+    static let drainNanoseconds: Int64 = 3_000_000_000
+    /// How often deadlines of sessions and rooms are looked at, in milliseconds.
+    static let tickMilliseconds: Int64 = 250
+
+    init(
+        loop: LoopThread, configuration: Configuration, verifier: TokenVerifier, log: Log, metrics: ServerMetrics
+    ) {
+        self.loop = loop
+        self.configuration = configuration
+        self.verifier = verifier
+        self.log = log
+        self.metrics = metrics
+        var session = SessionConfiguration()
+        session.helloTimeoutMilliseconds = Int64(configuration.sessions.helloSeconds) * 1_000
+        session.resumeWindowSeconds = configuration.sessions.resumeSeconds
+        session.heartbeatSeconds = configuration.sessions.heartbeatSeconds
+        session.commandsPerSecond = configuration.sessions.commandsPerSecond
+        session.commandBurst = configuration.sessions.commandBurst
+        sessionConfiguration = session
+    }
+
+    /// Opens the port and begins. Returns the port that is listened on.
+    func start(workers: [MediaWorker]) throws -> Int {
+        self.workers = workers
+        load = Array(repeating: 0, count: workers.count)
+        let gateway = try HTTPGateway(loop: loop, configuration: gatewayConfiguration(), delegate: self)
+        self.gateway = gateway
+        let clock = LoopTimer(on: loop) { [unowned self] in self.assumeIsolated { $0.tick() } }
+        clock.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds)
+        self.clock = clock
+        return Int(gateway.port)
+    }
+
+    private func gatewayConfiguration() -> GatewayConfiguration {
+        var gateway = GatewayConfiguration()
+        let listen = configuration.listen
+        gateway.addresses = [listen.host]
+        gateway.port = UInt16(clamping: listen.port)
+        gateway.tlsCertificatePath = listen.tlsCertificate.isEmpty ? nil : listen.tlsCertificate
+        gateway.tlsKeyPath = listen.tlsKey.isEmpty ? nil : listen.tlsKey
+        gateway.maximumConnections = listen.maximumConnections
+        gateway.maximumConnectionsPerAddress = listen.maximumConnectionsPerAddress
+        gateway.webRoot = listen.webRoot.isEmpty ? nil : listen.webRoot
+        gateway.heartbeatSeconds = Double(configuration.sessions.heartbeatSeconds)
+        gateway.silenceSeconds = Double(configuration.sessions.silenceSeconds)
+        if listen.allowedOrigins == ["*"] {
+            gateway.origins = .any
+        } else if !listen.allowedOrigins.isEmpty {
+            gateway.origins = .list(listen.allowedOrigins)
+        }
+        return gateway
+    }
+
+    /// Takes in what a worker says, from its thread; in the order in which it was said.
+    nonisolated func post(_ event: WorkerEvent) {
+        loop.perform { self.assumeIsolated { $0.receive(event) } }
+    }
+
+    /// Tells everybody, closes every socket, finishes the workers; then calls `done` on the control loop.
+    func drain(done: @escaping @Sendable () -> Void) {
+        guard !isDraining else { return }
+        isDraining = true
+        drainUntil = MonotonicClock.now + Self.drainNanoseconds
+        whenFinished = done
+        gateway?.stopAccepting()
+        log(.info, "shutting down", ("sessions", "\(sessionByName.count)"), ("rooms", "\(rooms.count)"))
+        for session in Array(sessionBySocket.values) {
+            change(session) { machine, actions in
+                machine.send(.serverShutdown(.init(reconnectAfterMilliseconds: 1_000)), into: &actions)
+                machine.close(.goingAway, reason: "the server is going away", into: &actions)
+            }
+        }
+        gateway?.closeAll(code: SessionCloseCode.goingAway.rawValue, reason: "the server is going away")
+        for worker in workers { worker.post(.finish) }
+    }
+
+    func workerFinished() {
+        finishedWorkers += 1
+        finishIfDone()
+    }
+
+    /// While draining: ends when every worker has finished and every socket was closed, or the time for that is over.
+    func finishIfDone() {
+        guard isDraining, finishedWorkers == workers.count, let whenFinished else { return }
+        guard sockets.isEmpty || MonotonicClock.now >= drainUntil else { return }
+        self.whenFinished = nil
+        clock?.close()
+        clock = nil
+        guard let gateway else { return whenFinished() }
+        self.gateway = nil
+        gateway.close(whenFinished)
+    }
+
+    private func tick() {
+        let now = MonotonicClock.now
+        let time = SessionTime(nanoseconds: now)
+        for session in Array(timed.values) {
+            guard let due = session.machine.nextDeadline, due <= time else { continue }
+            change(session) { machine, actions in machine.advance(to: time, into: &actions) }
+        }
+        for room in Array(rooms.values) { tick(room, at: now) }
+        finishIfDone()
+    }
+
+    /// The ICE servers for one client, with credentials that are good for a limited time.
+    func iceServers(for user: String) -> [ServerMessage.ICEServer] {
+        var servers: [ServerMessage.ICEServer] = []
+        if !configuration.turn.stunURLs.isEmpty { servers.append(.init(urls: configuration.turn.stunURLs)) }
+        guard !configuration.turn.urls.isEmpty else { return servers }
+        let credentials = TURNCredentials(
+            user: user, secret: configuration.turn.secret,
+            expiresAt: WallClock.seconds + Int64(configuration.turn.credentialSeconds))
+        servers.append(
+            .init(urls: configuration.turn.urls, username: credentials.username, credential: credentials.credential))
+        return servers
+    }
+
+    /// Random bytes as hexadecimal digits, for names and secrets.
+    static func randomName(bytes: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        let digits = Array("0123456789abcdef")
+        return String((0..<bytes * 2).map { _ in digits[Int(generator.next() & 15)] })
+    }
+}

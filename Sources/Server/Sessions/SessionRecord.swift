@@ -1,0 +1,47 @@
+// One session on the control loop: its machine, its socket's number, and where in which room it is.
+import MediaCore
+import Signalling
+
+/// A session. Confined to the control loop.
+final class SessionRecord {
+    var machine: SessionMachine
+    /// The room and place, from the moment a place is taken until it is given back.
+    var place: Place?
+    /// The command that a worker's answer will complete, by the request's number.
+    var pending: [UInt64: CommandID] = [:]
+
+    /// A place in a room.
+    struct Place {
+        let room: RoomRecord
+        let id: PeerID
+    }
+
+    init(machine: SessionMachine) { self.machine = machine }
+}
+
+/// One room on the control loop.
+final class RoomRecord {
+    let key: RoomKey
+    let name: String
+    let worker: Int
+    var roster = RoomRoster()
+    var members: [PeerID: Member] = [:]
+    /// When the room is closed for being empty, in nanoseconds of the monotonic clock; nil while somebody is in it.
+    var emptyUntil: Int64?
+
+    /// What the control loop knows of a participant beside the roster.
+    struct Member {
+        let session: SessionRecord
+        var transport = PeerTransportState.connecting
+        /// Whether the session's socket is lost.
+        var isSocketLost = false
+        /// When a transport that failed is given up, in nanoseconds of the monotonic clock.
+        var failedUntil: Int64?
+    }
+
+    init(key: RoomKey, name: String, worker: Int) {
+        self.key = key
+        self.name = name
+        self.worker = worker
+    }
+}

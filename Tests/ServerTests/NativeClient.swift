@@ -1,0 +1,243 @@
+// A native client for tests: real ICE, DTLS and SRTP on loopback against a whole server, without a browser.
+import EventLoop
+import SDP
+import Signalling
+import Synchronization
+import Transport
+
+/// What a native client sends and receives.
+struct NativeMedia: Sendable {
+    static let microphone = "0", camera = "1"
+    var audioSlots = 2
+    var videoSlots = 2
+    var sends = true
+}
+
+/// One client: a signalling session and one transport on a loop of its own.
+final class NativeClient: @unchecked Sendable {
+    let signalling: SignallingClient
+    let user: String
+    private let loop: LoopThread
+    private var endpoint: Endpoint?
+    private(set) var joined: ServerMessage.Joined?
+    let audioSSRC: UInt32
+    let videoSSRC: UInt32
+    private var sequence: UInt16 = 0
+
+    /// The transport's side, confined to the loop.
+    private final class Endpoint: PeerTransportDelegate {
+        var transport: PeerTransport?
+        let received: Lock<Received>
+        init(received: Lock<Received>) { self.received = received }
+
+        func transport(_ transport: PeerTransport, receivedRTP packet: UnsafeMutableRawBufferPointer) {
+            let bytes = Array(packet)
+            received.withLock { $0.rtp.append(bytes) }
+        }
+        func transport(_ transport: PeerTransport, receivedRTCP packet: UnsafeMutableRawBufferPointer) {
+            received.withLock { $0.rtcp += 1 }
+        }
+        func transport(_ transport: PeerTransport, changedTo state: TransportState) {
+            received.withLock { $0.state = state }
+        }
+    }
+
+    /// What arrived.
+    struct Received: Sendable {
+        var rtp: [[UInt8]] = []
+        var rtcp = 0
+        var state = TransportState.connecting
+    }
+    let received = Lock(Received())
+
+    /// The loop and poller of many clients.
+    final class Host: @unchecked Sendable {
+        let loop = LoopThread(name: "test-clients")
+        private(set) var poller: ICEPoller?
+        let context: DTLSContext
+
+        init() throws {
+            context = try DTLSContext(identity: DTLSIdentity())
+            loop.run { self.poller = try? ICEPoller(loop: self.loop) }
+        }
+
+        func stop() {
+            loop.run { self.poller?.close() }
+            loop.stop()
+        }
+    }
+    private let host: Host
+
+    init(_ host: Host, port: Int, user: String, token: String, device: String? = nil) throws {
+        self.host = host
+        self.user = user
+        loop = host.loop
+        audioSSRC = UInt32.random(in: 1...UInt32.max)
+        videoSSRC = UInt32.random(in: 1...UInt32.max)
+        signalling = try SignallingClient(port: port)
+        try signalling.hello(token: token, device: device)
+    }
+
+    /// The offer's text.
+    static func offer(
+        ufrag: String, password: String, fingerprint: String, candidates: [String], media: NativeMedia,
+        audioSSRC: UInt32, videoSSRC: UInt32
+    ) -> String {
+        let count = (media.sends ? 2 : 0) + media.audioSlots + media.videoSlots
+        var text = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+        text += "a=group:BUNDLE " + (0..<count).map(String.init).joined(separator: " ") + "\r\n"
+        var mid = 0
+        func section(_ kind: String, _ direction: String, _ ssrc: UInt32?) {
+            let isAudio = kind == "audio"
+            text += "m=\(kind) 9 UDP/TLS/RTP/SAVPF \(isAudio ? "111" : "96 97")\r\nc=IN IP4 0.0.0.0\r\n"
+            text += "a=ice-ufrag:\(ufrag)\r\na=ice-pwd:\(password)\r\na=ice-options:trickle\r\n"
+            text += "a=fingerprint:sha-256 \(fingerprint)\r\na=setup:actpass\r\na=mid:\(mid)\r\n"
+            text += "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
+            text += "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
+            text += "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+            text += "a=\(direction)\r\na=rtcp-mux\r\na=rtcp-rsize\r\n"
+            if isAudio {
+                text += "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n"
+            } else {
+                text += "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n"
+                text += "a=rtcp-fb:96 transport-cc\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
+            }
+            if let ssrc { text += "a=ssrc:\(ssrc) cname:test\r\n" }
+            for candidate in candidates { text += "a=\(candidate)\r\n" }
+            mid += 1
+        }
+        if media.sends {
+            section("audio", "sendonly", audioSSRC)
+            section("video", "sendonly", videoSSRC)
+        }
+        for _ in 0..<media.audioSlots { section("audio", "recvonly", nil) }
+        for _ in 0..<media.videoSlots { section("video", "recvonly", nil) }
+        return text
+    }
+
+    /// Joins the room; media is on its way when it returns, and there when `waitUntilConnected` does.
+    @discardableResult
+    func join(room: String = "test", media: NativeMedia = NativeMedia(), device: String? = nil) throws
+        -> ServerMessage.Joined
+    {
+        let described = Lock<(ufrag: String, password: String, fingerprint: String, candidates: [String])?>(nil)
+        loop.run { [self] in
+            guard let poller = host.poller else { return }
+            let endpoint = Endpoint(received: received)
+            let transport = try? PeerTransport(
+                poller: poller,
+                configuration: TransportConfiguration(
+                    role: .client, localAddresses: ["127.0.0.1"], remoteAddresses: .everything),
+                context: host.context, delegate: endpoint, token: 1)
+            endpoint.transport = transport
+            self.endpoint = endpoint
+            guard let transport else { return }
+            described.withLock {
+                $0 = (
+                    transport.localUfrag, transport.localPassword, transport.fingerprint.value,
+                    transport.localCandidates
+                )
+            }
+        }
+        guard let own = described.withLock({ $0 }) else { throw SignallingClient.Failure.unexpected("no transport") }
+        let offer = Self.offer(
+            ufrag: own.ufrag, password: own.password, fingerprint: own.fingerprint, candidates: own.candidates,
+            media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC)
+        let tracks: [ClientCommand.Track] =
+            media.sends
+            ? [
+                .init(mid: NativeMedia.microphone, source: .microphone),
+                .init(mid: NativeMedia.camera, source: .camera),
+            ] : []
+        let message = try signalling.ask(
+            .join(.init(room: room, device: device, offer: .init(type: .offer, sdp: offer), tracks: tracks)))
+        guard case .joined(let joined) = message else {
+            if case .error(let error) = message { throw SignallingClient.Failure.refused(error) }
+            throw SignallingClient.Failure.unexpected("\(message)")
+        }
+        self.joined = joined
+        try connect(to: joined.answer.sdp)
+        return joined
+    }
+
+    private func connect(to answer: String) throws {
+        var ufrag = "", password = "", fingerprint = ""
+        var candidates: [String] = []
+        for line in answer.split(whereSeparator: \.isNewline) {
+            func value(_ prefix: String) -> String? {
+                line.hasPrefix(prefix) ? String(line.dropFirst(prefix.count)) : nil
+            }
+            if let text = value("a=ice-ufrag:") { ufrag = text }
+            if let text = value("a=ice-pwd:") { password = text }
+            if let text = value("a=fingerprint:sha-256 ") { fingerprint = text }
+            if line.hasPrefix("a=candidate:") { candidates.append(String(line.dropFirst(2))) }
+        }
+        let (u, p, f, c) = (ufrag, password, fingerprint, candidates)
+        loop.run { [self] in
+            guard let transport = endpoint?.transport else { return }
+            try? transport.setRemote(ufrag: u, password: p, fingerprints: [("sha-256", f)])
+            for candidate in c { transport.addRemoteCandidate(candidate) }
+        }
+    }
+
+    /// Waits until media can flow.
+    func waitUntilConnected(seconds: Int64 = 10) -> Bool {
+        Deadline.wait(seconds: seconds) { received.withLock { $0.state } == .connected }
+    }
+
+    /// Sends one RTP packet of 100 bytes of payload on the microphone's or the camera's track.
+    func send(audio: Bool, timestamp: UInt32, payload: [UInt8], marker: Bool = false) {
+        sequence &+= 1
+        let (ssrc, number) = (audio ? audioSSRC : videoSSRC, sequence)
+        var packet: [UInt8] = [0x80, (marker ? 0x80 : 0) | (audio ? 111 : 96), UInt8(number >> 8), UInt8(number & 255)]
+        for value in [timestamp, ssrc] { for shift in [24, 16, 8, 0] { packet.append(UInt8(value >> UInt32(shift) & 255)) } }
+        packet += payload
+        let bytes = packet
+        loop.run { [self] in
+            var room = bytes + [UInt8](repeating: 0, count: 160)
+            room.withUnsafeMutableBytes { buffer in
+                _ = endpoint?.transport?.sendRTP(buffer, count: bytes.count)
+            }
+        }
+    }
+
+    /// Ends the transport without a word to the server, and the socket too: what a killed client looks like.
+    func vanish() {
+        close()
+        signalling.socket.abort()
+    }
+
+    /// Ends the transport.
+    func close() {
+        loop.run { [self] in
+            endpoint?.transport?.close()
+            endpoint?.transport = nil
+            endpoint = nil
+        }
+    }
+}
+
+/// Waiting for a condition, bounded.
+enum Deadline {
+    /// Whether the condition holds before the time is over; looked at every 2 milliseconds.
+    static func wait(seconds: Int64, _ condition: () -> Bool) -> Bool {
+        let end = MonotonicClock.now + seconds * 1_000_000_000
+        while MonotonicClock.now < end {
+            if condition() { return true }
+            Pause.milliseconds(2)
+        }
+        return condition()
+    }
+}
+
+extension LoopThread {
+    /// Runs `body` on the loop and waits for it.
+    func run(_ body: @escaping @Sendable () -> Void) {
+        let done = Pause.Flag()
+        perform {
+            body()
+            done.raise()
+        }
+        done.wait()
+    }
+}
