@@ -183,6 +183,9 @@ def joined_namespaces(first="10.99.71.1/24", second="10.99.71.2/24"):
             ip("netns", "add", name)
             made.append(name)
             ip("link", "set", "lo", "up", namespace=name)
+            # Else an address that is taken away takes the younger ones of its network with it.
+            setting = "/proc/sys/net/ipv4/conf/all/promote_secondaries"
+            subprocess.run(in_namespace(name, ["sh", "-c", f"echo 1 > {setting}"]), check=True)
         ip("link", "add", devices[0], "netns", names[0], "type", "veth", "peer", "name", devices[1], "netns", names[1])
         for name, device, address in zip(names, devices, (first, second)):
             ip("addr", "add", address, "dev", device, namespace=name)

@@ -120,7 +120,7 @@ function measureLevel(track) {
   return () => {
     clearInterval(timer);
     byID('level').value = 0;
-    context.close();
+    if (context.state !== 'closed') context.close();
   };
 }
 

@@ -176,7 +176,7 @@ export class Session extends EventTarget {
    * the socket be replaced soon.
    */
   networkSuspected() {
-    if (this.#state === 'reconnecting') {
+    if (this.#state === 'reconnecting' && !this.#socket) {
       this.#attempt = 0;
       this.#scheduleReconnect(0);
     } else if (this.#state === 'open') {

@@ -1,31 +1,35 @@
 // Watches whether the path to the server still carries anything. Browsers need five seconds and more to call a dead path
-// "disconnected"; a connection on which reports and feedback arrive many times a second shows it much sooner.
+// "disconnected", and many tell nothing when an address changes; a connection on which media, reports and feedback arrive
+// many times a second shows it within one.
 
-/** A path that was busy and then silent for so long, in milliseconds, is suspected. */
-const SILENCE = 1_100;
-/** It counts as busy when something arrived in each of so many samples before. */
-const BUSY_SAMPLES = 4;
+/** A silence is suspicious when it is longer than this, in milliseconds, and than so many of the usual gaps. */
+const LEAST_SILENCE = 800;
+const USUAL_GAPS = 3;
+/** The usual gap is the longest of so many; before that, nothing is judged. */
+const REMEMBERED_GAPS = 12;
+const NEEDED_GAPS = 5;
 /** Two suspicions are at least so far apart, in milliseconds. */
-const BETWEEN_SUSPICIONS = 4_000;
+const BETWEEN_SUSPICIONS = 3_000;
 
-/** Tells, once, when the network changed or the path fell silent. */
+/** Tells when the network changed or the path fell silent. */
 export class PathWatch {
   #suspect;
-  #busy = 0;
+  #gaps = [];
   #packets = -1;
   #arrivedAt = 0;
+  #isSilent = false;
   #suspectedAt = -Infinity;
   #networkType = navigator.connection?.type;
-  #onOnline = () => this.#tell('online', true);
+  #onOnline = () => this.#tell('online');
   #onConnection = () => {
     // The same event tells changed estimates of rate and delay, which mean nothing here.
     const type = navigator.connection.type;
     if (type === this.#networkType) return;
     this.#networkType = type;
-    if (type !== 'none') this.#tell('network changed', true);
+    if (type !== 'none') this.#tell('network changed');
   };
 
-  /** @param {(reason: string, certain: boolean) => void} suspect told when the path should be looked for again */
+  /** @param {(reason: string) => void} suspect told when the path should be looked for again */
   constructor(suspect) {
     this.#suspect = suspect;
     window.addEventListener('online', this.#onOnline);
@@ -36,26 +40,25 @@ export class PathWatch {
   sampled(report) {
     let packets = 0;
     for (const stats of report.values()) {
-      if (stats.type === 'transport' && stats.packetsReceived !== undefined) packets += stats.packetsReceived;
-      else if (stats.type === 'candidate-pair' && stats.nominated) packets += stats.responsesReceived ?? 0;
+      if (stats.type === 'transport') packets += stats.packetsReceived ?? 0;
+      else if (stats.type === 'inbound-rtp') packets += stats.packetsReceived ?? 0;
+      else if (stats.type === 'candidate-pair') packets += stats.responsesReceived ?? 0;
     }
     const now = performance.now();
     if (packets !== this.#packets) {
+      if (!this.#isSilent && this.#arrivedAt) this.#gaps.push(now - this.#arrivedAt);
+      if (this.#gaps.length > REMEMBERED_GAPS) this.#gaps.shift();
       this.#packets = packets;
       this.#arrivedAt = now;
-      this.#busy += 1;
-    } else if (this.#busy >= BUSY_SAMPLES && now - this.#arrivedAt > SILENCE) {
-      this.#busy = 0;
-      this.#tell('silence', false);
-    } else if (now - this.#arrivedAt > SILENCE) {
-      this.#busy = 0;
+      this.#isSilent = false;
+    } else if (!this.#isSilent && this.#gaps.length >= NEEDED_GAPS && now - this.#arrivedAt > this.#patience()) {
+      this.#isSilent = true;
+      if (now - this.#suspectedAt > BETWEEN_SUSPICIONS) this.#tell('silence');
     }
   }
 
-  /** Whether something arrived within the last second, or the connection is one that is rightly silent. */
-  isAlive(peerConnection) {
-    return peerConnection.connectionState === 'connected' && performance.now() - this.#arrivedAt < SILENCE;
-  }
+  /** Whether something arrived not long ago. */
+  get isAlive() { return performance.now() - this.#arrivedAt < this.#patience(); }
 
   /** No more suspicions. */
   stop() {
@@ -63,10 +66,10 @@ export class PathWatch {
     navigator.connection?.removeEventListener?.('change', this.#onConnection);
   }
 
-  #tell(reason, certain) {
-    const now = performance.now();
-    if (!certain && now - this.#suspectedAt < BETWEEN_SUSPICIONS) return;
-    this.#suspectedAt = now;
-    this.#suspect(reason, certain);
+  #patience() { return Math.max(LEAST_SILENCE, USUAL_GAPS * Math.max(0, ...this.#gaps)); }
+
+  #tell(reason) {
+    this.#suspectedAt = performance.now();
+    this.#suspect(reason);
   }
 }

@@ -81,8 +81,8 @@ export class Room extends EventTarget {
         source, track: this.#options[source] ?? null, muted: Boolean(this.#options.muted[source]), active: true,
       });
     }
-    this.#path = new PathWatch((reason, certain) => this.#pathSuspected(reason, certain));
-    this.#sampler = new Sampler((report) => this.#path.sampled(report), (statistics) => {
+    this.#path = new PathWatch((reason) => this.#pathSuspected(reason));
+    this.#sampler = new Sampler((report) => this.#sampled(report), (statistics) => {
       this.#dispatch('statistics', { statistics });
     });
     session.addEventListener('message', this.#onMessage);
@@ -387,10 +387,16 @@ export class Room extends EventTarget {
     }
   }
 
-  #pathSuspected(reason, certain) {
+  #sampled(report) {
+    this.#path.sampled(report);
+    const isBack = this.#state === 'recovering' && !this.#restarting && this.#path.isAlive;
+    if (isBack && this.#pc.connectionState === 'connected') this.#become('connected');
+  }
+
+  // Where the path is dead the socket is likely to be dead as well, and would be silent about it for minutes.
+  #pathSuspected(reason) {
     if (!this.#joined) return;
-    if (certain) this.#session.networkChanged();
-    else this.#session.networkSuspected();
+    this.#session.networkChanged();
     this.#become('recovering');
     this.#restart(reason);
   }
@@ -400,6 +406,7 @@ export class Room extends EventTarget {
     this.#restarting = true;
     clearTimeout(this.#restartTimer);
     this.counts.iceRestarts += 1;
+    this.#session.networkSuspected();
     const pc = this.#pc;
     try {
       if (this.#session.iceServersExpireAt - performance.now() < CREDENTIAL_RESERVE) {
@@ -417,8 +424,8 @@ export class Room extends EventTarget {
     if (pc !== this.#pc || this.#state === 'closed') return;
     this.#restartTimer = setTimeout(() => {
       if (pc !== this.#pc || this.#state === 'closed') return;
-      if (this.#path.isAlive(pc)) {
-        if (pc.connectionState === 'connected') this.#become('connected');
+      if (this.#path.isAlive && pc.connectionState === 'connected') {
+        this.#become('connected');
       } else {
         this.#restart(reason, Math.min(patience * 2, GREATEST_RESTART_PATIENCE));
       }

@@ -115,7 +115,7 @@ export function fit(width, height, count) {
 class Tile {
   #video = element('video', { autoplay: true, muted: true, playsInline: true });
   #avatar = element('span.avatar', { aria: { hidden: 'true' } });
-  #label = element('span.tile-name');
+  #label = element('span.tile-name', { dir: 'auto' });
   #badge = element('span.tile-muted', { hidden: true }, icon('microphone-off'),
     element('span.visually-hidden', { textContent: strings.mutedLabel }));
   #loudAt = -Infinity;

@@ -1,7 +1,7 @@
 // Figures of a peer connection in terms of a room: `getStats()` twice, and the difference by the time between.
 
-/** `getStats()` is asked this often, in milliseconds; figures are told at every second one. */
-const INTERVAL = 400;
+/** `getStats()` is asked this often, in milliseconds: a silent path shall be noticed soon. Figures are told once a second. */
+const INTERVAL = 250;
 const TOLD_EVERY = 1_000;
 
 /**
