@@ -114,7 +114,7 @@ struct Setting: Sendable {
         text(
             "turn.secret", \.turn.secret, "coturn's static-auth-secret, for time-limited credentials.", secret: true),
         number(
-            "turn.credentialSeconds", \.turn.credentialSeconds, 60...604_800, "Seconds that a TURN credential is good."),
+            "turn.credentialSeconds", \.turn.credentialSeconds, 60...86_400, "Seconds that a TURN credential is good."),
         number(
             "sessions.resumeSeconds", \.sessions.resumeSeconds, 1...600,
             "Seconds in which a client whose socket was lost may come back to the same session."),
