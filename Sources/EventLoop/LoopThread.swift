@@ -147,10 +147,10 @@ import Synchronization
             guard runOne() else { break }
             budget -= 1
         }
-        let (isMoreToDo, isStopping) = inbox.withLock { inbox in
+        let (isWorkLeft, isStopping) = inbox.withLock { inbox in
             (!inbox.isEmpty, inbox.phase == .stopping)
         }
-        if isStopping { unsafe uv_stop(uv) } else if isMoreToDo { unsafe uv_async_send(wakeUp) }
+        if isStopping { unsafe uv_stop(uv) } else if isWorkLeft { unsafe uv_async_send(wakeUp) }
     }
 
     private func runOne() -> Bool {
