@@ -42,10 +42,19 @@ let package = Package(
             ]),
         .executableTarget(name: "majlis", dependencies: ["Server"]),
 
+        // Benchmarks: run by `make bench`, never shipped.
+        .target(name: "CAllocationCount", path: "Benchmarks/CAllocationCount"),
+        .executableTarget(
+            name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "CAllocationCount"],
+            path: "Benchmarks/MediaCoreBenchmarks"),
+
         // Tests. A library target below Tests/ is shared by test targets and never shipped.
-        .target(name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork"),
+        // Optimised in every build: simulated minutes are tests' time.
+        .target(
+            name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork",
+            swiftSettings: [.unsafeFlags(["-O"])]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "TestSupport"]),
+        .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
         .testTarget(

@@ -1,0 +1,255 @@
+// What a forwarded packet costs in the core alone: no SRTP, no socket. Time per egress packet as the median of rounds,
+// the same bytes copied once each as the floor of that run, and allocations per packet with a budget of zero.
+
+import CAllocationCount
+import Glibc
+import MediaCore
+
+/// One room to measure: a publisher and its receivers.
+struct Workload {
+    var name: String
+    var kind: MediaKind
+    var receivers: Int
+    var payloadBytes: Int
+    var packetsPerSecond: Int
+    var payloadType: UInt8
+}
+
+/// What was measured.
+struct Measurement {
+    var name: String
+    var egressPackets: Int
+    var nanosecondsPerEgressPacket: Double
+    var fastest: Double
+    var slowest: Double
+    var floor: Double
+    var allocationsPerIngressPacket: Double
+}
+
+private let rounds = 15
+private let packetsPerRound = 2_000
+
+private func monotonicNanoseconds() -> Int64 {
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+}
+
+private func extensions() -> HeaderExtensionMap {
+    var map = HeaderExtensionMap()
+    map.audioLevel = 1
+    map.absoluteSendTime = 2
+    map.transportSequence = 3
+    map.mid = 4
+    return map
+}
+
+private func codec(_ workload: Workload) -> CodecPlan {
+    workload.kind == .audio
+        ? CodecPlan(codec: .opus, payloadType: PayloadType(111), rtxPayloadType: nil, clockRate: 48_000)
+        : CodecPlan(codec: .vp8, payloadType: PayloadType(96), rtxPayloadType: PayloadType(97), clockRate: 90_000)
+}
+
+private func feedback(_ workload: Workload) -> FeedbackPlan {
+    let isVideo = workload.kind == .video
+    return FeedbackPlan(
+        nack: true, pictureLossIndication: isVideo, fullIntraRequest: isVideo, transportFeedback: true)
+}
+
+private func publisherPlan(_ workload: Workload) -> PeerPlan? {
+    guard let mid = Mid("m") else { return nil }
+    let track = PublishedTrackPlan(
+        mid: mid, kind: workload.kind, source: workload.kind == .audio ? .microphone : .camera,
+        codecs: [codec(workload)], encodings: [EncodingPlan(rid: nil, ssrc: SSRC(1_000), rtxSSRC: nil)],
+        feedback: feedback(workload), isMuted: false)
+    return PeerPlan(headerExtensions: extensions(), published: [track], slots: [], reducedSizeRTCP: true)
+}
+
+private func receiverPlan(_ workload: Workload, number: Int) -> PeerPlan? {
+    guard let mid = Mid("s") else { return nil }
+    let slot = ReceiveSlotPlan(
+        mid: mid, kind: workload.kind, ssrc: SSRC(UInt32(2_000 + 2 * number)),
+        rtxSSRC: workload.kind == .video ? SSRC(UInt32(2_001 + 2 * number)) : nil, codecs: [codec(workload)],
+        feedback: feedback(workload))
+    return PeerPlan(headerExtensions: extensions(), published: [], slots: [slot], reducedSizeRTCP: true)
+}
+
+/// The publisher's packets: one buffer whose numbers are changed in place, so that making them allocates nothing.
+struct PacketSource {
+    private(set) var bytes: [UInt8]
+    private let isVideo: Bool
+    private let ticksPerPacket: UInt32
+    private var sequence: UInt16 = 100
+    private var timestamp: UInt32 = 5_000
+    private var pictureID: UInt16 = 0
+    private var transportSequence: UInt16 = 0
+
+    init(_ workload: Workload) {
+        isVideo = workload.kind == .video
+        ticksPerPacket = UInt32((isVideo ? 90_000 : 48_000) / workload.packetsPerSecond)
+        // One-byte extensions: audio level, abs-send-time, transport-wide sequence number.
+        bytes = [0x90, 0x80 | workload.payloadType, 0, 0, 0, 0, 0, 0, 0, 0, 0x03, 0xe8, 0xbe, 0xde, 0, 3]
+        bytes += [0x10, 0x80 | 30, 0x22, 1, 2, 3, 0x31, 0, 0, 0, 0, 0]
+        // A VP8 descriptor with PictureID, TL0PICIDX and KEYIDX, and a frame's first byte.
+        if isVideo { bytes += [0x90, 0xf0, 0x80, 0, 0, 0, 0x10, 2, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xb4, 0] }
+        while bytes.count < 28 + workload.payloadBytes { bytes.append(UInt8(truncatingIfNeeded: bytes.count &* 31)) }
+    }
+
+    /// Changes the buffer into the next packet: a frame of its own when it is video, the first one a key frame.
+    mutating func next(isKeyFrame: Bool) {
+        sequence &+= 1
+        timestamp &+= ticksPerPacket
+        transportSequence &+= 1
+        bytes[2] = UInt8(sequence >> 8)
+        bytes[3] = UInt8(truncatingIfNeeded: sequence)
+        for index in 0..<4 { bytes[4 + index] = UInt8(truncatingIfNeeded: timestamp >> UInt32(24 - 8 * index)) }
+        bytes[23] = UInt8(transportSequence >> 8)
+        bytes[24] = UInt8(truncatingIfNeeded: transportSequence)
+        guard isVideo else { return }
+        pictureID = (pictureID + 1) & 0x7fff
+        bytes[30] = 0x80 | UInt8(pictureID >> 8)
+        bytes[31] = UInt8(truncatingIfNeeded: pictureID)
+        bytes[32] &+= 1
+        bytes[34] = isKeyFrame ? 0x10 : 0x11
+    }
+}
+
+private func measure(_ workload: Workload) -> Measurement? {
+    var core = RoomCore(configuration: RoomConfiguration(), seed: 1)
+    var egress = Egress()
+    var now = Timestamp(nanoseconds: 1_000_000_000)
+    let publisher = PeerID(1)
+    guard let plan = publisherPlan(workload) else { return nil }
+    core.apply(.addParticipant(publisher), at: now, into: &egress)
+    core.apply(.applyPlan(publisher, plan), at: now, into: &egress)
+    core.apply(.peerConnected(publisher), at: now, into: &egress)
+    for number in 0..<workload.receivers {
+        let peer = PeerID(UInt32(2 + number))
+        guard let plan = receiverPlan(workload, number: number) else { return nil }
+        core.apply(.addParticipant(peer), at: now, into: &egress)
+        core.apply(.applyPlan(peer, plan), at: now, into: &egress)
+        core.apply(.peerConnected(peer), at: now, into: &egress)
+    }
+    egress.removeAll()
+    var source = PacketSource(workload)
+    let step = TimeDelta.seconds(1) / Int64(workload.packetsPerSecond)
+
+    func playRound(packets: Int, keyFrames: Int) -> Int {
+        var sent = 0
+        for index in 0..<packets {
+            now = now + step
+            source.next(isKeyFrame: index < keyFrames)
+            core.receiveRTP(source.bytes.span, from: publisher, at: now, into: &egress)
+            if let deadline = core.nextDeadline, deadline.at <= now { core.advance(to: now, into: &egress) }
+            sent += egress.datagrams.count
+            egress.removeAll()
+        }
+        return sent
+    }
+
+    _ = playRound(packets: 3 * packetsPerRound, keyFrames: 200)
+    var times: [Double] = []
+    times.reserveCapacity(rounds)
+    var sent = 0
+    let allocationsBefore = majlis_allocation_count()
+    for _ in 0..<rounds {
+        let start = monotonicNanoseconds()
+        let packets = playRound(packets: packetsPerRound, keyFrames: 0)
+        times.append(Double(monotonicNanoseconds() - start) / Double(max(1, packets)))
+        sent += packets
+    }
+    let allocations = majlis_allocation_count() - allocationsBefore
+    times.sort()
+    return Measurement(
+        name: workload.name, egressPackets: sent, nanosecondsPerEgressPacket: times[rounds / 2], fastest: times[0],
+        slowest: times[rounds - 1], floor: copyFloor(source.bytes, receivers: workload.receivers),
+        allocationsPerIngressPacket: Double(allocations) / Double(rounds * packetsPerRound))
+}
+
+/// The same packet copied once for each receiver into an arena of the egress's size: nanoseconds for each copy.
+private func copyFloor(_ packet: [UInt8], receivers: Int) -> Double {
+    let capacity = 4 << 20
+    let arena = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+    defer { unsafe arena.deallocate() }
+    var times: [Double] = []
+    for _ in 0..<rounds {
+        let start = monotonicNanoseconds()
+        for _ in 0..<packetsPerRound {
+            var used = 0
+            for _ in 0..<receivers {
+                unsafe packet.withUnsafeBytes { bytes in
+                    unsafe UnsafeMutableRawBufferPointer(start: arena + used, count: bytes.count).copyMemory(
+                        from: bytes)
+                }
+                used += (packet.count + 175) & ~15
+            }
+        }
+        times.append(Double(monotonicNanoseconds() - start) / Double(packetsPerRound * receivers))
+    }
+    return times.sorted()[rounds / 2]
+}
+
+private func padded(_ text: String, _ width: Int) -> String {
+    text.count >= width ? text : String(repeating: " ", count: width - text.count) + text
+}
+
+private func fixed(_ value: Double, _ digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    let whole = Int((value * scale).rounded())
+    guard digits > 0 else { return "\(whole)" }
+    let fraction = String(whole % Int(scale))
+    return "\(whole / Int(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
+}
+
+@main
+enum MediaCoreBenchmarks {
+    /// Mallocs that one packet may cost once the room is running.
+    static let allocationBudget = 0.0
+
+    static func main() {
+        let workloads = [
+            Workload(
+                name: "audio, 1 to 49, 120 B", kind: .audio, receivers: 49, payloadBytes: 120, packetsPerSecond: 50,
+                payloadType: 111),
+            Workload(
+                name: "video, 1 to 49, 1200 B", kind: .video, receivers: 49, payloadBytes: 1_160,
+                packetsPerSecond: 200, payloadType: 96),
+            Workload(
+                name: "video, 1 to 1, 1200 B", kind: .video, receivers: 1, payloadBytes: 1_160, packetsPerSecond: 200,
+                payloadType: 96),
+        ]
+        print(
+            "MediaCore alone, \(rounds) rounds of \(packetsPerRound) packets in; ns per packet out, RTCP and timers included"
+        )
+        print(
+            "workload".padding(to: 26) + padded("median", 9) + padded("fastest", 9) + padded("slowest", 9)
+                + padded("copy", 8) + padded("ratio", 8) + padded("mallocs/in", 12) + padded("out", 10))
+        var withinBudget = true
+        for workload in workloads {
+            guard let result = measure(workload) else { continue }
+            print(
+                result.name.padding(to: 26) + padded(fixed(result.nanosecondsPerEgressPacket, 1), 9)
+                    + padded(fixed(result.fastest, 1), 9) + padded(fixed(result.slowest, 1), 9)
+                    + padded(fixed(result.floor, 1), 8)
+                    + padded(fixed(result.nanosecondsPerEgressPacket / max(0.1, result.floor), 1), 8)
+                    + padded(fixed(result.allocationsPerIngressPacket, 4), 12) + padded("\(result.egressPackets)", 10))
+            let expected = rounds * packetsPerRound * workload.receivers
+            if result.egressPackets < expected {
+                print("  only \(result.egressPackets) of \(expected) packets came out: nothing was measured")
+                withinBudget = false
+            }
+            if result.allocationsPerIngressPacket > allocationBudget {
+                print("  over the budget of \(allocationBudget) mallocs per packet")
+                withinBudget = false
+            }
+        }
+        exit(withinBudget ? 0 : 1)
+    }
+}
+
+extension String {
+    fileprivate func padding(to width: Int) -> String {
+        count >= width ? self : self + String(repeating: " ", count: width - count)
+    }
+}

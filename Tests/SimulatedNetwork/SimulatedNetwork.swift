@@ -1,1 +1,0 @@
-// The simulated network of docs/architecture.md.
