@@ -71,7 +71,9 @@ private struct Run: ~Copyable {
         let isVideo = kind & 1 != 0
         let payloadType: UInt8 = isVideo ? (kind & 2 != 0 ? 97 : 96) : 111
         let ssrc = UInt8(n) * 10 + (isVideo ? (kind & 2 != 0 ? 3 : 2) : 1)
-        var packet: [UInt8] = [0x90, payloadType | kind & 0x80, kind & 4 != 0 ? byte() : 0, byte(), 0, 0, byte(), byte()]
+        var packet: [UInt8] = [
+            0x90, payloadType | kind & 0x80, kind & 4 != 0 ? byte() : 0, byte(), 0, 0, byte(), byte(),
+        ]
         packet += [0, 0, 0, kind & 8 != 0 ? byte() : ssrc]
         packet += [0xbe, 0xde, 0, 2, 0x40, byte(), 0x61, byte(), byte(), 0x70, byte(), 0]
         if kind & 2 != 0 { packet += [0, byte()] }
@@ -175,7 +177,8 @@ private struct Run: ~Copyable {
         map.videoOrientation = 7
         map.playoutDelay = 8
         return PeerPlan(
-            headerExtensions: map, published: shape & 32 == 0 ? tracks : [], slots: shape & 64 == 0 ? slots : [slots[0]],
+            headerExtensions: map, published: shape & 32 == 0 ? tracks : [],
+            slots: shape & 64 == 0 ? slots : [slots[0]],
             reducedSizeRTCP: shape & 128 == 0)
     }
 }

@@ -18,7 +18,8 @@ struct BadInputTests {
     func packet(_ random: inout TestRandom) -> [UInt8] {
         let n = UInt32.random(in: 1...4, using: &random)
         let sequence = UInt16.random(in: 0...UInt16.max, using: &random) & (Bool.random(using: &random) ? 0xff : 0xffff)
-        let timestamp = UInt32.random(in: 0...UInt32.max, using: &random) & (Bool.random(using: &random) ? 0xffff : .max)
+        let timestamp =
+            UInt32.random(in: 0...UInt32.max, using: &random) & (Bool.random(using: &random) ? 0xffff : .max)
         switch Int.random(in: 0..<9, using: &random) {
         case 0: return audioPacket(n, sequence, timestamp, level: UInt8.random(in: 0...127, using: &random))
         case 1, 2:
@@ -26,14 +27,17 @@ struct BadInputTests {
                 n, sequence, timestamp, key: Bool.random(using: &random), picture: sequence & 0x7fff,
                 tl0: UInt8(sequence & 0xff), keyIndex: UInt8(sequence & 0x1f), start: Bool.random(using: &random),
                 size: Int.random(in: 10...1_600, using: &random))
-        case 3: return rtpPacket(97, sequence, timestamp, n * 100 + 3, payload: [0, UInt8(sequence & 0xff), 0x90, 0x80, 1, 0])
+        case 3:
+            return rtpPacket(
+                97, sequence, timestamp, n * 100 + 3, payload: [0, UInt8(sequence & 0xff), 0x90, 0x80, 1, 0])
         case 4: return rtpPacket(111, sequence, timestamp, n * 100 + 1, payload: [], padding: 9)
         case 5: return pictureLoss(n * 100 + 20)
         case 6: return negativeAcknowledgement(n * 100 + 20, (0..<8).map { sequence &+ $0 &* 3 })
         case 7:
             return senderReport(
                 n * 100 + UInt32.random(in: 1...3, using: &random), ntp: random.next(), timestamp: timestamp)
-        default: return (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        default:
+            return (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
         }
     }
 
@@ -88,7 +92,9 @@ struct BadInputTests {
         mutating func forget(_ n: UInt32) { sent = sent.filter { UInt32($0.key >> 32) != n } }
     }
 
-    @Test("A hundred thousand random packets, mutations and commands trap nowhere and break no invariant", arguments: 1...4)
+    @Test(
+        "A hundred thousand random packets, mutations and commands trap nowhere and break no invariant",
+        arguments: 1...4)
     func random(seed: Int) {
         var random = TestRandom(state: UInt64(seed))
         let room = TestRoom(seed: UInt64(seed))
@@ -119,7 +125,8 @@ struct BadInputTests {
                 var bytes = packet(&random)
                 if Int.random(in: 0..<4, using: &random) == 0, !bytes.isEmpty {
                     for _ in 0..<Int.random(in: 1...4, using: &random) {
-                        bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8(truncatingIfNeeded: random.next())
+                        bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8(
+                            truncatingIfNeeded: random.next())
                     }
                     if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &random)) }
                 }

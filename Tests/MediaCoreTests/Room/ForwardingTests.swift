@@ -11,7 +11,9 @@ struct ForwardingTests {
         return room
     }
 
-    @Test("Audio reaches the other peer on its slot, with its mid, its publisher as contributing source, and marked first")
+    @Test(
+        "Audio reaches the other peer on its slot, with its mid, its publisher as contributing source, and marked first"
+    )
     func audio() throws {
         let room = pair()
         room.receive(audioPacket(1, 10, 1_000), from: 1)
@@ -135,7 +137,8 @@ struct ForwardingTests {
         room.join(1, [TestRoom.simulcastCamera(), TestRoom.microphone(1)])
         for i in 0..<10_000 as Range<UInt32> {
             room.receive(
-                rtpPacket(97, 1, 0, 50_000 + i, extensions: [(1, Array("cam".utf8)), (3, Array("q".utf8))], payload: [0, 0]),
+                rtpPacket(
+                    97, 1, 0, 50_000 + i, extensions: [(1, Array("cam".utf8)), (3, Array("q".utf8))], payload: [0, 0]),
                 from: 1)
         }
         // Each SSRC takes the encoding over from the one before, so the table never holds more than one of them.
@@ -143,7 +146,8 @@ struct ForwardingTests {
         #expect(room.drop(.tooManySSRCs) == 0)
     }
 
-    @Test("Retransmissions with SSRC 0 before any media are bandwidth probes: counted in transport feedback, never bound")
+    @Test(
+        "Retransmissions with SSRC 0 before any media are bandwidth probes: counted in transport feedback, never bound")
     func probes() throws {
         let room = pair()
         for i in 0..<5 as Range<UInt16> {

@@ -70,7 +70,8 @@ struct RecoveryTests {
         room.clear()
         for _ in 0..<20 {
             for chunk in stride(from: 0, to: numbers.count, by: 100) {
-                room.control(negativeAcknowledgement(220, Array(numbers[chunk..<min(chunk + 100, numbers.count)])), from: 2)
+                room.control(
+                    negativeAcknowledgement(220, Array(numbers[chunk..<min(chunk + 100, numbers.count)])), from: 2)
             }
             room.now = room.now + .milliseconds(1)
         }
@@ -83,7 +84,9 @@ struct RecoveryTests {
         #expect(room.drop(.retransmissionTooSoon) > 0)
     }
 
-    @Test("Missing packets are asked for after 20 ms, again after a round trip, ten times, and not when they were only late")
+    @Test(
+        "Missing packets are asked for after 20 ms, again after a round trip, ten times, and not when they were only late"
+    )
     func nackUpstream() {
         let room = pair()
         room.receive(videoPacket(1, 103, 9_000, picture: 53), from: 1)
@@ -149,7 +152,9 @@ struct RecoveryTests {
         #expect(room.core.statistics.keyFrameRequestsReceived == 19)
     }
 
-    @Test("A receiver that asks all the time gets at most one key frame in three seconds from a publisher that others watch")
+    @Test(
+        "A receiver that asks all the time gets at most one key frame in three seconds from a publisher that others watch"
+    )
     func budget() {
         let room = TestRoom()
         room.join(1, [TestRoom.camera(1)])
@@ -172,7 +177,9 @@ struct RecoveryTests {
         for (a, b) in zip(requests, requests.dropFirst()) { #expect(b - a >= .seconds(3)) }
     }
 
-    @Test("Reports: loss and jitter to the publisher, the moment on both clocks to the receiver, the round trip from its answer")
+    @Test(
+        "Reports: loss and jitter to the publisher, the moment on both clocks to the receiver, the round trip from its answer"
+    )
     func reports() throws {
         let room = TestRoom()
         room.join(1, [TestRoom.microphone(1)])

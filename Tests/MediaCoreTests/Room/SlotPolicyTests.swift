@@ -7,10 +7,14 @@ struct SlotPolicyTests {
     func mic(_ n: UInt32) -> TrackID { TrackID(peer: PeerID(n), mid: mid("mic")) }
     func cam(_ n: UInt32) -> TrackID { TrackID(peer: PeerID(n), mid: mid("cam")) }
     func shown(_ room: TestRoom, _ n: UInt32, _ prefix: String) -> [UInt32?] {
-        room.core.slotAssignments(of: PeerID(n)).filter { $0.mid.text.hasPrefix(prefix) }.map { $0.track?.peer.rawValue }
+        room.core.slotAssignments(of: PeerID(n)).filter { $0.mid.text.hasPrefix(prefix) }.map {
+            $0.track?.peer.rawValue
+        }
     }
 
-    @Test("While there is room everybody has a slot, in the order of joining, sound and picture on slots of the same position")
+    @Test(
+        "While there is room everybody has a slot, in the order of joining, sound and picture on slots of the same position"
+    )
     func everyone() {
         let room = TestRoom()
         for n in 1...4 as ClosedRange<UInt32> { room.join(n, [TestRoom.microphone(n), TestRoom.camera(n)]) }

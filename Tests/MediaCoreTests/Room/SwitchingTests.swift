@@ -120,7 +120,9 @@ struct SwitchingTests {
         #expect(sent[0].payload.suffix(11) == payload.suffix(11))
     }
 
-    @Test("Of a simulcast track the highest layer that lives is forwarded; when it dies, the next one from its key frame on")
+    @Test(
+        "Of a simulcast track the highest layer that lives is forwarded; when it dies, the next one from its key frame on"
+    )
     func simulcast() throws {
         let room = TestRoom()
         room.join(1, [TestRoom.simulcastCamera()])
@@ -136,7 +138,9 @@ struct SwitchingTests {
         send("f", 13, 1, key: true)
         #expect(room.sent(to: 2).map(\.payload.count) == [31, 32, 33])
         for i in 2..<10 as Range<UInt16> {
-            for (rid, ssrc) in [("q", 11), ("h", 12), ("f", 13)] as [(String, UInt32)] { send(rid, ssrc, i, key: false) }
+            for (rid, ssrc) in [("q", 11), ("h", 12), ("f", 13)] as [(String, UInt32)] {
+                send(rid, ssrc, i, key: false)
+            }
             room.run(milliseconds: 33)
         }
         #expect(room.sent(to: 2).dropFirst(3).allSatisfy { $0.payload.count == 33 })

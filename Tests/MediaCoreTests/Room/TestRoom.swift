@@ -219,14 +219,16 @@ func big(_ value: UInt32) -> [UInt8] {
     [UInt8(value >> 24), UInt8(value >> 16 & 0xff), UInt8(value >> 8 & 0xff), UInt8(value & 0xff)]
 }
 
-func audioPacket(_ n: UInt32, _ sequence: UInt16, _ timestamp: UInt32, level: UInt8 = 30, voice: Bool = true) -> [UInt8] {
+func audioPacket(_ n: UInt32, _ sequence: UInt16, _ timestamp: UInt32, level: UInt8 = 30, voice: Bool = true) -> [UInt8]
+{
     rtpPacket(
         111, sequence, timestamp, n * 100 + 1, extensions: [(4, [level | (voice ? 0x80 : 0)])],
         payload: [UInt8](repeating: UInt8(truncatingIfNeeded: sequence), count: 60))
 }
 
 /// The start of a VP8 frame in one packet: 15-bit picture id, TL0PICIDX, TID and KEYIDX.
-func vp8Payload(key: Bool, picture: UInt16, tl0: UInt8, keyIndex: UInt8, start: Bool = true, size: Int = 40) -> [UInt8] {
+func vp8Payload(key: Bool, picture: UInt16, tl0: UInt8, keyIndex: UInt8, start: Bool = true, size: Int = 40) -> [UInt8]
+{
     var bytes: [UInt8] = [0x80 | (start ? 0x10 : 0), 0xf0, 0x80 | UInt8(picture >> 8 & 0x7f), UInt8(picture & 0xff)]
     bytes += [tl0, keyIndex & 0x1f]
     bytes += key ? [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00] : [0x11, 0, 0]
