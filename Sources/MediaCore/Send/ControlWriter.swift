@@ -142,7 +142,8 @@ extension RoomCore {
                     block += 1
                 }
                 Self.describe(ssrc, &writer, &span)
-                while block == blocks.count, report < reports.count, limit - writer.length >= 28 + Self.descriptionBytes {
+                while block == blocks.count, report < reports.count, limit - writer.length >= 28 + Self.descriptionBytes
+                {
                     guard writer.appendSenderReport(reports[report], into: &span) else { break }
                     Self.describe(reports[report].ssrc, &writer, &span)
                     report += 1
