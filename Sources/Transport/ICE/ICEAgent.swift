@@ -264,7 +264,9 @@ protocol ICEDatagramReceiver: AnyObject {
 
     /// Takes the other side's credentials. False: they have not the form of RFC 8839 §5.4.
     func setRemoteCredentials(ufrag: String, password: String) -> Bool {
-        guard !isClosed, Self.isIceText(ufrag, in: 4...256), Self.isIceText(password, in: 22...256) else { return false }
+        guard !isClosed, Self.isIceText(ufrag, in: 4...256), Self.isIceText(password, in: 22...256) else {
+            return false
+        }
         remoteCandidates = 0
         return unsafe nice_agent_set_remote_credentials(agent, stream, ufrag, password) != 0
     }
