@@ -12,7 +12,8 @@ import CUV
 
     /// Allocates the C handle; `open` initialises it and answers libuv's status.
     init(
-        on loop: LoopThread, kind: uv_handle_type, open: (UnsafeMutablePointer<uv_loop_t>, UnsafeMutableRawPointer) -> Int32,
+        on loop: LoopThread, kind: uv_handle_type,
+        open: (UnsafeMutablePointer<uv_loop_t>, UnsafeMutableRawPointer) -> Int32,
         failed: inout Int32
     ) {
         loop.preconditionCurrent()

@@ -34,21 +34,29 @@ import Synchronization
     private enum Phase { case running, stopping, stopped, stoppedAndDraining }
 
     private struct Inbox {
-        var work: [Work] = []
-        var next = 0
+        private var work: [Work?] = []
+        private var next = 0
         var phase = Phase.running
         var isWakeUpOpen = true
+
+        var isEmpty: Bool { next == work.count }
 
         mutating func append(_ item: Work) { work.append(item) }
 
         mutating func takeFirst() -> Work? {
-            guard next < work.count else {
+            guard next < work.count else { return nil }
+            let first = work[next]
+            work[next] = nil
+            next += 1
+            if next == work.count {
                 work.removeAll(keepingCapacity: true)
                 next = 0
-                return nil
+            } else if next >= 1_024, next * 2 >= work.count {
+                // Under a load that never lets the inbox run empty, what has been taken must go all the same.
+                work.removeFirst(next)
+                next = 0
             }
-            defer { next += 1 }
-            return work[next]
+            return first
         }
     }
 
@@ -139,10 +147,10 @@ import Synchronization
             guard runOne() else { break }
             budget -= 1
         }
-        let (isMoreToDo, isStopping) = inbox.withLock { inbox in
-            (inbox.next < inbox.work.count, inbox.phase == .stopping)
+        let (isWorkLeft, isStopping) = inbox.withLock { inbox in
+            (!inbox.isEmpty, inbox.phase == .stopping)
         }
-        if isStopping { unsafe uv_stop(uv) } else if isMoreToDo { unsafe uv_async_send(wakeUp) }
+        if isStopping { unsafe uv_stop(uv) } else if isWorkLeft { unsafe uv_async_send(wakeUp) }
     }
 
     private func runOne() -> Bool {
@@ -163,7 +171,7 @@ import Synchronization
         closeEverything()
         current.store(0, ordering: .relaxed)
         let isWorkLeft = inbox.withLock { inbox in
-            let isWorkLeft = inbox.next < inbox.work.count
+            let isWorkLeft = !inbox.isEmpty
             inbox.phase = isWorkLeft ? .stoppedAndDraining : .stopped
             return isWorkLeft
         }
@@ -218,7 +226,7 @@ import Synchronization
             while runOne() {}
             current.store(0, ordering: .relaxed)
             let isDone = inbox.withLock { inbox in
-                guard inbox.next >= inbox.work.count else { return false }
+                guard inbox.isEmpty else { return false }
                 inbox.phase = .stopped
                 return true
             }

@@ -44,6 +44,8 @@ enum ResponseBody {
     var lastHeard: Int64
     var message: [UInt8] = []
     var fragments = 0
+    /// When the message that is coming in began; nil between messages.
+    var messageStarted: Int64?
     var maximumMessage: Int
     var frames: FrameBudget
 

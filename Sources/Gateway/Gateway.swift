@@ -69,10 +69,6 @@ import Glibc
         wheelTimer.start(after: tick / 1_000_000, repeating: max(tick / 1_000_000, 1))
         self.wheelTimer = wheelTimer
         killTimer = LoopTimer(on: loop) { [unowned self] in killDoomed() }
-        loop.atStop { [weak self] finished in
-            guard let self else { return finished() }
-            close(finished)
-        }
     }
 
     private final class ListenerBox { weak var gateway: Gateway? }
@@ -91,7 +87,9 @@ import Glibc
 
     private func send(_ id: ConnectionID, _ bytes: Span<UInt8>) {
         precondition(loop.onThread, "only to be called on the loop's own thread")
-        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else { return }
+        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else {
+            return
+        }
         let headRoom = Int(majlis_lws_head_room)
         let size = headRoom + bytes.count
         guard connection.outputBytes + connection.inFlightBytes + size <= configuration.outputLimitBytes else {
@@ -112,7 +110,9 @@ import Glibc
     /// connection has ended, after at most the configured closing time.
     public func close(_ id: ConnectionID, code: UInt16, reason: String) {
         precondition(loop.onThread, "only to be called on the loop's own thread")
-        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else { return }
+        guard let connection = connection(id), connection.stage == .open, let wsi = unsafe connection.wsi else {
+            return
+        }
         beginClosing(connection, code: code, reason: reason)
         unsafe lws_callback_on_writable(wsi)
     }
@@ -138,19 +138,31 @@ import Glibc
         listener = nil
     }
 
-    /// Ends everything at once, without close frames: `closeAll` and a moment come before it where they matter. The
-    /// delegate is told of each connection. `finished` is called when the last descriptor is closed. A loop that stops
-    /// calls this itself.
+    /// Ends everything, without close frames: `closeAll` and a moment come before it where they matter. The delegate is
+    /// told of each connection. `finished` is called when the last descriptor is closed. A loop that stops calls this
+    /// itself.
     public func close(_ finished: @escaping () -> Void = {}) {
         stopAccepting()
+        guard library != nil else { return finished() }
+        // From a timer: nothing may be ended inside libwebsockets' own callbacks, and this may be called in one.
+        var timer: LoopTimer?
+        timer = LoopTimer(on: loop) { [self] in
+            timer?.close()
+            timer = nil
+            end(finished)
+        }
+        timer?.start(after: 0)
+    }
+
+    private func end(_ finished: @escaping () -> Void) {
         guard let library else { return finished() }
         self.library = nil
         wheelTimer?.close()
         killTimer?.close()
         (wheelTimer, killTimer) = (nil, nil)
         for connection in table { if let connection { kill(connection, reason: "the server has stopped") } }
-        // The library keeps this gateway alive until its last callback.
-        library.close(keeping: self, finished)
+        // The library keeps this gateway, and its own timer keeps the library, until its last callback.
+        library.close(finished)
     }
 
     // MARK: Connections
@@ -282,6 +294,9 @@ import Glibc
         case .open:
             let silentAt = connection.lastHeard + nanoseconds(configuration.silenceSeconds)
             if now >= silentAt { return kill(connection, reason: "silent") }
+            if let started = connection.messageStarted, now >= started + nanoseconds(configuration.messageSeconds) {
+                return close(connection.id, code: CloseCode.policy, reason: "a message took too long")
+            }
             let heartbeat = nanoseconds(configuration.heartbeatSeconds)
             if now >= connection.lastPing + heartbeat {
                 connection.lastPing = now
@@ -365,6 +380,7 @@ extension GatewayConfiguration {
         for (name, seconds) in [
             ("handshakeSeconds", handshakeSeconds), ("idleSeconds", idleSeconds), ("responseSeconds", responseSeconds),
             ("heartbeatSeconds", heartbeatSeconds), ("silenceSeconds", silenceSeconds),
+            ("messageSeconds", messageSeconds),
             ("closingSeconds", closingSeconds),
         ] { guard seconds > 0, seconds <= 86_400 else { throw .invalidLimit(name) } }
         guard !addresses.isEmpty else { throw .invalidLimit("addresses") }

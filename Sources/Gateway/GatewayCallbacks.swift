@@ -85,7 +85,11 @@ extension Gateway {
             return unsafe refuse(connection, wsi, code: CloseCode.tooLarge, reason: "message too large")
         }
         unsafe connection.message.append(contentsOf: bytes)
-        guard unsafe lws_is_final_fragment(wsi) != 0 else { return 0 }
+        guard unsafe lws_is_final_fragment(wsi) != 0 else {
+            if connection.messageStarted == nil { connection.messageStarted = now }
+            return 0
+        }
+        connection.messageStarted = nil
         var message: [UInt8] = []
         swap(&message, &connection.message)
         connection.fragments = 0

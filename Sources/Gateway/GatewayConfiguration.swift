@@ -13,7 +13,8 @@ public enum OriginPolicy: Sendable, Equatable {
 
 /// What a gateway listens on, and its limits. Every limit is checked before memory is taken for what it limits.
 public struct GatewayConfiguration: Sendable {
-    /// The numeric addresses to listen on, e.g. "127.0.0.1", "::1", "0.0.0.0", "::".
+    /// The numeric addresses to listen on, e.g. "127.0.0.1", "::1". "0.0.0.0" is every IPv4 address of the machine and
+    /// "::" every IPv6 address; for both name both.
     public var addresses = ["127.0.0.1"]
     /// The port; 0 lets the kernel choose one (the same for all addresses).
     public var port: UInt16 = 0
@@ -46,6 +47,8 @@ public struct GatewayConfiguration: Sendable {
     public var heartbeatSeconds = 30.0
     /// Seconds without a byte of a message or a pong after which a connection is gone.
     public var silenceSeconds = 90.0
+    /// Seconds that one message may take from its first fragment to its last, looked at with each ping.
+    public var messageSeconds = 30.0
     /// Seconds that a closing connection has to take what waits for it and to answer the close.
     public var closingSeconds = 5.0
     /// The WebSocket's path.

@@ -46,6 +46,8 @@ public enum CloseCode {
     public static let broken: UInt16 = 1006
     /// A text message is not UTF-8.
     public static let notUTF8: UInt16 = 1007
+    /// The client takes too long over one message.
+    public static let policy: UInt16 = 1008
     /// The client sends more than is allowed at this stage, or in too many fragments.
     public static let tooLarge: UInt16 = 4413
     /// The client sends frames faster than is allowed.

@@ -92,7 +92,8 @@ extension Gateway {
         let body = response.body
         let head = responseHead(response, count: body.count, closes: closes)
         return unsafe begin(
-            connection, wsi, head: head, body: .bytes(isHead ? [] : body), count: isHead ? 0 : body.count, closes: closes)
+            connection, wsi, head: head, body: .bytes(isHead ? [] : body), count: isHead ? 0 : body.count,
+            closes: closes)
     }
 
     private func respond(
@@ -123,7 +124,7 @@ extension Gateway {
         var head = head
         guard unsafe write(&head, to: wsi, LWS_WRITE_HTTP_HEADERS) else { return -1 }
         connection.response = ResponseInProgress(body: body, closesAfter: closes)
-        guard count > 0 else { return unsafe finishResponse(connection, wsi) }
+        if count == 0, unsafe lws_partial_buffered(wsi) == 0 { return unsafe finishResponse(connection, wsi) }
         unsafe lws_callback_on_writable(wsi)
         return 0
     }
@@ -146,10 +147,12 @@ extension Gateway {
             count = unsafe file.count
             unsafe buffer.append(contentsOf: bytes[response.offset..<min(response.offset + Self.bodyChunk, count)])
         }
+        // Called once more after the last piece when libwebsockets had to buffer a part of it: a close cuts that off.
+        if response.offset == count { return unsafe finishResponse(connection, wsi) }
         let end = response.offset + buffer.count - headRoom
         guard unsafe write(&buffer, to: wsi, end == count ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) else { return -1 }
         connection.response?.offset = end
-        guard end < count else { return unsafe finishResponse(connection, wsi) }
+        if end == count, unsafe lws_partial_buffered(wsi) == 0 { return unsafe finishResponse(connection, wsi) }
         unsafe lws_callback_on_writable(wsi)
         return 0
     }

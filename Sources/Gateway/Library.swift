@@ -15,8 +15,13 @@ import Glibc
     private let pings: UnsafeMutablePointer<lws_retry_bo_t>
     private let contextCell: UnsafeMutablePointer<OpaquePointer?>
     private var strings: [UnsafeMutablePointer<CChar>]
-    private var finished: (() -> Void)?
+    private var isClosing = false
+    private var whenClosed: [() -> Void] = []
     private var endTimer: LoopTimer?
+    private var quietTurns = 0
+    /// Turns of the loop from the last connection's end until libwebsockets' own handles are closed too: theirs are closed
+    /// in the turn after, and reported in the one after that.
+    private static let turnsUntilClosed = 4
 
     init(loop: LoopThread, configuration: GatewayConfiguration) throws(GatewayError) {
         self.loop = loop
@@ -44,7 +49,7 @@ import Glibc
         do throws(GatewayError) {
             try create(configuration)
         } catch {
-            endAtOnce()
+            close {}
             throw error
         }
     }
@@ -88,6 +93,11 @@ import Glibc
         }
         guard let context = unsafe lws_create_context(&info) else { throw .libraryFailed(LibraryLog.lastLine) }
         unsafe self.context = context
+        unsafe contextCell.pointee = context
+        loop.atStop { [weak self] finished in
+            guard let self else { return finished() }
+            if let gateway = self.gateway, !isClosing { gateway.close(finished) } else { close(finished) }
+        }
         guard let vhost = unsafe lws_create_vhost(context, &info) else {
             guard let certificate = configuration.tlsCertificatePath, let key = configuration.tlsKeyPath else {
                 throw .libraryFailed(LibraryLog.lastLine)
@@ -104,29 +114,33 @@ import Glibc
     }
 
     /// Ends the context. libwebsockets on a foreign loop ends in two calls: the first begins to close what it has on the
-    /// loop, the second, once that is closed, frees the rest.
-    func close(keeping gateway: Gateway, _ finished: @escaping () -> Void) {
-        self.finished = finished
-        guard let context = unsafe context else { return end() }
+    /// loop; the second, once all of that is closed, frees the rest and unloads the code that the loop would call back.
+    func close(_ finished: @escaping () -> Void) {
+        guard let context = unsafe context else { return finished() }
+        whenClosed.append(finished)
+        guard !isClosing else { return }
+        isClosing = true
+        unsafe vhost = nil
         unsafe lws_context_destroy(context)
-        endTimer = LoopTimer(on: loop) { [self] in finishClosing() }
-        endTimer?.start(after: 1, repeating: 5)
+        let timer = LoopTimer(on: loop) { [self] in finishClosing() }
+        // A timer fires once in a turn at most, so it counts turns.
+        timer.start(after: 0, repeating: 1)
+        endTimer = timer
     }
 
-    private func finishClosing() { end() }
-
-    private func endAtOnce() {
-        guard let context = unsafe context else { return }
+    private func finishClosing() {
+        guard gateway?.connectionCount ?? 0 == 0 else { return }
+        quietTurns += 1
+        guard quietTurns >= Self.turnsUntilClosed, let context = unsafe context else { return }
         unsafe lws_context_destroy(context)
-    }
-
-    private func end() {
+        precondition(unsafe contextCell.pointee == nil, "the second call frees the context")
+        unsafe self.context = nil
         endTimer?.close()
         endTimer = nil
-        unsafe context = nil
         gateway = nil
-        finished?()
-        finished = nil
+        let told = whenClosed
+        whenClosed = []
+        for finished in told { finished() }
     }
 }
 

@@ -141,7 +141,13 @@ extension AddressKey {
         var storage = storage
         let isSix = storage.ss_family == sa_family_t(AF_INET6)
         (high, low) = unsafe withUnsafeBytes(of: &storage) { bytes in
-            if !isSix { return unsafe (0, 0xFFFF_0000_0000 | UInt64(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))) }
+            if !isSix {
+                return unsafe (
+                    0,
+                    0xFFFF_0000_0000
+                        | UInt64(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))
+                )
+            }
             let upper = unsafe UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             let lower = unsafe UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
             // An IPv4 address in IPv6 clothes is the IPv4 address; else the /64, which is one subscriber's.

@@ -1,10 +1,6 @@
 // The JSON inside tokens, bounded before the decoder sees it: a header is read before its signature is checked.
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import FoundationEssentials
 
 enum TokenJSON {
     /// Arrays and objects within each other.

@@ -47,7 +47,7 @@ public protocol PeerTransportDelegate: AnyObject {
 /// One peer's transport. All its methods are for the loop's own thread. It must be closed: until then the poller and it
 /// hold each other, and it holds its delegate.
 public final class PeerTransport: ICEDatagramReceiver {
-    /// How long ICE may take from `setRemote` or a restart, in nanoseconds.
+    /// How long ICE may take from the beginning, from `setRemote` or from a restart, in nanoseconds.
     public static let iceTimeout: Int64 = 30_000_000_000
 
     /// The number its owner gave it.
@@ -90,6 +90,7 @@ public final class PeerTransport: ICEDatagramReceiver {
         self.agent = agent
         let key = try poller.add(self)
         self.key = key
+        iceDeadline = MonotonicClock.now &+ Self.iceTimeout
         poller.refresh(key, descriptors: agent.descriptors)
     }
 
@@ -104,7 +105,7 @@ public final class PeerTransport: ICEDatagramReceiver {
     /// This side's candidates, `candidate:…`. They are all there from the beginning and stay: no others follow.
     public var localCandidates: [String] { agent?.localCandidates.map(\.text) ?? [] }
 
-    /// Takes the other side's description. Credentials that differ from those before are an ICE restart of the other
+    /// Takes the other side's description, before this side's is written. Credentials that differ from those before are an ICE restart of the other
     /// side's: this side then has new credentials too. Other fingerprints than before are refused.
     public func setRemote(
         ufrag: String, password: String, fingerprints: [(algorithm: String, value: String)]

@@ -5,6 +5,11 @@ import Gateway
 import Glibc
 import Testing
 
+/// All suites of the gateway, one test after the other: the client blocks the thread it runs on, and tests that run at the
+/// same time share as many threads as there are processors.
+@Suite("The gateway", .serialized)
+enum GatewaySuites {}
+
 /// A gateway that answers each message with the same, unless a test says otherwise.
 final class TestGateway: GatewayDelegate, @unchecked Sendable {
     struct Told {

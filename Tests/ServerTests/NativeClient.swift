@@ -23,6 +23,8 @@ final class NativeClient: @unchecked Sendable {
     let audioSSRC: UInt32
     let videoSSRC: UInt32
     private var sequence: UInt16 = 0
+    /// Named in the offer in place of the true one.
+    var fingerprintToClaim: String?
 
     /// The transport's side, confined to the loop.
     private final class Endpoint: PeerTransportDelegate {
@@ -99,7 +101,8 @@ final class NativeClient: @unchecked Sendable {
             if isAudio {
                 text += "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n"
             } else {
-                text += "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n"
+                text +=
+                    "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n"
                 text += "a=rtcp-fb:96 transport-cc\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
             }
             if let ssrc { text += "a=ssrc:\(ssrc) cname:test\r\n" }
@@ -141,7 +144,8 @@ final class NativeClient: @unchecked Sendable {
         }
         guard let own = described.withLock({ $0 }) else { throw SignallingClient.Failure.unexpected("no transport") }
         let offer = Self.offer(
-            ufrag: own.ufrag, password: own.password, fingerprint: own.fingerprint, candidates: own.candidates,
+            ufrag: own.ufrag, password: own.password, fingerprint: fingerprintToClaim ?? own.fingerprint,
+            candidates: own.candidates,
             media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC)
         let tracks: [ClientCommand.Track] =
             media.sends
@@ -190,7 +194,9 @@ final class NativeClient: @unchecked Sendable {
         sequence &+= 1
         let (ssrc, number) = (audio ? audioSSRC : videoSSRC, sequence)
         var packet: [UInt8] = [0x80, (marker ? 0x80 : 0) | (audio ? 111 : 96), UInt8(number >> 8), UInt8(number & 255)]
-        for value in [timestamp, ssrc] { for shift in [24, 16, 8, 0] { packet.append(UInt8(value >> UInt32(shift) & 255)) } }
+        for value in [timestamp, ssrc] {
+            for shift in [24, 16, 8, 0] { packet.append(UInt8(value >> UInt32(shift) & 255)) }
+        }
         packet += payload
         let bytes = packet
         loop.run { [self] in

@@ -34,6 +34,12 @@ final class SignallingClient {
 
     func send(_ frame: ClientFrame) { socket.send(frame.text ?? "") }
 
+    /// Reads what has come, and acknowledges it.
+    func acknowledge() {
+        while let frame = try? next(milliseconds: 0) { seen.append(frame) }
+        send(ClientFrame(ack: lastSeq, .ack))
+    }
+
     /// Sends a command and answers its number, without waiting.
     @discardableResult
     func command(_ command: ClientCommand) -> CommandID {

@@ -37,8 +37,8 @@ struct ResumeTests {
         #expect(driver.done().isEmpty)
         #expect(driver.resume(on: 2, lastSeq: 1))
         let actions = driver.done()
-        #expect(actions.first == .reattached(ConnectionID(2)))
-        let frames = try actions.dropFirst().map { action in
+        #expect(actions.last == .reattached(ConnectionID(2)))
+        let frames = try actions.dropLast().map { action in
             guard case .send(ConnectionID(2), let text) = action else { throw ProtocolError(.internal, "\(action)") }
             return try ServerFrame(parsing: Array(text.utf8))
         }
@@ -190,8 +190,8 @@ struct ResumeTests {
             driver.machine = SessionMachine(
                 configuration: configuration, connection: driver.first, session: "s1", resumeToken: "t",
                 at: SessionTime(nanoseconds: start))
-            for now in [Int64.max, Int64.min, 0, start] {
-                driver.now = SessionTime(nanoseconds: now)
+            for moment in [Int64.max, Int64.min, 0, start] {
+                driver.now = SessionTime(nanoseconds: moment)
                 driver.say(#"{"id":"0","type":"hello","token":"t"}"#)
                 driver.admit()
                 driver.say(#"{"id":"1","type":"leave"}"#)

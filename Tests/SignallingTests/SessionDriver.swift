@@ -48,8 +48,16 @@ final class SessionDriver {
         .trackUnpublished(.init(version: version, track: "p2/0", participant: "p2"))
     }
 
-    func say(_ text: String, on connection: ConnectionID? = nil) {
-        machine.receive(Array(text.utf8), on: connection ?? machine.connection ?? first, at: now, into: &actions)
+    func say(_ text: String, on connection: ConnectionID? = nil, _ location: SourceLocation = #_sourceLocation) {
+        var asked: [SessionAction] = []
+        machine.receive(Array(text.utf8), on: connection ?? machine.connection ?? first, at: now, into: &asked)
+        for action in asked.dropLast() {
+            switch action {
+            case .send, .close: break
+            default: Issue.record("\(action) is not the last", sourceLocation: location)
+            }
+        }
+        actions += asked
     }
 
     func admit(room: String? = nil) {

@@ -86,9 +86,12 @@ public struct Invariants {
         var transportSequence: UInt16?
         var transportExtension: UInt8 = 0
         var publishedSSRCs: Set<UInt32> = []
+        var hidden: Set<Mid> = []
     }
     private var peers: [PeerID: PeerRecord] = [:]
-    private var showing: [TrackID: Int] = [:]
+    /// The slots that show each track; a slot is named as a track is.
+    private var showing: [TrackID: Set<TrackID>] = [:]
+    private var malicious: Set<UInt32> = []
 
     /// The first violations.
     public private(set) var violations: [Violation] = []
@@ -135,8 +138,8 @@ public struct Invariants {
     /// The peer is gone for good, and its slots with it.
     public mutating func removed(_ peer: PeerID) {
         setConnected(false, peer)
-        for assignments in peers[peer]?.assignments.values.map({ $0 }) ?? [] {
-            if let last = assignments.last, let track = last { showing[track, default: 0] -= 1 }
+        for (mid, assignments) in peers[peer]?.assignments ?? [:] {
+            if let last = assignments.last, let track = last { showing[track]?.remove(TrackID(peer: peer, mid: mid)) }
         }
         peers[peer]?.assignments = [:]
     }
@@ -150,10 +153,23 @@ public struct Invariants {
     /// An RTCP datagram was given to the core.
     public mutating func receivedRTCP() { rtcpIn += 1 }
 
-    /// The number of connected slots that show a track by what `slotChanged` said.
-    public func slotsShowing(_ track: TrackID) -> Int { showing[track] ?? 0 }
+    /// A receiver shows a slot, or does not any more.
+    public mutating func setHidden(_ isHidden: Bool, _ peer: PeerID, _ slot: Mid) {
+        if isHidden { peers[peer]?.hidden.insert(slot) } else { peers[peer]?.hidden.remove(slot) }
+    }
+
+    /// The number of shown slots of connected peers that have a track by what `slotChanged` said.
+    public func slotsShowing(_ track: TrackID) -> Int {
+        (showing[track] ?? []).count {
+            peers[$0.peer]?.isConnected == true && peers[$0.peer]?.hidden.contains($0.mid) == false
+        }
+    }
 
     // MARK: What the core did
+
+    /// A peer sends malicious traffic from now on. Its own pictures and times may then be nonsense, which concerns only who
+    /// looks at it; everything else must hold on.
+    public mutating func noteMalicious(_ peer: PeerID) { malicious.insert(peer.rawValue) }
 
     /// Looks at an event of the core.
     public mutating func observe(_ event: RoomEvent, at now: Timestamp) {
@@ -162,9 +178,10 @@ public struct Invariants {
             violate("slotChanged for peer \(peer.rawValue), which is not in the room", at: now)
             return
         }
-        if let old = peers[peer]?.assignments[assignment.mid]?.last, let old { showing[old, default: 0] -= 1 }
+        let slot = TrackID(peer: peer, mid: assignment.mid)
+        if let old = peers[peer]?.assignments[assignment.mid]?.last, let old { showing[old]?.remove(slot) }
         let track = assignment.reason == .unsupportedCodec ? nil : assignment.track
-        if let track { showing[track, default: 0] += 1 }
+        if let track { showing[track, default: []].insert(slot) }
         peers[peer]?.assignments[assignment.mid, default: []].append(track)
     }
 
@@ -183,7 +200,7 @@ public struct Invariants {
             violate("RTP to peer \(peer.rawValue) with SSRC \(packet.ssrc), which is none of its slots'", at: now)
             return nil
         }
-        let digest = Digest.of(bytes)
+        let digest = Digest.of(bytes, bytes.indices)
         let number = stream.unwrapper.extend(packet.sequence)
         if let old = stream.packet(number) {
             if old.digest != digest {
@@ -228,7 +245,8 @@ public struct Invariants {
             violate("peer \(peer.rawValue): RTX of \(sequence), which was never sent", at: now)
             return
         }
-        if sent.payloadDigest != Digest.of(payload.dropFirst(2)) || sent.marker != packet.marker
+        if sent.payloadDigest != Digest.of(packet.bytes, (start + 2)..<packet.payloadRange.upperBound)
+            || sent.marker != packet.marker
             || UInt32(truncatingIfNeeded: sent.timestamp) != packet.timestamp
         {
             violate("peer \(peer.rawValue): RTX of \(sequence) differs from what was sent", at: now)
@@ -246,7 +264,7 @@ public struct Invariants {
         let isVP8 = packet.payloadType == ClientNumbers.slotVP8
         let fields = stream.kind == .video && isVP8 ? VP8Fields(packet.payload) : nil
         let sent = SentPacket(
-            isPresent: true, digest: digest, payloadDigest: Digest.of(packet.payload),
+            isPresent: true, digest: digest, payloadDigest: Digest.of(packet.bytes, packet.payloadRange),
             timestamp: stream.extendTimestamp(packet.timestamp), contributor: packet.contributingSource ?? 0,
             marker: packet.marker, fields: fields)
         let name = "peer \(peer.rawValue) slot \(stream.mid.text) number \(number)"
@@ -268,14 +286,18 @@ public struct Invariants {
         stream.store(sent, at: number)
         let before = nearest(stream, number, step: -1)
         let after = nearest(stream, number, step: 1)
-        if let (_, earlier) = before, earlier.timestamp > sent.timestamp {
+        if let (_, earlier) = before, earlier.timestamp > sent.timestamp, areHonest(earlier, sent) {
             violate("\(name): timestamp goes back by \(earlier.timestamp - sent.timestamp)", at: now)
         }
-        if let (_, later) = after, later.timestamp < sent.timestamp {
+        if let (_, later) = after, later.timestamp < sent.timestamp, areHonest(later, sent) {
             violate("\(name): timestamp is \(sent.timestamp - later.timestamp) after its successor's", at: now)
         }
         if let (gap, earlier) = before { checkChain(earlier, sent, gap: gap, name, at: now) }
         if let (gap, later) = after { checkChain(sent, later, gap: gap, name + " (successor)", at: now) }
+    }
+
+    private func areHonest(_ a: SentPacket, _ b: SentPacket) -> Bool {
+        !malicious.contains(a.contributor) && !malicious.contains(b.contributor)
     }
 
     private func nearest(_ stream: SentStream, _ number: Int64, step: Int64) -> (gap: Int64, SentPacket)? {
@@ -295,7 +317,7 @@ public struct Invariants {
         if a.contributor != b.contributor, gap == 1, !y.beginsKeyFrame {
             violate("\(name): another source without a key frame", at: now)
         }
-        guard gap == 1 else { return }
+        guard gap == 1, areHonest(a, b) else { return }
         if a.timestamp == b.timestamp {
             if x.pictureID != y.pictureID || x.temporalLevelZeroIndex != y.temporalLevelZeroIndex || y.beginsFrame {
                 violate("\(name): one timestamp, but not one frame", at: now)

@@ -4,14 +4,13 @@ import MediaCore
 import SimulatedNetwork
 import Testing
 
-/// Plays a scenario and fails with each broken invariant and each expectation that did not hold.
+/// Plays a scenario and fails with the first broken invariants and expectations.
 @discardableResult
 func play(_ scenario: Scenario, sourceLocation: SourceLocation = #_sourceLocation) -> Simulation {
     let simulation = scenario.play()
-    for violation in simulation.violations {
-        Issue.record("\(scenario.name): \(violation)", sourceLocation: sourceLocation)
-    }
-    #expect(simulation.invariants.violationCount == 0, sourceLocation: sourceLocation)
+    #expect(
+        simulation.invariants.violationCount == 0,
+        "\(scenario.name): \(simulation.violations.prefix(6).joined(separator: "; "))", sourceLocation: sourceLocation)
     return simulation
 }
 

@@ -23,7 +23,9 @@ public enum ExternalCaptures {
     public static func bytes(_ path: String) -> [UInt8]? { FileBytes.read(folder + "/" + path) }
 
     /// The plain files directly below a sub-folder, sorted by name.
-    public static func files(in path: String) -> [String] { FileBytes.list(folder + "/" + path).map { path + "/" + $0 } }
+    public static func files(in path: String) -> [String] {
+        FileBytes.list(folder + "/" + path).map { path + "/" + $0 }
+    }
 }
 
 /// Reading files without Foundation.

@@ -63,8 +63,13 @@ private final class Association {
 
 @Suite("DTLS")
 struct DTLSTests {
-    let ours = try! DTLSIdentity()
-    let theirs = try! DTLSIdentity()
+    let ours: DTLSIdentity
+    let theirs: DTLSIdentity
+
+    init() throws {
+        ours = try DTLSIdentity()
+        theirs = try DTLSIdentity()
+    }
 
     @Test("A handshake gives both sides the same keys, in every profile", arguments: SRTPProfile.allCases)
     func keys(profile: SRTPProfile) throws {
@@ -153,7 +158,8 @@ struct DTLSTests {
         let value = ours.fingerprint.value
         #expect(Fingerprint(algorithm: "sha-256", value: value.lowercased())?.value == value)
         for (algorithm, value) in [
-            ("sha-1", value), ("md5", value), ("", value), ("sha-512", value), ("sha-256", ""), ("sha-256", value + ":"),
+            ("sha-1", value), ("md5", value), ("", value), ("sha-512", value), ("sha-256", ""),
+            ("sha-256", value + ":"),
             ("sha-256", String(value.dropLast())), ("sha-256", value.replacing(":", with: "-")),
             ("sha-256", "G" + value.dropFirst()), ("sha-256", value.replacing(":", with: "")),
         ] { #expect(Fingerprint(algorithm: algorithm, value: value) == nil) }
@@ -202,9 +208,12 @@ struct DTLSTests {
         return stride(from: 0, to: body.count, by: size).enumerated().map { index, start in
             let part = body[start..<min(start + size, body.count)]
             func three(_ value: Int) -> [UInt8] { [16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) } }
-            let message = [datagram[13]] + three(body.count) + datagram[17..<19] + three(start) + three(part.count) + part
+            let message =
+                [datagram[13]] + three(body.count) + datagram[17..<19] + three(start) + three(part.count) + part
             // Epoch 0; each record needs its own number.
-            let number: [UInt8] = [0, 0, 0, 0, UInt8(datagram[9]), UInt8(truncatingIfNeeded: Int(datagram[10]) + index)]
+            let number: [UInt8] = [
+                0, 0, 0, 0, UInt8(datagram[9]), UInt8(truncatingIfNeeded: Int(datagram[10]) + index),
+            ]
             let length = [UInt8(message.count >> 8), UInt8(message.count & 255)]
             return datagram[..<3] + [0, 0] + number + length + message
         }
@@ -244,6 +253,30 @@ struct DTLSTests {
         for _ in 0...DTLSEndpoint.maximumHandshakeDatagrams { hello.withUnsafeBytes { flooded.receive($0, at: start) } }
         #expect(flooded.state == .failed(.tooManyDatagrams))
         #expect(flooded.takeOutgoing().count <= DTLSEndpoint.maximumQueuedDatagrams)
+    }
+
+    @Test(
+        "Captured ClientHellos in pieces: of DTLS 1.2 answered, of DTLS 1.0 refused",
+        .enabled(if: ExternalCaptures.arePresent, "the external captures are not there"))
+    func capturedHellos() throws {
+        func feed(_ file: String) throws -> DTLSEndpoint {
+            let datagrams = udpPayloads(ofPcap: try #require(ExternalCaptures.bytes(file)))
+            let server = try Association(client: theirs, server: ours).server
+            // The first two are one ClientHello.
+            for datagram in datagrams.prefix(2) {
+                datagram.withUnsafeBytes { server.receive($0, at: MonotonicClock.now) }
+            }
+            return server
+        }
+        let new = try feed("zeek/dtls1_2.pcap")
+        #expect(new.state == .handshaking)
+        // ServerHello, certificate, key exchange, certificate request: a flight, not an alert.
+        #expect(new.takeOutgoing().map(\.count).reduce(0, +) > 400)
+        let old = try feed("zeek/dtls1_0.pcap")
+        guard case .failed(.handshake) = old.state else {
+            Issue.record("DTLS 1.0 gave \(old.state)")
+            return
+        }
     }
 
     @Test("What is not DTLS, or broken, ends nothing before a handshake and no connection after it")

@@ -10,7 +10,8 @@ struct ICECandidateTests {
     func browsers() throws {
         let host = try #require(
             ICECandidate(
-                "candidate:1467250027 1 udp 2122260223 192.168.0.196 46243 typ host generation 0 ufrag abcd network-id 1"))
+                "candidate:1467250027 1 udp 2122260223 192.168.0.196 46243 typ host generation 0 ufrag abcd network-id 1"
+            ))
         #expect(host.foundation == "1467250027")
         #expect(host.component == 1)
         #expect(host.isUDP)
@@ -56,7 +57,9 @@ struct ICECandidateTests {
             ("2002:a00:1::1", .privateNetwork), ("::7f00:2", .unusable),
         ]
         for (text, scope) in cases { #expect(IPAddress(text)?.scope == scope, "\(text)") }
-        for text in ["", "localhost", "1.2.3", "1.2.3.4.5", "01.2.3.4", "fe80::1%lo", "1.2.3.4\u{0}", "::g", " 1.2.3.4"] {
+        for text in [
+            "", "localhost", "1.2.3", "1.2.3.4.5", "01.2.3.4", "fe80::1%lo", "1.2.3.4\u{0}", "::g", " 1.2.3.4",
+        ] {
             #expect(IPAddress(text) == nil, "\(text)")
         }
         #expect(IPAddress("2001:DB8:0:0::1")?.text == "2001:db8::1")
@@ -95,14 +98,16 @@ struct ICECandidateTests {
             AnnouncedAddress(announced: "203.0.113.2"), AnnouncedAddress(local: "fd00::1", announced: "2001:db8::1"),
         ])
         for (local, told) in [
-            ("10.0.0.1", "203.0.113.1"), ("10.0.0.2", "203.0.113.2"), ("fd00::1", "2001:db8::1"), ("fd00::2", "fd00::2"),
+            ("10.0.0.1", "203.0.113.1"), ("10.0.0.2", "203.0.113.2"), ("fd00::1", "2001:db8::1"),
+            ("fd00::2", "fd00::2"),
         ] { #expect(configuration.announced(for: try #require(IPAddress(local))).text == told) }
     }
 
     @Test("Local addresses: what is configured, else the machine's, and never none on a machine with loopback")
     func localAddresses() throws {
         #expect(try TransportConfiguration().resolvedLocalAddresses().isEmpty == false)
-        #expect(try TransportConfiguration(localAddresses: ["::1", "127.0.0.1", "::1"]).resolvedLocalAddresses().count == 2)
+        #expect(
+            try TransportConfiguration(localAddresses: ["::1", "127.0.0.1", "::1"]).resolvedLocalAddresses().count == 2)
         #expect(throws: TransportError.invalidAddress("localhost")) {
             try TransportConfiguration(localAddresses: ["localhost"]).resolvedLocalAddresses()
         }

@@ -73,7 +73,8 @@ struct SRTPSessionTests {
         let ours = try SRTPSession(keys: keys.here), receiver = try SRTPSession(keys: keys.there)
         let theirs = Self.libsrtp(profile, keys.here.send)
         for sequence: UInt16 in [65_533, 65_535, 0, 65_534, 2, 1, 65_532, 0, 65_535, 3] {
-            let packet = rtpPacket(sequence: sequence, ssrc: 9, payload: [1, 2, 3, UInt8(truncatingIfNeeded: sequence)])
+            let packet = rtpPacket(
+                sequence: sequence, ssrc: 9, payload: [1, 2, 3, UInt8(truncatingIfNeeded: sequence)])
             let mine = try ours.protected(packet)
             #expect(mine == theirs.protect(packet))
             // The receiver follows; what was repeated it has seen.
@@ -223,7 +224,8 @@ struct SRTPSessionTests {
     func guesses() {
         for (highest, sequence, expected): (UInt64, UInt16, UInt64) in [
             (0, 65_535, 65_535), (32_768, 65_535, 65_535), (32_769, 0, 0x1_0000), (40_000, 7_231, 0x1_1C3F),
-            (40_000, 7_232, 7_232), (0x1_0000, 65_535, 65_535), (0x1_0005, 32_773, 0x1_8005), (0x1_0005, 32_774, 32_774),
+            (40_000, 7_232, 7_232), (0x1_0000, 65_535, 65_535), (0x1_0005, 32_773, 0x1_8005),
+            (0x1_0005, 32_774, 32_774),
             (0x1_FFFF, 0, 0x2_0000),
         ] { #expect(EgressSequence.guess(sequence, highest: highest) == expected, "\(highest) \(sequence)") }
         var random = SeededGenerator(seed: 1)

@@ -36,8 +36,9 @@ struct AudioGate: BitwiseCopyable {
             let speaks = payloadLength >= Self.assumedSpeechBytes
             heard = AudioLevel(isVoice: speaks, level: speaks ? Self.assumedLevel : 127)
         }
-        loudness += (Int32(127 - heard.level) * 16 - loudness) / 4
         let threshold = (heard.isVoice ? Self.voiceLevel : Self.loudLevel) + (isOpen ? Self.hysteresis : 0)
+        // A breath between two words does not make a speaker quieter.
+        if !isOpen || heard.level <= threshold { loudness += (Int32(127 - heard.level) * 16 - loudness) / 4 }
         guard heard.level <= threshold else {
             run = 0
             return false

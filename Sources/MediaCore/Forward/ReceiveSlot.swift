@@ -24,6 +24,17 @@ struct SourceContext {
     var isNewest: Bool
 }
 
+/// The numbers at which a slot stopped. The same SSRC under the same SRTP keys must go on behind them: no number is ever
+/// protected twice.
+struct RetiredStream: BitwiseCopyable {
+    /// How many are remembered of a peer.
+    static let limit = 256
+
+    var ssrc: SSRC
+    var highest: Int64
+    var rtxSequence: UInt16
+}
+
 /// The row of one receive slot.
 struct ReceiveSlot: ~Copyable {
     /// What became of a packet on the slot.
@@ -66,19 +77,28 @@ struct ReceiveSlot: ~Copyable {
     private var codecOfSource: Int8 = -1
     private var codecAsked: UInt8 = 0xff
 
-    init(peer: Int, plan: ReceiveSlotPlan, random: inout SplitMix64) {
+    /// A slot that has sent nothing; `retired` is the state of an earlier slot of the same SSRC under the same keys, whose
+    /// numbers must not come again.
+    init(peer: Int, plan: ReceiveSlotPlan, continuing retired: RetiredStream?, random: inout SplitMix64) {
         self.peer = Int32(truncatingIfNeeded: peer)
         self.plan = plan
         assignment = SlotAssignment(mid: plan.mid, track: nil, reason: .nothing)
         // Below half of the range: the first packets are then on one side of the wrap, whichever is lost.
-        sequence = SequenceRewriter(highest: Int64(random.next() & 0x7fff))
-        rtxSequence = UInt16(random.next() & 0x7fff)
+        let first = Int64(random.next() & 0x7fff)
+        let firstRTX = UInt16(random.next() & 0x7fff)
+        sequence = SequenceRewriter(highest: retired?.highest ?? first)
+        rtxSequence = retired?.rtxSequence ?? firstRTX
         line = TimestampLine(
             base: UInt32(truncatingIfNeeded: random.next()), clockRate: plan.codecs.first?.clockRate ?? 90_000)
         let chance = random.next()
         pictures = PictureRewriter(
             pictureID: UInt16(chance & 0x7fff), tl0PictureIndex: UInt8(truncatingIfNeeded: chance >> 16),
             keyIndex: UInt8(truncatingIfNeeded: chance >> 24))
+    }
+
+    /// What must be remembered of the slot when it goes.
+    var retired: RetiredStream {
+        RetiredStream(ssrc: plan.ssrc, highest: sequence.highest, rtxSequence: rtxSequence)
     }
 
     var isVideo: Bool { plan.kind == .video }

@@ -19,7 +19,8 @@ extension RoomCore {
                 peers[p].nextLiveness.bring(forwardTo: encodings[layer].monitor.deadline)
             }
             if hasDied { chooseLayers(of: t, requesting: true, at: now, into: &out) }
-            guard peers[p].isConnected, !tracks[t].isMuted, !tracks[t].hasStalled, let quiet = tracks[t].quietSince else {
+            guard peers[p].isConnected, !tracks[t].isMuted, !tracks[t].hasStalled, let quiet = tracks[t].quietSince
+            else {
                 continue
             }
             if now - quiet >= PublishedTrack.stallTime {

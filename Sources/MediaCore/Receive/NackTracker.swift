@@ -66,9 +66,10 @@ struct NackTracker: ~Copyable {
         next = nil
     }
 
-    /// Appends the numbers to be asked for now to `numbers`, ascending, and remembers that they were asked for.
-    mutating func takeDue(at now: Timestamp, roundTrip: TimeDelta, into numbers: inout [Int64]) {
-        guard let n = next, n <= now else { return }
+    /// Appends the numbers to be asked for now to `numbers`, ascending, and remembers that they were asked for. True when
+    /// a number was given up: it was asked for as often as is allowed, and time enough for the last answer has gone by.
+    mutating func takeDue(at now: Timestamp, roundTrip: TimeDelta, into numbers: inout [Int64]) -> Bool {
+        guard let n = next, n <= now else { return false }
         let interval = max(roundTrip, Self.shortestInterval)
         var earliest: Timestamp?
         var kept = 0
@@ -84,7 +85,9 @@ struct NackTracker: ~Copyable {
             missing[kept] = entry
             kept += 1
         }
+        let gaveUp = kept < missing.count
         missing.removeLast(missing.count - kept)
         next = earliest
+        return gaveUp
     }
 }

@@ -66,7 +66,8 @@ struct SequenceWindow: BitwiseCopyable {
         return .late(extended)
     }
 
-    private mutating func arriveAhead(_ extended: Int64, _ number: SequenceNumber, _ isRetransmission: Bool) -> Arrival {
+    private mutating func arriveAhead(_ extended: Int64, _ number: SequenceNumber, _ isRetransmission: Bool) -> Arrival
+    {
         let step = extended - highest
         if step > Int64(Self.maximumJump) {
             if !isRetransmission, expectedAfterJump == number.rawValue { return restart(number) }

@@ -103,6 +103,16 @@ extension RoomCore {
     private mutating func applySlots(_ plans: [ReceiveSlotPlan], of p: Int, extensionsChanged: Bool) {
         var kept: [Int32] = []
         let old = peers[p].slots
+        for s in old {
+            // Both ways a slot can go: its section is gone, or its SSRC changed.
+            let plan = slots[Int(s)].plan
+            guard !plans.contains(where: { $0.mid == plan.mid && $0.ssrc == plan.ssrc && $0.kind == plan.kind }) else {
+                continue
+            }
+            peers[p].retired.removeAll { $0.ssrc == plan.ssrc }
+            if peers[p].retired.count >= RetiredStream.limit { peers[p].retired.removeFirst() }
+            peers[p].retired.append(slots[Int(s)].retired)
+        }
         for plan in plans {
             let same = old.first {
                 slots[Int($0)].plan.mid == plan.mid && slots[Int($0)].plan.ssrc == plan.ssrc
@@ -113,7 +123,8 @@ extension RoomCore {
                 slots[Int(s)].plan = plan
                 kept.append(s)
             } else if !kept.contains(where: { slots[Int($0)].plan.mid == plan.mid }) {
-                let s = slots.insert(ReceiveSlot(peer: p, plan: plan, random: &random))
+                let retired = peers[p].retired.first { $0.ssrc == plan.ssrc }
+                let s = slots.insert(ReceiveSlot(peer: p, plan: plan, continuing: retired, random: &random))
                 kept.append(Int32(truncatingIfNeeded: s))
             }
         }

@@ -6,7 +6,7 @@ public enum KeyFrameCause: UInt8, Hashable, Sendable, BitwiseCopyable {
     case sourceSwitch
     /// A receiver sent a picture loss indication or a full intra request.
     case receiverRequest
-    /// More packets were lost on the way from the publisher than can be asked for again.
+    /// Packets were lost on the way from the publisher: more than can be asked for again, or asked for in vain.
     case upstreamLoss
     /// A peer was connected, or connected again.
     case peerConnected

@@ -19,6 +19,8 @@ struct Participant: ~Copyable {
     /// The room's numbers of its tracks and slots, in the order of its plan.
     var tracks: [Int32] = []
     var slots: [Int32] = []
+    /// Slots that a later plan left out.
+    var retired: [RetiredStream] = []
     var streams = StreamTable()
     var arrivals = ArrivalRecorder()
     /// The numbers of the next transport feedback and of the last full intra request.

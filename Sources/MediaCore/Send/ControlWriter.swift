@@ -56,8 +56,12 @@ extension RoomCore {
             for number in tracks[Int(t)].encodings {
                 let e = Int(number)
                 missed.removeAll(keepingCapacity: true)
-                encodings[e].nacks.takeDue(at: now, roundTrip: roundTrip, into: &missed)
+                let gaveUp = encodings[e].nacks.takeDue(at: now, roundTrip: roundTrip, into: &missed)
                 peers[p].nextNack.bring(forwardTo: encodings[e].nacks.next)
+                // Nobody who is sent this layer can decode further: no need to wait until each of them says so.
+                if gaveUp, encodings[e].isVideo, !encodings[e].fanout.isEmpty {
+                    requestKeyFrame(e, cause: .upstreamLoss, at: now, into: &out)
+                }
                 guard !missed.isEmpty, let media = encodings[e].ssrc else { continue }
                 let numbers = missed
                 let sender = peers[p].feedbackSSRC
@@ -138,7 +142,8 @@ extension RoomCore {
                     block += 1
                 }
                 Self.describe(ssrc, &writer, &span)
-                while block == blocks.count, report < reports.count, limit - writer.length >= 28 + Self.descriptionBytes {
+                while block == blocks.count, report < reports.count, limit - writer.length >= 28 + Self.descriptionBytes
+                {
                     guard writer.appendSenderReport(reports[report], into: &span) else { break }
                     Self.describe(reports[report].ssrc, &writer, &span)
                     report += 1

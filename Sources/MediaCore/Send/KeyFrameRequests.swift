@@ -4,7 +4,8 @@
 extension RoomCore {
     /// The shortest time between two requests for one encoding: the configured one, or a round trip and a margin.
     private func requestInterval(_ p: Int) -> TimeDelta {
-        max(.milliseconds(configuration.keyFrameRequestIntervalMilliseconds),
+        max(
+            .milliseconds(configuration.keyFrameRequestIntervalMilliseconds),
             peers[p].roundTrip.value + .milliseconds(100))
     }
 

@@ -72,7 +72,8 @@ public enum Command {
     private static func read(_ path: String, over base: Configuration) throws(ConfigurationError) -> Configuration {
         var configuration = base
         guard let bytes = readFile(path, limit: Configuration.maximumFileBytes + 1) else {
-            throw ConfigurationError("cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
+            throw ConfigurationError(
+                "cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
         }
         try configuration.apply(file: bytes, name: path)
         return configuration

@@ -59,7 +59,8 @@ enum ServeCommand {
         let scheme = configuration.listen.tlsCertificate.isEmpty ? "http" : "https"
         let host =
             ["0.0.0.0", "::", "127.0.0.1"].contains(configuration.listen.host)
-            ? "127.0.0.1" : configuration.listen.host.contains(":") ? "[\(configuration.listen.host)]" : configuration.listen.host
+            ? "127.0.0.1"
+            : configuration.listen.host.contains(":") ? "[\(configuration.listen.host)]" : configuration.listen.host
         print("Majlis \(Command.version) serves \(scheme)://\(host):\(port)")
         if isDevelopment, !configuration.tokens.secret.isEmpty {
             for name in ["Amina", "Budi", "Carol"] {

@@ -5,62 +5,102 @@
 public struct Configuration: Sendable, Equatable {
     /// The HTTP and WebSocket side.
     public struct Listen: Sendable, Equatable {
+        /// The address to listen on; 127.0.0.1 for this machine alone, :: for IPv6 too.
         public var host = "0.0.0.0"
+        /// The TCP port of pages and WebSockets; 0 takes any free one.
         public var port = 8480
+        /// A PEM certificate chain; with tlsKey it turns TLS on.
         public var tlsCertificate = ""
+        /// The PEM private key of tlsCertificate.
         public var tlsKey = ""
+        /// Serve the web client from this folder, not from the binary.
         public var webRoot = ""
+        /// Origins that may open a WebSocket beside the server's own, e.g. ["https://app.example"]; ["*"] for any.
         public var allowedOrigins: [String] = []
+        /// Connections at once; the next is refused.
         public var maximumConnections = 20_000
+        /// Connections at once from one address (a carrier's NAT is one address).
         public var maximumConnectionsPerAddress = 2_000
     }
     /// Who may come in.
     public struct Tokens: Sendable, Equatable {
+        /// The HS256 secret, at least 32 bytes, shared with whoever issues tokens.
         public var secret = ""
+        /// PEM public keys whose RS256, ES256 or EdDSA tokens are accepted.
         public var publicKeyFiles: [String] = []
+        /// The `aud` that a token must carry; empty accepts any.
         public var audience = ""
     }
     /// What a room is.
     public struct Rooms: Sendable, Equatable {
+        /// People in one room.
         public var maximumParticipants = 100
+        /// Rooms at once on this server.
         public var maximumRooms = 10_000
+        /// What may be published, first choice first: opus, VP8, VP9, H264, AV1.
         public var codecs = ["opus", "VP8"]
+        /// Seconds that an empty room is kept.
         public var emptySeconds = 20
+        /// Tracks one person may publish.
         public var maximumPublishedTracks = 8
+        /// Receive slots one person may have.
         public var maximumSlots = 64
     }
     /// The UDP side.
     public struct Media: Sendable, Equatable {
+        /// Media threads; 0 is one per core.
         public var workers = 0
+        /// Local addresses for media; empty takes every interface's (loopback only where there is no other).
         public var addresses: [String] = []
+        /// Public addresses told to clients in place of the local ones (NAT 1:1), one for each of media.addresses.
         public var announcedAddresses: [String] = []
+        /// The lowest UDP port for media.
         public var minimumPort = 40_000
+        /// The highest; one port a participant is needed.
         public var maximumPort = 49_999
+        /// Send connectivity checks to private, link-local and loopback addresses that clients name.
         public var allowPrivateCandidates = false
     }
     /// The relay that clients are told of.
     public struct Turn: Sendable, Equatable {
+        /// TURN servers told to clients, e.g. ["turns:turn.example:443?transport=tcp"].
         public var urls: [String] = []
+        /// STUN servers told to clients.
         public var stunURLs: [String] = []
+        /// coturn's static-auth-secret, for time-limited credentials.
         public var secret = ""
+        /// Seconds that a TURN credential is good.
         public var credentialSeconds = 14_400
     }
     /// The life of a session.
     public struct Sessions: Sendable, Equatable {
+        /// Seconds in which a client whose socket was lost may come back to the same session.
         public var resumeSeconds = 30
+        /// Seconds between the server's pings.
         public var heartbeatSeconds = 30
+        /// Silent for so long, a connection is gone.
         public var silenceSeconds = 90
+        /// Seconds that a client may take to say hello.
         public var helloSeconds = 10
+        /// Commands a session may send.
         public var commandsPerSecond = 50
+        /// Commands that may come at once.
         public var commandBurst = 200
     }
 
+    /// The HTTP and WebSocket side.
     public var listen = Listen()
+    /// Who may come in.
     public var tokens = Tokens()
+    /// What a room is.
     public var rooms = Rooms()
+    /// The UDP side.
     public var media = Media()
+    /// The relay that clients are told of.
     public var turn = Turn()
+    /// The life of a session.
     public var sessions = Sessions()
+    /// debug, info, warning or error.
     public var logLevel = "info"
 
     /// The defaults.

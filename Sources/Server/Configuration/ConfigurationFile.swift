@@ -1,10 +1,6 @@
 // Reads the configuration file (JSON5), the environment and the flags, in that order, each over the one before; and prints
 // the documented default file.
-#if canImport(FoundationEssentials)
 import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// Any JSON value, so that a key nobody knows can be named instead of ignored.
 enum JSONValue: Decodable {

@@ -37,13 +37,15 @@ struct Setting: Sendable {
     }
 
     private static func text(
-        _ key: String, _ path: any WritableKeyPath<Configuration, String> & Sendable, _ text: String, secret: Bool = false
+        _ key: String, _ path: any WritableKeyPath<Configuration, String> & Sendable, _ text: String,
+        secret: Bool = false
     ) -> Setting {
         Setting(
             key: key, value: .text({ $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text, isSecret: secret)
     }
     private static func number(
-        _ key: String, _ path: any WritableKeyPath<Configuration, Int> & Sendable, _ range: ClosedRange<Int>, _ text: String
+        _ key: String, _ path: any WritableKeyPath<Configuration, Int> & Sendable, _ range: ClosedRange<Int>,
+        _ text: String
     ) -> Setting {
         Setting(key: key, value: .number(range, { $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text)
     }
@@ -60,14 +62,17 @@ struct Setting: Sendable {
 
     /// All of them, in the order in which they are printed.
     static let all: [Setting] = [
-        text("listen.host", \.listen.host, "The address to listen on; 127.0.0.1 for this machine alone, :: for IPv6 too."),
+        text(
+            "listen.host", \.listen.host, "The address to listen on; 127.0.0.1 for this machine alone, :: for IPv6 too."
+        ),
         number("listen.port", \.listen.port, 0...65_535, "The TCP port of pages and WebSockets; 0 takes any free one."),
         text("listen.tlsCertificate", \.listen.tlsCertificate, "A PEM certificate chain; with tlsKey it turns TLS on."),
         text("listen.tlsKey", \.listen.tlsKey, "The PEM private key of tlsCertificate."),
         text("listen.webRoot", \.listen.webRoot, "Serve the web client from this folder, not from the binary."),
         list(
             "listen.allowedOrigins", \.listen.allowedOrigins,
-            "Origins that may open a WebSocket beside the server's own, e.g. [\"https://app.example\"]; [\"*\"] for any."),
+            "Origins that may open a WebSocket beside the server's own, e.g. [\"https://app.example\"]; [\"*\"] for any."
+        ),
         number(
             "listen.maximumConnections", \.listen.maximumConnections, 1...1_000_000,
             "Connections at once; the next is refused."),
@@ -87,7 +92,8 @@ struct Setting: Sendable {
             "rooms.codecs", \.rooms.codecs,
             "What may be published, first choice first: opus, VP8, VP9, H264, AV1."),
         number("rooms.emptySeconds", \.rooms.emptySeconds, 0...86_400, "Seconds that an empty room is kept."),
-        number("rooms.maximumPublishedTracks", \.rooms.maximumPublishedTracks, 1...16, "Tracks one person may publish."),
+        number(
+            "rooms.maximumPublishedTracks", \.rooms.maximumPublishedTracks, 1...16, "Tracks one person may publish."),
         number("rooms.maximumSlots", \.rooms.maximumSlots, 0...64, "Receive slots one person may have."),
         number("media.workers", \.media.workers, 0...256, "Media threads; 0 is one per core."),
         list(
@@ -97,22 +103,27 @@ struct Setting: Sendable {
             "media.announcedAddresses", \.media.announcedAddresses,
             "Public addresses told to clients in place of the local ones (NAT 1:1), one for each of media.addresses."),
         number("media.minimumPort", \.media.minimumPort, 1_024...65_535, "The lowest UDP port for media."),
-        number("media.maximumPort", \.media.maximumPort, 1_024...65_535, "The highest; one port a participant is needed."),
+        number(
+            "media.maximumPort", \.media.maximumPort, 1_024...65_535, "The highest; one port a participant is needed."),
         flag(
             "media.allowPrivateCandidates", \.media.allowPrivateCandidates,
             "Send connectivity checks to private, link-local and loopback addresses that clients name."),
-        list("turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
+        list(
+            "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
         list("turn.stunURLs", \.turn.stunURLs, "STUN servers told to clients."),
         text(
             "turn.secret", \.turn.secret, "coturn's static-auth-secret, for time-limited credentials.", secret: true),
         number(
-            "turn.credentialSeconds", \.turn.credentialSeconds, 60...604_800, "Seconds that a TURN credential is good."),
+            "turn.credentialSeconds", \.turn.credentialSeconds, 60...86_400, "Seconds that a TURN credential is good."),
         number(
             "sessions.resumeSeconds", \.sessions.resumeSeconds, 1...600,
             "Seconds in which a client whose socket was lost may come back to the same session."),
-        number("sessions.heartbeatSeconds", \.sessions.heartbeatSeconds, 1...300, "Seconds between the server's pings."),
-        number("sessions.silenceSeconds", \.sessions.silenceSeconds, 2...900, "Silent for so long, a connection is gone."),
-        number("sessions.helloSeconds", \.sessions.helloSeconds, 1...60, "Seconds that a client may take to say hello."),
+        number(
+            "sessions.heartbeatSeconds", \.sessions.heartbeatSeconds, 1...300, "Seconds between the server's pings."),
+        number(
+            "sessions.silenceSeconds", \.sessions.silenceSeconds, 2...900, "Silent for so long, a connection is gone."),
+        number(
+            "sessions.helloSeconds", \.sessions.helloSeconds, 1...60, "Seconds that a client may take to say hello."),
         number("sessions.commandsPerSecond", \.sessions.commandsPerSecond, 1...10_000, "Commands a session may send."),
         number("sessions.commandBurst", \.sessions.commandBurst, 1...100_000, "Commands that may come at once."),
         text("logLevel", \.logLevel, "debug, info, warning or error."),
@@ -149,7 +160,8 @@ struct Setting: Sendable {
         case .number(let range, let write, _):
             guard let number = Int(value), range.contains(number) else {
                 throw ConfigurationError(
-                    "\(place): \(key) takes a whole number from \(range.lowerBound) to \(range.upperBound), not \"\(value)\"")
+                    "\(place): \(key) takes a whole number from \(range.lowerBound) to \(range.upperBound), not \"\(value)\""
+                )
             }
             write(&configuration, number)
         case .flag(let write, _):

@@ -191,7 +191,8 @@ final class MediaTurn {
             let local = LocalTransport(
                 userFragment: transport.localUfrag, password: transport.localPassword,
                 fingerprint: SDP.Fingerprint(
-                    algorithm: transport.fingerprint.algorithm.rawValue, bytes: transport.fingerprint.bytes), candidates: transport.localCandidates,
+                    algorithm: transport.fingerprint.algorithm.rawValue, bytes: transport.fingerprint.bytes),
+                candidates: transport.localCandidates,
                 candidatesAreComplete: true)
             var random = SystemRandomNumberGenerator()
             settled = try peer.answerer.answer(offer: offer.sdp, inputs: inputs, local: local, random: &random)
@@ -246,7 +247,9 @@ final class MediaTurn {
         case .disconnected: told = .disconnected
         case .failed(let failure):
             apply(.peerDisconnected(peer.id), to: peer.room)
-            log(.info, "transport failed", ("room", peer.room.name), ("peer", "\(peer.id.rawValue)"), ("why", "\(failure)"))
+            log(
+                .info, "transport failed", ("room", peer.room.name), ("peer", "\(peer.id.rawValue)"),
+                ("why", "\(failure)"))
             told = .failed
         case .closed: return
         }

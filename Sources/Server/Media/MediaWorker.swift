@@ -16,7 +16,9 @@ actor MediaWorker {
     }
 
     /// Begins: events go to `report`, called on the worker's thread in the order in which they happen.
-    func start(_ settings: MediaSettings, metrics: WorkerMetrics, log: Log, report: @escaping @Sendable (WorkerEvent) -> Void)
+    func start(
+        _ settings: MediaSettings, metrics: WorkerMetrics, log: Log, report: @escaping @Sendable (WorkerEvent) -> Void
+    )
         throws
     {
         turn = try MediaTurn(

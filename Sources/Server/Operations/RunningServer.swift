@@ -17,7 +17,9 @@ public final class RunningServer: Sendable {
         try configuration.validate()
         self.log = log
         let verifier = try Self.verifier(configuration)
-        let count = configuration.media.workers > 0 ? configuration.media.workers : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        let count =
+            configuration.media.workers > 0
+            ? configuration.media.workers : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let metrics = ServerMetrics(workers: count)
         let settings = try MediaSettings(configuration)
         let loop = LoopThread(name: "majlis-control")
@@ -76,7 +78,9 @@ public final class RunningServer: Sendable {
 
     private static func verifier(_ configuration: Configuration) throws -> TokenVerifier {
         var keys: [TokenKey] = []
-        if !configuration.tokens.secret.isEmpty { keys.append(try TokenKey(secret: Array(configuration.tokens.secret.utf8))) }
+        if !configuration.tokens.secret.isEmpty {
+            keys.append(try TokenKey(secret: Array(configuration.tokens.secret.utf8)))
+        }
         for path in configuration.tokens.publicKeyFiles {
             guard let bytes = Command.readFile(path, limit: 65_536) else {
                 throw ConfigurationError(

@@ -51,7 +51,8 @@ final class ServerMetrics: Sendable {
         family("sessions", "gauge", "Sessions, with a socket or waiting for one.", [("", sessions)])
         family("sockets", "gauge", "WebSockets open.", [("", sockets)])
         family("joins_total", "counter", "Joins answered.", [("", joins.value)])
-        family("resumed_sessions_total", "counter", "Sessions resumed on another socket.", [("", resumedSessions.value)])
+        family(
+            "resumed_sessions_total", "counter", "Sessions resumed on another socket.", [("", resumedSessions.value)])
         family("refused_tokens_total", "counter", "Tokens refused.", [("", refusedTokens.value)])
         perWorker("received_packets_total", "Authenticated RTP and RTCP packets.") { $0.receivedPackets.value }
         perWorker("received_bytes_total", "Their bytes, decrypted.") { $0.receivedBytes.value }

@@ -155,9 +155,11 @@ actor ControlPlane {
         var servers: [ServerMessage.ICEServer] = []
         if !configuration.turn.stunURLs.isEmpty { servers.append(.init(urls: configuration.turn.stunURLs)) }
         guard !configuration.turn.urls.isEmpty else { return servers }
-        let credentials = TURNCredentials(
-            user: user, secret: configuration.turn.secret,
-            expiresAt: WallClock.seconds + Int64(configuration.turn.credentialSeconds))
+        guard
+            let credentials = TURNCredentials(
+                secret: configuration.turn.secret, user: user,
+                lifetimeSeconds: Int64(configuration.turn.credentialSeconds), nowSeconds: WallClock.seconds)
+        else { return servers }
         servers.append(
             .init(urls: configuration.turn.urls, username: credentials.username, credential: credentials.credential))
         return servers

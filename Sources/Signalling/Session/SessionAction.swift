@@ -1,6 +1,7 @@
 // What a session asks of the server. Carrying it out is the server's.
 
-/// One thing to do, in the order given.
+/// One thing to do, in the order given. All but `send` and `close` come last among what one call of the machine asks,
+/// so that the server may call the machine again while it carries them out, and nothing overtakes a message.
 public enum SessionAction: Hashable, Sendable {
     /// Send a text message.
     case send(ConnectionID, text: String)
@@ -15,7 +16,7 @@ public enum SessionAction: Hashable, Sendable {
     case perform(CommandID, ClientCommand)
     /// The socket is lost; the session waits for `resume` until `nextDeadline`.
     case detached
-    /// A socket has resumed the session.
+    /// A socket has resumed the session, and what it missed was sent.
     case reattached(ConnectionID)
     /// The session is over: leave the room, forget the machine. Comes exactly once, last.
     case ended(SessionEnd)

@@ -29,9 +29,9 @@ extension SessionMachine {
         connection = resumption.connection
         state = .active
         outbox.acknowledge(request.lastSeq)
-        actions.append(.reattached(resumption.connection))
         sendUnkept(.resumed(.init(lastCommand: lastCommand)), re: resumption.id, into: &actions)
         for message in outbox.kept { transmit(message.text, into: &actions) }
+        actions.append(.reattached(resumption.connection))
         return true
     }
 

@@ -45,6 +45,8 @@ protocol ICEDatagramReceiver: AnyObject {
     static let datagramsPerTurn = 64
     /// How many remote candidates are taken for one set of credentials.
     static let maximumRemoteCandidates = 64
+    /// The socket buffers asked for, in bytes.
+    static let socketBuffer: Int32 = 1 << 20
 
     private let context: OpaquePointer
     private let agent: OpaquePointer
@@ -101,6 +103,7 @@ protocol ICEDatagramReceiver: AnyObject {
         guard unsafe nice_agent_gather_candidates(agent, stream) != 0 else {
             throw configuration.portRange == nil ? .libnice("nice_agent_gather_candidates") : .noFreePort
         }
+        enlargeBuffers()
     }
 
     deinit {
@@ -120,6 +123,16 @@ protocol ICEDatagramReceiver: AnyObject {
             UnsafeMutableRawPointer(agent), Unmanaged.passUnretained(self).toOpaque())
         unsafe nice_agent_attach_recv(agent, stream, 1, context, nil, nil)
         unsafe nice_agent_remove_stream(agent, stream)
+    }
+
+    /// Asks for larger socket buffers: the default holds some 90 video packets, less than a key frame's burst. The
+    /// kernel grants what `net.core.rmem_max` and `wmem_max` allow.
+    private func enlargeBuffers() {
+        for descriptor in descriptors {
+            var size = Self.socketBuffer
+            unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+            unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
     }
 
     // MARK: The turn
@@ -251,7 +264,9 @@ protocol ICEDatagramReceiver: AnyObject {
 
     /// Takes the other side's credentials. False: they have not the form of RFC 8839 §5.4.
     func setRemoteCredentials(ufrag: String, password: String) -> Bool {
-        guard !isClosed, Self.isIceText(ufrag, in: 4...256), Self.isIceText(password, in: 22...256) else { return false }
+        guard !isClosed, Self.isIceText(ufrag, in: 4...256), Self.isIceText(password, in: 22...256) else {
+            return false
+        }
         remoteCandidates = 0
         return unsafe nice_agent_set_remote_credentials(agent, stream, ufrag, password) != 0
     }

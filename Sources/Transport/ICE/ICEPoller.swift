@@ -53,13 +53,18 @@ public final class ICEPoller {
     public init(loop: LoopThread) throws(TransportError) {
         self.loop = loop
         epoll = majlis_epoll_create()
-        guard epoll >= 0 else { throw .system(call: "epoll_create1", code: -epoll) }
+        loop.checkIsolated()
+        guard epoll >= 0 else {
+            isClosed = true
+            throw .system(call: "epoll_create1", code: -epoll)
+        }
         do {
             let watch = try DescriptorWatch(on: loop, descriptor: epoll) { [unowned self] _ in turn() }
             watch.wait(for: .readable)
             self.watch = watch
         } catch {
             Glibc.close(epoll)
+            isClosed = true
             throw .system(call: "watching the agents' descriptors", code: EBADF)
         }
         timer = LoopTimer(on: loop) { [unowned self] in sweep() }
@@ -80,6 +85,7 @@ public final class ICEPoller {
     // MARK: Transports
 
     func add(_ transport: PeerTransport) throws(TransportError) -> Key {
+        loop.checkIsolated()
         guard !isClosed else { throw .closed }
         let slot: UInt32
         if let free = freeSlots.popLast() {

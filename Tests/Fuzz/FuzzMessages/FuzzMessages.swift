@@ -162,6 +162,12 @@ struct MachineRun {
 
     /// What must hold after every event.
     mutating func check() {
+        for action in actions.dropLast() {
+            switch action {
+            case .send, .close: break
+            default: preconditionFailure("what the server may answer at once is not the last thing asked")
+            }
+        }
         for action in actions {
             precondition(!isOver || !isAboutSession(action), "a session that is over does something")
             switch action {

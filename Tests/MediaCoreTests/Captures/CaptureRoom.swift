@@ -6,7 +6,7 @@ import SimulatedNetwork
 import TestSupport
 
 /// One captured packet: its time in microseconds since the first, and its bytes.
-struct CapturedPacket {
+struct TimedPacket {
     var microseconds: Int64
     var bytes: [UInt8]
     var isRTCP: Bool { bytes.count > 1 && (192...223).contains(bytes[1]) }
@@ -14,36 +14,36 @@ struct CapturedPacket {
 
 enum Capture {
     /// The datagrams of a pcap file that look like RTP or RTCP (RFC 7983).
-    static func pcap(_ path: String) -> [CapturedPacket]? {
+    static func pcap(_ path: String) -> [TimedPacket]? {
         guard let file = PcapFile.external(path), let first = file.datagrams.first else { return nil }
         return file.datagrams.filter { ($0.payload.first ?? 0) >> 6 == 2 }
-            .map { CapturedPacket(microseconds: $0.microseconds - first.microseconds, bytes: $0.payload) }
+            .map { TimedPacket(microseconds: $0.microseconds - first.microseconds, bytes: $0.payload) }
     }
 
     /// The packets at the times that their RTP timestamps tell, for files whose packets were all written at once.
-    static func paced(_ packets: [CapturedPacket], clockRate: Int64) -> [CapturedPacket] {
+    static func paced(_ packets: [TimedPacket], clockRate: Int64) -> [TimedPacket] {
         var last: UInt32?
         var elapsed: Int64 = 0
         return packets.map { packet in
             let timestamp = packet.bytes.count >= 12 ? packet.bytes.bigEndian32(at: 4) : last ?? 0
             elapsed += max(0, Int64(Int32(bitPattern: timestamp &- (last ?? timestamp))))
             last = timestamp
-            return CapturedPacket(microseconds: elapsed * 1_000_000 / clockRate, bytes: packet.bytes)
+            return TimedPacket(microseconds: elapsed * 1_000_000 / clockRate, bytes: packet.bytes)
         }
     }
 
     /// The packets of an rtpdump file (rtptools): a text line, 16 bytes, then records of length, original length and
     /// milliseconds, each followed by its bytes.
-    static func rtpdump(_ path: String) -> [CapturedPacket]? {
+    static func rtpdump(_ path: String) -> [TimedPacket]? {
         guard let bytes = ExternalCaptures.bytes(path), let line = bytes.firstIndex(of: 10) else { return nil }
-        var packets: [CapturedPacket] = []
+        var packets: [TimedPacket] = []
         var at = line + 1 + 16
         while at + 8 <= bytes.count {
             let length = Int(bytes.bigEndian16(at: at))
             guard length >= 8, at + length <= bytes.count else { return nil }
             let milliseconds = Int64(bytes.bigEndian32(at: at + 4))
             packets.append(
-                CapturedPacket(microseconds: milliseconds * 1_000, bytes: Array(bytes[(at + 8)..<(at + length)])))
+                TimedPacket(microseconds: milliseconds * 1_000, bytes: Array(bytes[(at + 8)..<(at + length)])))
             at += length
         }
         return packets
@@ -125,7 +125,7 @@ struct CaptureRoom: ~Copyable {
     }
 
     /// Plays packets at their times, and then as many seconds more.
-    mutating func play(_ packets: [CapturedPacket], thenSeconds: Int64 = 3) {
+    mutating func play(_ packets: [TimedPacket], thenSeconds: Int64 = 3) {
         for packet in packets {
             advance(to: origin + .microseconds(packet.microseconds))
             if packet.isRTCP {
