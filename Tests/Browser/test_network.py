@@ -1,6 +1,8 @@
 """The network under the call: an address replaced, and a relay as the only way."""
 
-import pathlib
+import contextlib
+import shutil
+import socket
 import subprocess
 import time
 
@@ -67,36 +69,33 @@ def test_address_replaced(chromium, order):
             chromium.close()
 
 
-@pytest.mark.skipif(not TURN_SCRIPT.exists(), reason="turn-config/start-test-turn.sh is not there")
-@needs_namespaces
-def test_relay(chromium):
-    """Two people whose only way is the relay."""
-    with rig.loopback_namespace() as namespace:
-        turn = subprocess.Popen(rig.in_namespace(namespace, [str(TURN_SCRIPT)]), stdout=subprocess.PIPE, text=True)
-        try:
-            with rig.Server("relay", namespace=namespace, turn={
-                    "urls": ["turn:127.0.0.1:3478?transport=udp"], "secret": turn_secret()}) as server:
-                browser = chromium.launch(namespace=namespace)
-                anna = chromium.open(browser, server.link("anna", "garden", autojoin=1, relay=1), "anna").joined()
-                bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
-                anna.sees_and_hears(["bela"])
-                bela.sees_and_hears(["anna"])
-                path = until(lambda: anna.look()["path"], 5, "there are figures")
-                assert path["kind"] == "relay"
-                anna.page.click("#statistics")
-                until(lambda: "relay" in anna.page.inner_text("#panel-body"), 3, "the panel says so")
-                anna.screenshot("relay")
-                chromium.close()
-        finally:
-            turn.terminate()
-            turn.wait(5)
+@pytest.mark.skipif(shutil.which("turnserver") is None, reason="coturn is not installed")
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_relay(chromium, tmp_path, transport):
+    """Somebody whose only way is the relay, with credentials that the server made."""
+    port = rig.free_port()
+    turn = subprocess.Popen([str(TURN_SCRIPT), str(port), "50000", "50100", str(tmp_path), "120"])
+    try:
+        until(lambda: answers(port), 10, "coturn listens")
+        with rig.Server(f"relay-{transport}", turn={
+                "urls": [f"turn:127.0.0.1:{port}?transport={transport}"], "secret": "majlis-test-secret"}) as server:
+            browser = chromium.launch()
+            anna = chromium.open(browser, server.link("anna", "garden", autojoin=1, relay=1), "anna").joined()
+            bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
+            anna.sees_and_hears(["bela"])
+            bela.sees_and_hears(["anna"])
+            path = until(lambda: anna.look()["path"], 5, "there are figures")
+            assert path["kind"] == "relay" and path["protocol"] == transport
+            assert until(lambda: bela.look()["path"], 5, "there are figures")["kind"] == "direct"
+            anna.page.click("#statistics")
+            until(lambda: "relay" in anna.page.inner_text("#panel-body"), 3, "the panel says so")
+            anna.screenshot(f"relay-{transport}")
+    finally:
+        turn.terminate()
+        turn.wait(10)
 
 
-def turn_secret():
-    """The shared secret of the test configuration."""
-    for path in sorted(pathlib.Path(TURN_SCRIPT.parent).iterdir()):
-        if path.is_file():
-            for line in path.read_text().splitlines():
-                if "static-auth-secret=" in line and not line.strip().startswith("#") and "test" in path.name:
-                    return line.split("static-auth-secret=")[1].split()[0].strip("'\"")
-    raise AssertionError("no static-auth-secret in turn-config's test files")
+def answers(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
