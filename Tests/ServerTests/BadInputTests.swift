@@ -2,6 +2,7 @@
 import EventLoop
 import Server
 import Signalling
+import TestSupport
 import Testing
 import Tokens
 import Transport

@@ -3,6 +3,7 @@ import EventLoop
 import SDP
 import Signalling
 import Synchronization
+import TestSupport
 import Transport
 
 /// What a native client sends and receives.
