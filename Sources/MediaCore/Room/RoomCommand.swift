@@ -2,7 +2,9 @@
 
 /// One track of one peer.
 public struct TrackID: Hashable, Sendable, BitwiseCopyable {
+    /// The publisher.
     public var peer: PeerID
+    /// The media section that it sends the track in.
     public var mid: Mid
     /// The track that `peer` sends in media section `mid`.
     public init(peer: PeerID, mid: Mid) {
@@ -23,6 +25,7 @@ public struct SlotWish: Hashable, Sendable {
     /// The height in pixels at which the picture is shown; 0: the slot is not shown and nothing is forwarded on it.
     public var wantedHeight: UInt16
 
+    /// A wish.
     public init(mid: Mid, pin: TrackID?, wantedHeight: UInt16) {
         self.mid = mid
         self.pin = pin

@@ -1,8 +1,8 @@
-// The deterministic, sans-IO forwarding unit of one room: tables and calls. The protocol logic is in Receive, Forward and
-// Send; time, bytes and chance are arguments.
+// The deterministic, sans-IO forwarding unit of one room: tables and calls. The protocol logic is in Receive, Forward
+// and Send; time, bytes and chance are arguments.
 
-/// One room: takes authenticated packets, commands and the time, and writes packets, events and decisions. The same calls in
-/// the same order with the same arguments give the same output, byte for byte.
+/// One room: takes authenticated packets, commands and the time, and writes packets, events and decisions. The same
+/// calls in the same order with the same arguments give the same output, byte for byte.
 public struct RoomCore: ~Copyable {
     let configuration: RoomConfiguration
     var random: SplitMix64

@@ -18,11 +18,14 @@ public enum SlotReason: UInt8, Hashable, Sendable {
 
 /// What one slot shows from now on.
 public struct SlotAssignment: Hashable, Sendable {
+    /// The slot's media section.
     public var mid: Mid
     /// The track on the slot, or nil when it is empty.
     public var track: TrackID?
+    /// Why it shows what it shows.
     public var reason: SlotReason
 
+    /// An assignment.
     public init(mid: Mid, track: TrackID?, reason: SlotReason) {
         self.mid = mid
         self.track = track

@@ -1,5 +1,5 @@
-// Writes the RTCP datagrams of the core itself: feedback to publishers (NACK, transport-wide), sender reports of the slots and
-// receiver reports of the streams (RFC 3550 §6.4, RFC 4585, RFC 5506).
+// Writes the RTCP datagrams of the core itself: feedback to publishers (NACK, transport-wide), sender reports of the
+// slots and receiver reports of the streams (RFC 3550 §6.4, RFC 4585, RFC 5506).
 
 extension Egress {
     /// The longest RTCP datagram that is written.
