@@ -15,11 +15,14 @@ public struct Digest: Sendable, Hashable {
     }
 
     /// Adds bytes and their count.
-    public mutating func add(_ bytes: some RandomAccessCollection<UInt8>) {
+    public mutating func add(_ bytes: [UInt8]) { add(bytes, bytes.indices) }
+
+    /// Adds some of the bytes, and how many they are.
+    public mutating func add(_ bytes: [UInt8], _ range: Range<Int>) {
         var word: UInt64 = 0
         var filled = 0
-        for byte in bytes {
-            word = word << 8 | UInt64(byte)
+        for index in range {
+            word = word << 8 | UInt64(bytes[index])
             filled += 1
             if filled == 8 {
                 add(word)
@@ -28,13 +31,13 @@ public struct Digest: Sendable, Hashable {
             }
         }
         add(word)
-        add(UInt64(bytes.count))
+        add(UInt64(range.count))
     }
 
     /// The digest of some bytes.
-    public static func of(_ bytes: some RandomAccessCollection<UInt8>) -> UInt64 {
+    public static func of(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
         var digest = Digest()
-        digest.add(bytes)
+        digest.add(bytes, range)
         return digest.value
     }
 }

@@ -200,7 +200,7 @@ public struct Invariants {
             violate("RTP to peer \(peer.rawValue) with SSRC \(packet.ssrc), which is none of its slots'", at: now)
             return nil
         }
-        let digest = Digest.of(bytes)
+        let digest = Digest.of(bytes, bytes.indices)
         let number = stream.unwrapper.extend(packet.sequence)
         if let old = stream.packet(number) {
             if old.digest != digest {
@@ -245,7 +245,8 @@ public struct Invariants {
             violate("peer \(peer.rawValue): RTX of \(sequence), which was never sent", at: now)
             return
         }
-        if sent.payloadDigest != Digest.of(payload.dropFirst(2)) || sent.marker != packet.marker
+        if sent.payloadDigest != Digest.of(packet.bytes, (start + 2)..<packet.payloadRange.upperBound)
+            || sent.marker != packet.marker
             || UInt32(truncatingIfNeeded: sent.timestamp) != packet.timestamp
         {
             violate("peer \(peer.rawValue): RTX of \(sequence) differs from what was sent", at: now)
@@ -263,7 +264,7 @@ public struct Invariants {
         let isVP8 = packet.payloadType == ClientNumbers.slotVP8
         let fields = stream.kind == .video && isVP8 ? VP8Fields(packet.payload) : nil
         let sent = SentPacket(
-            isPresent: true, digest: digest, payloadDigest: Digest.of(packet.payload),
+            isPresent: true, digest: digest, payloadDigest: Digest.of(packet.bytes, packet.payloadRange),
             timestamp: stream.extendTimestamp(packet.timestamp), contributor: packet.contributingSource ?? 0,
             marker: packet.marker, fields: fields)
         let name = "peer \(peer.rawValue) slot \(stream.mid.text) number \(number)"

@@ -29,7 +29,9 @@ public final class Simulation {
     public private(set) var clients: [SimulatedClient] = []
 
     private var egress = Egress()
-    private var clock = VirtualClock<NetworkEvent>(startingAt: Timestamp(nanoseconds: 1_000_000_000))
+    private var clock = VirtualClock(startingAt: Timestamp(nanoseconds: 1_000_000_000))
+    private var scheduled: [NetworkEvent?] = []
+    private var free: [Int] = []
     private var random: SeededRandom
     private var indexOf: [PeerID: Int] = [:]
     private var attackers: [Attacker] = []
@@ -113,7 +115,7 @@ public final class Simulation {
             invariants.noteMalicious(PeerID(number))
             attackers.append(Attacker(attack, peer: PeerID(number), random: &random))
             let every = TimeDelta.seconds(1) / Int64(max(1, rate))
-            clock.schedule(.attack(attackers.count - 1, until: now + span, every: every), at: now)
+            schedule(.attack(attackers.count - 1, until: now + span, every: every), at: now)
         case .mark: for client in clients { client.resetFigures() }
         case .expect(let sentence, let isTrue):
             if !isTrue(self) { invariants.violate("expected: \(sentence)", at: now) }
@@ -131,7 +133,7 @@ public final class Simulation {
         invariants.setConnected(true, id)
         command(.peerConnected(id))
         startSenders(client, audioFrom: 0, videoFrom: 0)
-        clock.schedule(.control(id), at: now + .milliseconds(Int64(random.below(20))))
+        schedule(.control(id), at: now + .milliseconds(Int64(random.below(20))))
     }
 
     private func applyPlan(_ client: SimulatedClient) {
@@ -150,10 +152,10 @@ public final class Simulation {
 
     private func startSenders(_ client: SimulatedClient, audioFrom: Int, videoFrom: Int) {
         for index in client.audioSenders.indices.dropFirst(audioFrom) {
-            clock.schedule(.audio(client.id, index), at: now + .microseconds(Int64(random.below(20_000))))
+            schedule(.audio(client.id, index), at: now + .microseconds(Int64(random.below(20_000))))
         }
         for index in client.videoSenders.indices.dropFirst(videoFrom) {
-            clock.schedule(.video(client.id, index), at: now + .microseconds(Int64(random.below(33_000))))
+            schedule(.video(client.id, index), at: now + .microseconds(Int64(random.below(33_000))))
         }
     }
 
@@ -186,11 +188,23 @@ public final class Simulation {
             if let deadline, deadline <= next, event.map({ deadline < $0 }) ?? true {
                 clock.move(to: deadline)
                 turn { _, _, _ in }
-            } else if let event = clock.take(notAfter: next) {
+            } else if let number = clock.take(notAfter: next), let event = scheduled[number] {
+                scheduled[number] = nil
+                free.append(number)
                 perform(event)
             }
         }
         clock.move(to: end)
+    }
+
+    private func schedule(_ event: NetworkEvent, at moment: Timestamp) {
+        if let number = free.popLast() {
+            scheduled[number] = event
+            clock.schedule(number, at: moment)
+        } else {
+            scheduled.append(event)
+            clock.schedule(scheduled.count - 1, at: moment)
+        }
     }
 
     private func perform(_ event: NetworkEvent) {
@@ -210,23 +224,23 @@ public final class Simulation {
             guard client.isPresent else { return }
             let (datagrams, next) = client.tickAudio(index, at: now)
             send(datagrams, from: client)
-            clock.schedule(event, at: now + next)
+            schedule(event, at: now + next)
         case .video(let peer, let index):
             let client = client(peer.rawValue)
             guard client.isPresent else { return }
             let (datagrams, next) = client.tickVideo(index, at: now)
             send(datagrams, from: client)
-            clock.schedule(event, at: now + next)
+            schedule(event, at: now + next)
         case .control(let peer):
             let client = client(peer.rawValue)
             guard client.isPresent else { return }
             send(client.tickControl(at: now), from: client)
-            clock.schedule(event, at: now + .milliseconds(20))
+            schedule(event, at: now + .milliseconds(20))
         case .attack(let index, let until, let every):
             let (bytes, isRTCP) = attackers[index].next()
             let peer = attackers[index].peer
             if isRTCP { receiveRTCP(bytes, from: peer) } else { receiveRTP(bytes, from: peer) }
-            if now + every < until { clock.schedule(event, at: now + every) }
+            if now + every < until { schedule(event, at: now + every) }
         }
     }
 
@@ -234,7 +248,7 @@ public final class Simulation {
         for datagram in datagrams {
             let arrivals = client.toServer.send(byteCount: datagram.bytes.count + 28, at: now)
             for arrival in [arrivals.first, arrivals.second].compactMap({ $0 }) {
-                clock.schedule(
+                schedule(
                     .arriveAtServer(client.id, datagram.bytes, isRTCP: datagram.isRTCP), at: arrival)
             }
         }
@@ -310,7 +324,7 @@ public final class Simulation {
 
     private func forward(_ index: Int, at now: Timestamp) {
         let datagram = egress.datagrams[index]
-        let bytes = egress.copy(of: index)
+        let bytes = unsafe egress.withBytes(of: index) { unsafe [UInt8](UnsafeRawBufferPointer($0).prefix($1)) }
         digest.add(UInt64(datagram.peer.rawValue) << 8 | UInt64(datagram.kind.rawValue))
         digest.add(UInt64(bitPattern: now.nanoseconds))
         digest.add(bytes)
@@ -326,6 +340,6 @@ public final class Simulation {
         case .rtcp: event = .arriveRTCP(datagram.peer, invariants.observeRTCP(bytes, to: datagram.peer, at: now))
         }
         let arrivals = clients[clientIndex].fromServer.send(byteCount: bytes.count + 28, at: now)
-        for arrival in [arrivals.first, arrivals.second].compactMap({ $0 }) { clock.schedule(event, at: arrival) }
+        for arrival in [arrivals.first, arrivals.second].compactMap({ $0 }) { schedule(event, at: arrival) }
     }
 }

@@ -3,12 +3,13 @@
 public import MediaCore
 
 /// The present of a simulation and its future: events leave it in the order of their time, and those of one moment in
-/// the order in which they were scheduled.
-public struct VirtualClock<Event> {
+/// the order in which they were scheduled. An event is a number that its owner gives a meaning (no generic type: debug
+/// builds do not specialise one across files).
+public struct VirtualClock: Sendable {
     private struct Entry {
         var at: Int64
         var order: UInt64
-        var event: Event
+        var event: Int
 
         func precedes(_ other: Entry) -> Bool { at != other.at ? at < other.at : order < other.order }
     }
@@ -28,7 +29,7 @@ public struct VirtualClock<Event> {
     public var count: Int { heap.count }
 
     /// Adds an event; one that is due in the past happens now.
-    public mutating func schedule(_ event: Event, at moment: Timestamp) {
+    public mutating func schedule(_ event: Int, at moment: Timestamp) {
         scheduled += 1
         heap.append(Entry(at: max(moment, now).nanoseconds, order: scheduled, event: event))
         var child = heap.count - 1
@@ -41,7 +42,7 @@ public struct VirtualClock<Event> {
     }
 
     /// Takes the next event if it is due at `limit` or before, and moves the present to it.
-    public mutating func take(notAfter limit: Timestamp) -> Event? {
+    public mutating func take(notAfter limit: Timestamp) -> Int? {
         guard let first = heap.first, first.at <= limit.nanoseconds else { return nil }
         now = max(now, Timestamp(nanoseconds: first.at))
         let last = heap.removeLast()

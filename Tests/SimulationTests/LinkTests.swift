@@ -136,7 +136,7 @@ struct LinkTests {
 
     @Test("The virtual clock gives events by time, and by order within a moment")
     func clock() {
-        var clock = VirtualClock<Int>(startingAt: Timestamp(nanoseconds: 100))
+        var clock = VirtualClock(startingAt: Timestamp(nanoseconds: 100))
         var random = SeededRandom(seed: 3)
         let times = (0..<500).map { _ in Int64(100 + random.below(50)) }
         for (index, at) in times.enumerated() { clock.schedule(index, at: Timestamp(nanoseconds: at)) }

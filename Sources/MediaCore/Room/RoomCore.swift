@@ -29,6 +29,9 @@ public struct RoomCore: ~Copyable {
     var nextSpeakers: Timestamp?
     /// Room for the numbers of one NACK.
     var missed: [Int64] = []
+    /// Room for the reports to one peer.
+    var reportBlocks: [ReportBlock] = []
+    var senderReports: [SenderReport] = []
 
     /// An empty room. `seed` gives every number that has to be unpredictable or only different: where sequence numbers,
     /// timestamps and picture ids begin.
