@@ -127,6 +127,10 @@ public struct ParticipantProfile: Sendable, Hashable {
     public var fromServer: LinkConditions
     /// Whether RTX was negotiated for the slots.
     public var slotsHaveRTX: Bool
+    /// Whether NACK was negotiated for the slots.
+    public var slotsHaveNack = true
+    /// How long the client waits for a frame to become decodable before it asks for a key frame; libwebrtc waits 3 s.
+    public var frameWait = TimeDelta.seconds(3)
     /// Whether the client sends transport-wide feedback and numbers its packets.
     public var usesTransportFeedback: Bool
 
@@ -204,9 +208,9 @@ extension ParticipantProfile {
             published: published, slots: slots, reducedSizeRTCP: true)
     }
 
-    private func feedback(video: Bool) -> FeedbackPlan {
+    private func feedback(video: Bool, nack: Bool = true) -> FeedbackPlan {
         FeedbackPlan(
-            nack: true, pictureLossIndication: video, fullIntraRequest: video,
+            nack: nack, pictureLossIndication: video, fullIntraRequest: video,
             transportFeedback: usesTransportFeedback)
     }
 
@@ -258,6 +262,6 @@ extension ParticipantProfile {
                 rtxPayloadType: hasRTX ? PayloadType(ClientNumbers.slotVP8RTX) : nil, clockRate: 90_000)
         return ReceiveSlotPlan(
             mid: mid, kind: isAudio ? .audio : .video, ssrc: SSRC(ssrc), rtxSSRC: hasRTX ? SSRC(ssrc + 1) : nil,
-            codecs: [codec], feedback: feedback(video: !isAudio))
+            codecs: [codec], feedback: feedback(video: !isAudio, nack: slotsHaveNack))
     }
 }

@@ -95,9 +95,8 @@ struct SlotReceiver: Sendable {
         var isKey: Bool
         var isPadding: Bool
     }
-    /// How long libwebrtc waits before it asks for a key frame: the first, and after loss.
+    /// How long libwebrtc waits for the first key frame before it asks for one.
     static let keyFrameWait = TimeDelta.milliseconds(200)
-    static let frameWait = TimeDelta.seconds(3)
 
     let mid: String
     let kind: MediaKind
@@ -106,6 +105,8 @@ struct SlotReceiver: Sendable {
     let payloadType: UInt8
     let rtxPayloadType: UInt8?
     let canNack: Bool
+    /// How long the client waits for a frame before it asks for a key frame.
+    let frameWait: TimeDelta
     var figures = SlotFigures()
 
     private var unwrapper = Unwrapper()
@@ -132,7 +133,8 @@ struct SlotReceiver: Sendable {
     var lastSenderReport: UInt32 = 0
     var lastSenderReportAt: Timestamp?
 
-    init(plan: ReceiveSlotPlan) {
+    init(plan: ReceiveSlotPlan, frameWait: TimeDelta) {
+        self.frameWait = frameWait
         mid = plan.mid.text
         kind = plan.kind
         ssrc = plan.ssrc.rawValue
@@ -317,7 +319,7 @@ struct SlotReceiver: Sendable {
         }
         // Only while packets arrive: an idle slot has nothing to ask for.
         guard let last = lastPacketAt, now - last < .seconds(1), let waiting = waitingSince else { return false }
-        let wait = needsKeyFrame ? Self.keyFrameWait : Self.frameWait
+        let wait = needsKeyFrame ? Self.keyFrameWait : frameWait
         let since = max(waiting, lastKeyFrameRequestAt ?? waiting)
         return now - since >= wait
     }
