@@ -114,7 +114,7 @@ def test_socket_cut_and_reload(server, chromium):
 
 
 def test_camera_off_and_screen(server, chromium):
-    browser = chromium.launch(extra=["--auto-select-desktop-capture-source=Entire screen", "--auto-accept-this-tab-capture"])
+    browser = chromium.launch()
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
     anna.sees_and_hears(["bela"])
@@ -160,7 +160,8 @@ def test_camera_off_and_screen(server, chromium):
 
 @needs_namespaces
 def test_machine_with_only_loopback(chromium):
-    with rig.loopback_namespace() as namespace, rig.Server("loopback", namespace=namespace, media={"addresses": []}) as server:
+    with rig.loopback_namespace() as namespace, \
+            rig.Server("loopback", namespace=namespace, media={"addresses": []}) as server:
         browser = chromium.launch(namespace=namespace)
         anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
         bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()

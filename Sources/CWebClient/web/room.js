@@ -1,5 +1,5 @@
-// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
-// server always answers; who comes and goes changes slots, never the description. Draws nothing.
+// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers,
+// the server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
@@ -15,8 +15,8 @@ export const SIMULCAST = [
 /** The greatest bit rate of a camera without simulcast and of a shared screen, in bit/s. */
 const PLAIN_VIDEO_BITRATE = 1_700_000;
 const SCREEN_BITRATE = 2_500_000;
-/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer. Browsers
- *  look for new network addresses every two seconds, and a restart meanwhile would only delay theirs. */
+/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer.
+ *  Browsers take two seconds to notice a new address, and another restart meanwhile would only delay it. */
 const RESTART_PATIENCE = 2_000;
 const GREATEST_RESTART_PATIENCE = 10_000;
 
@@ -93,7 +93,7 @@ export class Room extends EventTarget {
   get self() { return this.#roster.self; }
   /** The others: participant id → `{id, number, user, name, tracks: [{id, mid, kind, source, muted}]}`. */
   get participants() { return this.#roster.participants; }
-  /** The receive slots: mid → `{mid, kind, participant, number, track, source, reason, mediaTrack, receiver, showing}`. */
+  /** The receive slots: mid → slot, see slots.js. */
   get slots() { return this.#slotTable.slots; }
   /** `joining`, `connecting`, `connected`, `recovering` or `closed`. */
   get state() { return this.#state; }
@@ -408,8 +408,8 @@ export class Room extends EventTarget {
     this.#session.networkSuspected();
     const pc = this.#pc;
     try {
-      // Fresh TURN credentials, and proof that the socket lives: where the answer to a restart comes late, Chromium has by
-      // then tied its new port to the server's old credentials, and never lets go of them.
+      // Fresh TURN credentials, and proof that the socket lives: where the answer to a restart comes late, Chromium has
+      // by then tied its new port to the server's old credentials, and never lets go of them.
       await this.#session.request({ type: 'iceRestart' });
       if (pc === this.#pc) {
         pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#session.iceServers });
