@@ -1,6 +1,6 @@
 // Figures of a peer connection in terms of a room: `getStats()` twice, and the difference by the time between.
 
-/** `getStats()` is asked this often, in milliseconds: a silent path shall be noticed soon. Figures are told less often. */
+/** `getStats()` is asked this often, in milliseconds: a silent path shall be noticed soon. Figures come less often. */
 const INTERVAL = 250;
 const TOLD_EVERY = 1_000;
 
