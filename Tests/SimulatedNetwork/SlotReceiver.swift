@@ -66,12 +66,17 @@ struct MissingPackets: Sendable {
 public struct SlotFigures: Sendable, Hashable {
     /// Packets, duplicates not counted.
     public var packets = 0
+    /// Packets that had come before.
     public var duplicates = 0
     /// Packets that came over RTX and filled a hole.
     public var repaired = 0
+    /// Numbers asked for again, each time counted.
     public var nacksSent = 0
+    /// Key frames asked for.
     public var keyFrameRequestsSent = 0
+    /// Frames that were whole, in order and decodable.
     public var framesDecoded = 0
+    /// The key frames among them.
     public var keyFramesDecoded = 0
     /// Frames that came after a longer pause than the W3C definition of a freeze allows.
     public var freezes = 0
@@ -83,6 +88,7 @@ public struct SlotFigures: Sendable, Hashable {
     public var contributors: [UInt32] = []
     /// The RTP timestamp and the arrival of the newest packet.
     public var lastTimestamp: UInt32 = 0
+    /// When it arrived.
     public var lastPacketAt = Timestamp(nanoseconds: 0)
 }
 
