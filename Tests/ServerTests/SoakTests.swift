@@ -65,7 +65,8 @@ struct SoakTests {
             }
         }
         let end = residentBytes(child.id)
-        print("resident after 50: \(afterFifty / 1_024) KiB, after 200: \(end / 1_024) KiB;",
+        print(
+            "resident after 50: \(afterFifty / 1_024) KiB, after 200: \(end / 1_024) KiB;",
             "descriptors \(descriptorsAfterFifty), \(descriptors(child.id))")
         #expect(Double(end) <= 1.05 * Double(afterFifty))
         #expect(descriptors(child.id) == descriptorsAfterFifty)
