@@ -200,9 +200,8 @@ extension RoomCore {
         if packet.audioLevel <= 0xff {
             level = AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
         }
-        let expired = tracks[t].gate.expire(at: now)
-        let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now)
-        if choosesSpeakers, opened != expired, opened { assignSlots(at: now, into: &out) }
+        _ = tracks[t].gate.expire(at: now)
+        if tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now) { speakerOpened(at: now, into: &out) }
     }
 
     /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its

@@ -5,9 +5,24 @@ extension RoomCore {
     /// How often the speakers are chosen again while somebody speaks who is on no slot.
     static let speakersInterval = TimeDelta.milliseconds(100)
 
+    /// The shortest time between two assignments because somebody began to speak: what fifty people can cause is bounded,
+    /// and 40 ms of speech and this are less than the 60 in which a speaker is to be heard.
+    static let openingInterval = TimeDelta.milliseconds(10)
+
+    /// Somebody began to speak.
+    mutating func speakerOpened(at now: Timestamp, into out: inout Egress) {
+        guard choosesSpeakers else { return }
+        if let last = assignedAt, now >= last, now - last < Self.openingInterval {
+            nextSpeakers.bring(forwardTo: last + Self.openingInterval)
+        } else {
+            assignSlots(at: now, into: &out)
+        }
+    }
+
     /// Assigns all slots anew.
     mutating func assignSlots(at now: Timestamp, into out: inout Egress) {
         let candidates = slotCandidates(at: now)
+        assignedAt = now
         choosesSpeakers = false
         var isUnheard = false
         var changed: [Int] = []
@@ -31,7 +46,7 @@ extension RoomCore {
         for s in changed { requestForWaiting(s, cause: .sourceSwitch, at: now, into: &out) }
     }
 
-    /// Every track that may be shown, in the order of publishing.
+    /// Every track that may be shown, in the order of preference, which is the same for all receivers.
     private mutating func slotCandidates(at now: Timestamp) -> [SlotCandidate] {
         var candidates: [SlotCandidate] = []
         for i in peerOrder.indices {
@@ -63,7 +78,7 @@ extension RoomCore {
                 candidates.append(candidate)
             }
         }
-        return candidates.sorted { $0.order < $1.order }
+        return candidates.sorted { SlotPolicy.comesBefore($0, $1) }
     }
 
     /// Carries out what the policy says of one slot; true when its source changed.

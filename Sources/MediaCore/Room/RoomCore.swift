@@ -23,6 +23,8 @@ public struct RoomCore: ~Copyable {
     var nextSerial: UInt32 = 0
     /// Whether somebody has fewer slots than there are tracks, so that it matters who speaks.
     var choosesSpeakers = false
+    /// When slots were assigned last.
+    var assignedAt: Timestamp?
     /// When to choose the speakers again although nobody began to speak.
     var nextSpeakers: Timestamp?
     /// Room for the numbers of one NACK.
