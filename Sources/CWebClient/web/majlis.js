@@ -113,6 +113,8 @@ export class Session extends EventTarget {
     this.grantedRoom = null;
     /** The STUN and TURN servers of the last welcome or refresh, as RTCPeerConnection takes them. */
     this.iceServers = [];
+    /** The codecs of the server's rooms by name, the preferred first; from `welcome`. */
+    this.codecs = ['opus', 'VP8'];
     /** The room joined in this session, or null. */
     this.room = null;
     this.#openSocket();
@@ -379,6 +381,7 @@ export class Session extends EventTarget {
     this.user = message.user ?? null;
     this.grantedRoom = message.room && message.room !== '*' ? message.room : null;
     this.takeICEServers(message);
+    if (Array.isArray(message.codecs)) this.codecs = message.codecs;
     this.#nowOpen();
     for (const [id, entry] of this.#pending) this.#transmit(id, entry);
     this.#acknowledgeSoon();

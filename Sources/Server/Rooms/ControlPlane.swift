@@ -62,6 +62,7 @@ actor ControlPlane {
         session.helloTimeoutMilliseconds = Int64(configuration.sessions.helloSeconds) * 1_000
         session.resumeWindowSeconds = configuration.sessions.resumeSeconds
         session.heartbeatSeconds = configuration.sessions.heartbeatSeconds
+        session.codecs = configuration.rooms.codecs
         session.commandsPerSecond = configuration.sessions.commandsPerSecond
         session.commandBurst = configuration.sessions.commandBurst
         sessionConfiguration = session
