@@ -36,7 +36,10 @@ extension ControlPlane {
         change(session) { machine, actions in machine.answer(id, message, into: &actions) }
     }
 
-    private func post(_ command: WorkerCommand, to room: RoomRecord) { workers[room.worker].post(command) }
+    private func post(_ command: WorkerCommand, to room: RoomRecord) {
+        guard workers.indices.contains(room.worker) else { return }
+        workers[room.worker].post(command)
+    }
 
     private static func request(_ number: UInt64, _ sdp: String, _ tracks: [ClientCommand.Track]) -> OfferRequest {
         OfferRequest(

@@ -130,11 +130,13 @@ actor ControlPlane {
 
     /// While draining: ends when every worker has finished and every socket was closed, or the time for that is over.
     func finishIfDone() {
-        guard isDraining, finishedWorkers == workers.count, let whenFinished else { return }
+        guard isDraining, finishedWorkers == load.count, let whenFinished else { return }
         guard sockets.isEmpty || MonotonicClock.now >= drainUntil else { return }
         self.whenFinished = nil
         clock?.close()
         clock = nil
+        // The workers report to this actor: each would keep the other.
+        workers = []
         guard let gateway else { return whenFinished() }
         self.gateway = nil
         gateway.close(whenFinished)
