@@ -37,7 +37,7 @@ struct BadInputTests {
         if case .error(let error) = message { error.code } else { nil }
     }
 
-    private static func offer(sections: Int = 4, fingerprint: String? = nil) -> String {
+    static func offer(sections: Int = 4, fingerprint: String? = nil) -> String {
         var media = NativeMedia()
         media.audioSlots = sections - 2
         media.videoSlots = 0

@@ -18,24 +18,31 @@ struct NativeMedia: Sendable {
 final class NativeClient: @unchecked Sendable {
     let signalling: SignallingClient
     let user: String
-    private let loop: LoopThread
-    private var endpoint: Endpoint?
+    let loop: LoopThread
+    private(set) var endpoint: Endpoint?
     private(set) var joined: ServerMessage.Joined?
     let audioSSRC: UInt32
     let videoSSRC: UInt32
     private var sequence: UInt16 = 0
     /// Named in the offer in place of the true one.
     var fingerprintToClaim: String?
+    /// The offer of the join.
+    private(set) var offer = ""
+    /// Changes the offer before it is sent.
+    var rewriteOffer: (String) -> String = { $0 }
 
     /// The transport's side, confined to the loop.
-    private final class Endpoint: PeerTransportDelegate {
+    final class Endpoint: PeerTransportDelegate {
         var transport: PeerTransport?
         let received: Lock<Received>
         init(received: Lock<Received>) { self.received = received }
 
         func transport(_ transport: PeerTransport, receivedRTP packet: UnsafeMutableRawBufferPointer) {
             let bytes = Array(packet)
-            received.withLock { $0.rtp.append(bytes) }
+            received.withLock {
+                $0.rtp.append(bytes)
+                $0.times.append(MonotonicClock.now)
+            }
         }
         func transport(_ transport: PeerTransport, receivedRTCP packet: UnsafeMutableRawBufferPointer) {
             received.withLock { $0.rtcp += 1 }
@@ -48,6 +55,8 @@ final class NativeClient: @unchecked Sendable {
     /// What arrived.
     struct Received: Sendable {
         var rtp: [[UInt8]] = []
+        /// When each of `rtp` came, in nanoseconds of the monotonic clock.
+        var times: [Int64] = []
         var rtcp = 0
         var state = TransportState.connecting
     }
@@ -144,10 +153,11 @@ final class NativeClient: @unchecked Sendable {
             }
         }
         guard let own = described.withLock({ $0 }) else { throw SignallingClient.Failure.unexpected("no transport") }
-        let offer = Self.offer(
-            ufrag: own.ufrag, password: own.password, fingerprint: fingerprintToClaim ?? own.fingerprint,
-            candidates: own.candidates,
-            media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC)
+        offer = rewriteOffer(
+            Self.offer(
+                ufrag: own.ufrag, password: own.password, fingerprint: fingerprintToClaim ?? own.fingerprint,
+                candidates: own.candidates,
+                media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC))
         let tracks: [ClientCommand.Track] =
             media.sends
             ? [

@@ -187,11 +187,15 @@ extension RoomCore {
         encodings[e].nacks.removeAll(before: number)
     }
 
-    /// The publisher changed its codec: slots that cannot carry the new one must say so.
+    /// The publisher changed its codec: slots that cannot carry the new one must say so. Two payload types may be one
+    /// codec, and that is no change.
     private mutating func noteCodec(_ codec: UInt8, of t: Int, at now: Timestamp, into out: inout Egress) {
         guard tracks[t].codec != Int(codec) else { return }
+        let before = tracks[t].currentCodec
         tracks[t].codec = Int(codec)
-        assignSlots(at: now, into: &out)
+        if tracks[t].currentCodec != before {
+            assignSlots(notWithin: Self.speakersInterval, at: now, into: &out)
+        }
     }
 
     /// Listens to who speaks.
@@ -200,8 +204,11 @@ extension RoomCore {
         if packet.audioLevel <= 0xff {
             level = AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
         }
-        _ = tracks[t].gate.expire(at: now)
-        if tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now) { speakerOpened(at: now, into: &out) }
+        let expired = tracks[t].gate.expire(at: now)
+        let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now)
+        if choosesSpeakers, opened != expired, opened {
+            assignSlots(notWithin: Self.shortestSpeakersInterval, at: now, into: &out)
+        }
     }
 
     /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its

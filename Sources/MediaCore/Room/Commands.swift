@@ -68,7 +68,12 @@ extension RoomCore {
         if !isMuted, peers[p].isConnected {
             peers[p].nextLiveness.bring(forwardTo: now + PublishedTrack.stallTime)
         }
-        assignSlots(at: now, into: &out)
+        // Nothing of a muted track is forwarded, whatever its slots are: for who plays with the button that must do.
+        if muteBudget.take(at: now) {
+            assignSlots(at: now, into: &out)
+        } else {
+            assignSlots(notWithin: Self.speakersInterval, at: now, into: &out)
+        }
     }
 
     mutating func setSlotWishes(_ wishes: [SlotWish], of id: PeerID, at now: Timestamp, into out: inout Egress) {
@@ -83,7 +88,7 @@ extension RoomCore {
             if isHidden { slots[s].stop() }
             slots[s].isHidden = isHidden
         }
-        assignSlots(at: now, into: &out)
+        assignSlots(ofOnly: p, at: now, into: &out)
         for s in peers[p].slots { requestForWaiting(Int(s), cause: .sourceSwitch, at: now, into: &out) }
     }
 

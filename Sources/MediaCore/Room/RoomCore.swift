@@ -23,10 +23,12 @@ public struct RoomCore: ~Copyable {
     var nextSerial: UInt32 = 0
     /// Whether somebody has fewer slots than there are tracks, so that it matters who speaks.
     var choosesSpeakers = false
-    /// When slots were assigned last.
-    var assignedAt: Timestamp?
     /// When to choose the speakers again although nobody began to speak.
     var nextSpeakers: Timestamp?
+    /// When the slots of all were assigned last.
+    var slotsAssignedAt: Timestamp?
+    /// Mutes for which the slots are assigned at once, in the whole room.
+    var muteBudget = Budget(capacity: 50, perSecond: 10)
     /// Room for the numbers of one NACK.
     var missed: [Int64] = []
     /// Room for the reports to one peer.

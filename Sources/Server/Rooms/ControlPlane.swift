@@ -35,6 +35,16 @@ actor ControlPlane {
     var roomByKey: [RoomKey: RoomRecord] = [:]
     /// Who waits for a worker's answer to an offer.
     var requests: [UInt64: SessionRecord] = [:]
+    /// What the people of rooms are to be told, in order, while something that may tell is being done.
+    var announcements: [Announcement] = []
+    var isAnnouncing = false
+
+    /// What is told to everybody present in a room but one.
+    struct Announcement {
+        let room: RoomRecord
+        let messages: [ServerMessage]
+        let except: PeerID
+    }
 
     var lastSocket: UInt64 = 0
     var lastRoom: UInt64 = 0
