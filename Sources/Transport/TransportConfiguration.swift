@@ -48,6 +48,16 @@ public struct TransportConfiguration: Sendable {
         self.remoteAddresses = remoteAddresses
     }
 
+    /// Finds at the start what would otherwise fail at the first peer: an address that is none.
+    public func validate() throws(TransportError) {
+        _ = try resolvedLocalAddresses()
+        for entry in announcedAddresses {
+            for text in [entry.announced, entry.local ?? entry.announced] where IPAddress(text) == nil {
+                throw .invalidAddress(text)
+            }
+        }
+    }
+
     /// The addresses to gather on.
     func resolvedLocalAddresses() throws(TransportError) -> [IPAddress] {
         var addresses: [IPAddress] = []

@@ -56,7 +56,7 @@ class Firefox:
         if not address:
             raise AssertionError("Firefox ended before it listened")
         threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
-        self.socket = connect(address + "/session", max_size=None, open_timeout=seconds)
+        self.socket = connect(address + "/session", max_size=None, open_timeout=seconds, legacy=True)
         self.ids = itertools.count(1)
         self.call("session.new", {"capabilities": {}})
         self.context = self.call("browsingContext.getTree", {})["contexts"][0]["context"]

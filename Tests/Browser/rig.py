@@ -302,15 +302,15 @@ class Page:
             raise AssertionError(f"{error}; {self.page.evaluate('document.body.innerText')[:300]}; {self.console[-12:]}")
         return self
 
-    def sees_and_hears(self, others, seconds=25):
-        """Waits until it decodes, shows (not black) and hears every one of `others`."""
+    def sees_and_hears(self, others, seconds=25, plain=False):
+        """Waits until it decodes, shows (not black, and not all of one colour unless `plain`) and hears `others`."""
         def all_there():
             now = self.look()
             missing = {}
             for user in others:
                 one = (now or {}).get("people", {}).get(user)
                 if not (one and one["frames"] > 5 and one["energy"] > 0 and one["showing"]
-                        and one["luma"] and one["luma"]["mean"] > 8 and one["luma"]["deviation"] > 2):
+                        and one["luma"] and one["luma"]["mean"] > 8 and (plain or one["luma"]["deviation"] > 2)):
                     missing[user] = one
             all_there.missing = missing
             return now if not missing else None

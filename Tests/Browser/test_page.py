@@ -25,8 +25,8 @@ def test_lobby(server, chromium):
     page.page.focus("#join")
     page.page.keyboard.press("Enter")
     page.joined()
-    page.page.keyboard.press("m")
-    until(lambda: page.page.get_attribute("#microphone", "aria-pressed") == "true", 3, "the key m mutes")
+    page.page.keyboard.press("Control+d")
+    until(lambda: page.page.get_attribute("#microphone", "aria-pressed") == "true", 3, "Ctrl+D mutes")
     unnamed = page.evaluate("""() => [...document.querySelectorAll('#room button:not([hidden])')]
         .filter((button) => !button.textContent.trim() && !button.getAttribute('aria-label')).length""")
     assert unnamed == 0

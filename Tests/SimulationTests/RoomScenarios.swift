@@ -40,6 +40,31 @@ struct RoomScenarios {
         }
     }
 
+    @Test("Ten minutes of a small room with phones and a poor link are whole")
+    func tenMinutes() {
+        let phone = VideoShape(layers: [VideoLayer(rid: nil, bitsPerSecond: 150_000)], framesPerSecond: 15)
+        let mobile = LinkConditions(
+            delay: .milliseconds(45), jitter: .milliseconds(10),
+            bursts: GilbertElliott(goodToBad: 0.001, badToGood: 0.4))
+        let simulation = play(
+            Scenario(
+                "ten minutes",
+                steps: [
+                    .join(1, ParticipantProfile([.microphone(), .camera(phone)])),
+                    .join(2, ParticipantProfile([.microphone(), .camera(phone)])),
+                    .join(
+                        3, ParticipantProfile([.microphone(), .camera(phone)], toServer: mobile, fromServer: mobile)),
+                    .run(.seconds(5)), .mark, .run(.seconds(600)),
+                ]))
+        for number: UInt32 in 1...3 {
+            #expect(simulation.heard(by: number, .audio) == Set(1...3).subtracting([number]))
+            let slots = simulation.client(number).figures(.video).filter { $0.packets > 0 }
+            #expect(slots.count == 2)
+            for slot in slots { #expect(slot.framesDecoded >= 8_950) }
+        }
+        #expect(simulation.keyFrameRequests(to: 1).count <= 20)
+    }
+
     @Test("The first picture comes within half a second of the join")
     func firstPicture() {
         play(

@@ -46,7 +46,8 @@ export class Call {
 
   #listen() {
     const { signal } = this.#unlisten;
-    const on = (target, type, react) => target.addEventListener(type, (event) => react(event.detail ?? event), { signal });
+    const on = (target, type, react) => target.addEventListener(
+      type, (event) => react(event instanceof CustomEvent ? event.detail : event), { signal });
     const room = this.#room;
     on(room, 'participantJoined', ({ participant }) => {
       this.#drawParticipant(participant);
@@ -190,11 +191,14 @@ export class Call {
     }
   }
 
+  // Control or Command with D and E, as other call pages have it: a single letter would be pressed by mistake.
   #keyPressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.('input, select, dialog')) return;
-    if (event.key === 'm') this.#toggleMicrophone();
-    else if (event.key === 'v') this.#toggleCamera();
-    else if (event.key === 'Escape') this.#togglePanel(false);
+    if (event.key === 'Escape') this.#togglePanel(false);
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+    const react = { d: () => this.#toggleMicrophone(), e: () => this.#toggleCamera() }[event.key.toLowerCase()];
+    if (!react) return;
+    event.preventDefault();
+    react();
   }
 
   // Tiles.

@@ -112,7 +112,6 @@ export class Session extends EventTarget {
     this.grantedRoom = null;
     /** The STUN and TURN servers of the last welcome or refresh, as RTCPeerConnection takes them. */
     this.iceServers = [];
-    this.iceServersExpireAt = Infinity;
     /** The room joined in this session, or null. */
     this.room = null;
     this.#openSocket();
@@ -408,8 +407,6 @@ export class Session extends EventTarget {
   takeICEServers(message) {
     if (!Array.isArray(message.iceServers)) return;
     this.iceServers = message.iceServers;
-    const lifetime = message.iceServersTTLSeconds;
-    if (lifetime) this.iceServersExpireAt = performance.now() + lifetime * 1_000;
   }
 
   #settle(message) {

@@ -7,7 +7,7 @@ const LEAST_SILENCE = 800;
 const USUAL_GAPS = 3;
 /** The usual gap is the longest of so many; before that, nothing is judged. */
 const REMEMBERED_GAPS = 12;
-const NEEDED_GAPS = 5;
+const NEEDED_GAPS = 2;
 /** Two suspicions are at least so far apart, in milliseconds. */
 const BETWEEN_SUSPICIONS = 3_000;
 
@@ -46,7 +46,8 @@ export class PathWatch {
     }
     const now = performance.now();
     if (packets !== this.#packets) {
-      if (!this.#isSilent && this.#arrivedAt) this.#gaps.push(now - this.#arrivedAt);
+      // The wait for the first packet says nothing about the path.
+      if (!this.#isSilent && this.#packets > 0) this.#gaps.push(now - this.#arrivedAt);
       if (this.#gaps.length > REMEMBERED_GAPS) this.#gaps.shift();
       this.#packets = packets;
       this.#arrivedAt = now;

@@ -15,11 +15,10 @@ export const SIMULCAST = [
 /** The greatest bit rate of a camera without simulcast and of a shared screen, in bit/s. */
 const PLAIN_VIDEO_BITRATE = 1_700_000;
 const SCREEN_BITRATE = 2_500_000;
-/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer. */
-const RESTART_PATIENCE = 2_500;
+/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer. Browsers
+ *  look for new network addresses every two seconds, and a restart meanwhile would only delay theirs. */
+const RESTART_PATIENCE = 2_000;
 const GREATEST_RESTART_PATIENCE = 10_000;
-/** TURN credentials that expire within so long, in milliseconds, are asked for anew before an ICE restart. */
-const CREDENTIAL_RESERVE = 60_000;
 
 const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAudio: 'audio' };
 
@@ -409,9 +408,9 @@ export class Room extends EventTarget {
     this.#session.networkSuspected();
     const pc = this.#pc;
     try {
-      if (this.#session.iceServersExpireAt - performance.now() < CREDENTIAL_RESERVE) {
-        await this.#session.request({ type: 'iceRestart' });
-      }
+      // Fresh TURN credentials, and proof that the socket lives: where the answer to a restart comes late, Chromium has by
+      // then tied its new port to the server's old credentials, and never lets go of them.
+      await this.#session.request({ type: 'iceRestart' });
       if (pc === this.#pc) {
         pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#session.iceServers });
         await this.#negotiate({ iceRestart: true });

@@ -1,5 +1,5 @@
-// Whether somebody speaks, fast: from the audio level and voice bit of each packet (RFC 6464). Opens within 60 ms, stays open
-// 300 ms behind the last word. Who the dominant speaker is, is another, slower question and not asked here.
+// Whether somebody speaks, fast: from the audio level and voice bit of each packet (RFC 6464). Opens within 60 ms,
+// stays open 300 ms behind the last word. Who the dominant speaker is, is another, slower question and not asked here.
 
 /// The gate of one audio track.
 struct AudioGate: BitwiseCopyable {

@@ -57,6 +57,11 @@ extension RoomCore {
         switch outcome {
         case .dropped(let reason):
             statistics.drop(reason)
+            // Whatever became of the request that was made when the slot was aimed: while packets come and the slot
+            // waits, one is under way.
+            if reason == .awaitingKeyFrame, Int(slots[s].target) == e, !encodings[e].requester.isPending {
+                requestKeyFrame(e, cause: .sourceSwitch, at: source.now, into: &out)
+            }
             return false
         case .sent:
             noteSent(packet, s, source.now, out)

@@ -1,5 +1,5 @@
-// Keeps a slot's picture numbers one chain over all its sources (VP8: RFC 7741 §4.2, VP9: RFC 9628 §4.2): picture id, TL0PICIDX
-// and, for VP8, KEYIDX go on where the source before left them. Writes no bytes.
+// Keeps a slot's picture numbers one chain over all its sources (VP8: RFC 7741 §4.2, VP9: RFC 9628 §4.2): picture id,
+// TL0PICIDX and, for VP8, KEYIDX go on where the source before left them. Writes no bytes.
 
 /// The picture numbers of one packet on the slot.
 struct PictureNumbers: BitwiseCopyable, Equatable {

@@ -1,5 +1,5 @@
-// One receive slot: one SSRC for its whole life, on which sources and layers follow each other by rewriting sequence numbers,
-// timestamps and picture numbers. Chooses no source; is told one and switches to it at a key frame.
+// One receive slot: one SSRC for its whole life, on which sources and layers follow each other by rewriting sequence
+// numbers, timestamps and picture numbers. Chooses no source; is told one and switches to it at a key frame.
 
 /// What an outgoing packet says of its slot.
 struct SlotAddress: BitwiseCopyable {
@@ -24,8 +24,8 @@ struct SourceContext {
     var isNewest: Bool
 }
 
-/// The numbers at which a slot stopped. The same SSRC under the same SRTP keys must go on behind them: no number is ever
-/// protected twice.
+/// The numbers at which a slot stopped. The same SSRC under the same SRTP keys must go on behind them: no number is
+/// ever protected twice.
 struct RetiredStream: BitwiseCopyable {
     /// How many are remembered of a peer.
     static let limit = 256
@@ -77,8 +77,8 @@ struct ReceiveSlot: ~Copyable {
     private var codecOfSource: Int8 = -1
     private var codecAsked: UInt8 = 0xff
 
-    /// A slot that has sent nothing; `retired` is the state of an earlier slot of the same SSRC under the same keys, whose
-    /// numbers must not come again.
+    /// A slot that has sent nothing; `retired` is the state of an earlier slot of the same SSRC under the same keys,
+    /// whose numbers must not come again.
     init(peer: Int, plan: ReceiveSlotPlan, continuing retired: RetiredStream?, random: inout SplitMix64) {
         self.peer = Int32(truncatingIfNeeded: peer)
         self.plan = plan
@@ -116,8 +116,8 @@ struct ReceiveSlot: ~Copyable {
         }
     }
 
-    /// Tells the slot which encoding it shall forward, -1 for none; `keepsCurrent` lets the present one go on until the key
-    /// frame of the other (another layer of the same track).
+    /// Tells the slot which encoding it shall forward, -1 for none; `keepsCurrent` lets the present one go on until the
+    /// key frame of the other (another layer of the same track).
     mutating func aim(at encoding: Int32, keepsCurrent: Bool, now: Timestamp) {
         if encoding != target { targetSince = now }
         target = encoding
@@ -267,7 +267,8 @@ struct ReceiveSlot: ~Copyable {
         return sequence.highest &+ Int64(number.distance(from: newest))
     }
 
-    /// A sender report of the present source came: is the slot's time still on its line? The difference in ticks if not.
+    /// A sender report of the present source came: is the slot's time still on its line? The difference in ticks if
+    /// not.
     mutating func compareLine(capture: UInt32, at now: Timestamp) -> Int64? {
         line.compare(line.newestOfSource, capture: capture, at: now)
     }
@@ -304,8 +305,8 @@ struct ReceiveSlot: ~Copyable {
 
 /// How often a receiver may have a key frame asked for on one slot.
 struct KeyFrameBudget: BitwiseCopyable {
-    /// The shortest time between two requests that a receiver causes for a source that others receive too: at most three in
-    /// ten seconds, and never two within three.
+    /// The shortest time between two requests that a receiver causes for a source that others receive too: at most
+    /// three in ten seconds, and never two within three.
     static let sharedInterval = TimeDelta.milliseconds(3_400)
     /// The same where nobody else receives the source.
     static let aloneInterval = TimeDelta.seconds(1)

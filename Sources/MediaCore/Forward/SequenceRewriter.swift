@@ -1,5 +1,6 @@
-// Maps a source's sequence numbers onto a slot's: contiguous over switches of source and over packets left out, with the gaps
-// of packets that were lost. One number of the source always gives the same number of the slot, and no two give one.
+// Maps a source's sequence numbers onto a slot's: contiguous over switches of source and over packets left out, with
+// the gaps of packets that were lost. One number of the source always gives the same number of the slot, and no two
+// give one.
 
 /// The sequence numbers of one slot.
 struct SequenceRewriter: BitwiseCopyable {
@@ -35,7 +36,8 @@ struct SequenceRewriter: BitwiseCopyable {
         count += 1
     }
 
-    /// The slot's number of a packet, or nil when it is from before the segment, from before what is remembered, or left out.
+    /// The slot's number of a packet, or nil when it is from before the segment, from before what is remembered, or
+    /// left out.
     mutating func map(_ source: Int64) -> Int64? {
         guard count > 0 else { return nil }
         if source > highestSource {

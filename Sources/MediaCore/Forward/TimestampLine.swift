@@ -1,5 +1,5 @@
-// A slot's RTP time: one straight line on the server's clock over all its sources, and never backwards. A source is laid on
-// the line where it begins and keeps its own steps; what it is off later is corrected in small, rare steps.
+// A slot's RTP time: one straight line on the server's clock over all its sources, and never backwards. A source is
+// laid on the line where it begins and keeps its own steps; what it is off later is corrected in small, rare steps.
 
 /// The timestamps of one slot.
 struct TimestampLine: BitwiseCopyable {
@@ -59,8 +59,8 @@ struct TimestampLine: BitwiseCopyable {
         newest = target
     }
 
-    /// The slot's timestamp of a packet. `clock` is the server's clock, `capture` the packet's time of capture, in ticks;
-    /// `isNewest` tells that no packet with a higher number has come, `mayPause` that a silence ended with it.
+    /// The slot's timestamp of a packet. `clock` is the server's clock, `capture` the packet's time of capture, in
+    /// ticks; `isNewest` tells that no packet with a higher number has come, `mayPause` that a silence ended with it.
     mutating func map(
         _ source: UInt32, isNewest: Bool, mayPause: Bool, isVideo: Bool, clock: UInt32, capture: UInt32
     ) -> UInt32 {

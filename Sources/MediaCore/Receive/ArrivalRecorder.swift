@@ -1,5 +1,6 @@
-// When each packet of a peer arrived, by transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01):
-// what the feedback to the publisher is made of. Writes no packet.
+// When each packet of a peer arrived, by transport-wide sequence number
+// (draft-holmer-rmcat-transport-wide-cc-extensions-01): what the feedback to the publisher is made of. Writes no
+// packet.
 
 /// The arrivals of one peer since the last feedback, and a little before it for packets that come late.
 struct ArrivalRecorder: ~Copyable {

@@ -1,5 +1,5 @@
-// Finds the encoding of an SSRC that is not in the table yet (RFC 8843 §9.2): by mid and rid, else by a payload type that only
-// one track has. Decides nothing about the packet itself.
+// Finds the encoding of an SSRC that is not in the table yet (RFC 8843 §9.2): by mid and rid, else by a payload type
+// that only one track has. Decides nothing about the packet itself.
 
 extension RoomCore {
     /// What an unknown SSRC is found to be.

@@ -1,5 +1,5 @@
-// The way of one RTP packet in: header, stream, sequence, history, liveness, then to the slots. Each step is a part of its own;
-// here is only their order.
+// The way of one RTP packet in: header, stream, sequence, history, liveness, then to the slots. Each step is a part of
+// its own; here is only their order.
 
 extension RoomCore {
     /// What of a packet is needed behind its parsing.
@@ -122,11 +122,12 @@ extension RoomCore {
             tracks[t].hasStarted = true
             out.events.append(.trackStarted(tracks[t].id))
         }
+        let wokeUp = !incoming.isRetransmission && encodings[e].monitor.hear(at: now)
+        if wokeUp, tracks[t].isMuted { layerAlive(e, beginsKeyFrame: true, at: now, into: &out) }
         if tracks[t].isMuted { return .trackMuted }
         let codec = tracks[t].plan.codecs[Int(packet.codec)].codec
         KeyFrameDetector.inspect(&packet, codec, bytes, at: incoming.payload)
         noteCodec(packet.codec, of: t, at: now, into: &out)
-        let wokeUp = !incoming.isRetransmission && encodings[e].monitor.hear(at: now)
         if wokeUp { layerAlive(e, beginsKeyFrame: packet.isKeyFrame, at: now, into: &out) }
         if encodings[e].isVideo {
             if packet.isKeyFrame { keyFrameArrived(packet.number, e) }
@@ -204,8 +205,8 @@ extension RoomCore {
         if choosesSpeakers, opened != expired, opened { assignSlots(at: now, into: &out) }
     }
 
-    /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its number
-    /// is taken, and the packet fills it.
+    /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its
+    /// number is taken, and the packet fills it.
     private mutating func padding(
         _ packet: HistoryPacket, _ bytes: Span<UInt8>, _ e: Int, _ codec: Codec, _ isNewest: Bool, at now: Timestamp,
         into out: inout Egress

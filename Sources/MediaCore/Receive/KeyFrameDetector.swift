@@ -1,10 +1,10 @@
-// Whether a packet begins a key frame at which a slot may switch to its stream, by the codec's own payload head. Follows no
-// frame over its packets.
+// Whether a packet begins a key frame at which a slot may switch to its stream, by the codec's own payload head.
+// Follows no frame over its packets.
 
 /// Finds the packets at which a slot may switch to a stream.
 enum KeyFrameDetector {
-    /// Whether the payload begins a key frame; what VP8 and VP9 descriptors say of it is kept in the packet. A payload that
-    /// is malformed or too short to tell does not.
+    /// Whether the payload begins a key frame; what VP8 and VP9 descriptors say of it is kept in the packet. A payload
+    /// that is malformed or too short to tell does not.
     static func inspect(
         _ packet: inout HistoryPacket, _ codec: Codec, _ bytes: Span<UInt8>, at start: Int
     ) {

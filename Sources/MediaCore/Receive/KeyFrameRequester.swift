@@ -1,5 +1,5 @@
-// When to ask a publisher for a key frame of an encoding (RFC 4585 §6.3.1): requests coalesced, throttled, and repeated until
-// one arrives. Writes no packet and knows no receiver.
+// When to ask a publisher for a key frame of an encoding (RFC 4585 §6.3.1): requests coalesced, throttled, and repeated
+// until one arrives. Writes no packet and knows no receiver.
 
 /// The key-frame requests of one encoding.
 struct KeyFrameRequester: BitwiseCopyable {

@@ -66,8 +66,9 @@ struct NackTracker: ~Copyable {
         next = nil
     }
 
-    /// Appends the numbers to be asked for now to `numbers`, ascending, and remembers that they were asked for. True when
-    /// a number was given up: it was asked for as often as is allowed, and time enough for the last answer has gone by.
+    /// Appends the numbers to be asked for now to `numbers`, ascending, and remembers that they were asked for. True
+    /// when a number was given up: it was asked for as often as is allowed, and time enough for the last answer has
+    /// gone by.
     mutating func takeDue(at now: Timestamp, roundTrip: TimeDelta, into numbers: inout [Int64]) -> Bool {
         guard let n = next, n <= now else { return false }
         let interval = max(roundTrip, Self.shortestInterval)

@@ -1,5 +1,5 @@
-// The one copy of a stream's payloads: what is forwarded and what is sent again is copied from here. A ring by sequence number;
-// knows nothing of receivers.
+// The one copy of a stream's payloads: what is forwarded and what is sent again is copied from here. A ring by sequence
+// number; knows nothing of receivers.
 
 /// What is remembered of a packet beside its payload.
 struct HistoryPacket: BitwiseCopyable {
@@ -52,7 +52,8 @@ struct PacketHistory: ~Copyable {
         for place in rows.indices { rows[place].number = .min }
     }
 
-    /// Keeps a packet and the payload at `payload` of a datagram; nil when its place holds a newer one or it is too long.
+    /// Keeps a packet and the payload at `payload` of a datagram; nil when its place holds a newer one or it is too
+    /// long.
     mutating func store(_ packet: HistoryPacket, _ datagram: borrowing Span<UInt8>, payload: Int) -> Int? {
         let place = Int(truncatingIfNeeded: packet.number) & mask
         guard Int(packet.length) <= Self.slotBytes else { return nil }

@@ -1,5 +1,6 @@
-// A publisher's clock against the server's, from its sender reports (RFC 3550 §6.4.1), and the capture time of its packets by
-// it. One offset for all streams of the publisher: that is what keeps its lips in step. Adjusts no timestamp itself.
+// A publisher's clock against the server's, from its sender reports (RFC 3550 §6.4.1), and the capture time of its
+// packets by it. One offset for all streams of the publisher: that is what keeps its lips in step. Adjusts no timestamp
+// itself.
 
 /// The offset of a publisher's NTP clock: the server's time when one of its moments arrived at the earliest.
 struct PublisherClock: BitwiseCopyable {

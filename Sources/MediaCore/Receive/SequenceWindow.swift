@@ -1,5 +1,5 @@
-// Extends a stream's sequence numbers and tells new packets from duplicates (RFC 3550 §A.1, without its probation: packets are
-// authenticated). Keeps one bit for each of the newest packets.
+// Extends a stream's sequence numbers and tells new packets from duplicates (RFC 3550 §A.1, without its probation:
+// packets are authenticated). Keeps one bit for each of the newest packets.
 
 /// The newest sequence numbers of a stream and which of them have come.
 struct SequenceWindow: BitwiseCopyable {

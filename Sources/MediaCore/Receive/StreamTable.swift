@@ -1,5 +1,5 @@
-// Which encoding an SSRC of a peer belongs to (RFC 8843 §9.2): from the description, or learned from mid, rid and payload
-// type. Bounded: a peer cannot make it grow. Decides nothing about packets.
+// Which encoding an SSRC of a peer belongs to (RFC 8843 §9.2): from the description, or learned from mid, rid and
+// payload type. Bounded: a peer cannot make it grow. Decides nothing about packets.
 
 /// What an SSRC stands for.
 struct StreamBinding: BitwiseCopyable {

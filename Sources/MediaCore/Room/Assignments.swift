@@ -1,5 +1,5 @@
-// Has the policy fill every receiver's slots, and carries out what changed: sources aimed at, key frames asked for, the control
-// plane told.
+// Has the policy fill every receiver's slots, and carries out what changed: sources aimed at, key frames asked for, the
+// control plane told.
 
 extension RoomCore {
     /// How often the speakers are chosen again while somebody speaks who is on no slot.

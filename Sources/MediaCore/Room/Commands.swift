@@ -1,5 +1,5 @@
-// The control plane's commands: peers come and go, plans are settled anew, tracks muted, wishes told. Each changes the tables,
-// then has the slots assigned anew.
+// The control plane's commands: peers come and go, plans are settled anew, tracks muted, wishes told. Each changes the
+// tables, then has the slots assigned anew.
 
 extension RoomCore {
     mutating func addParticipant(_ id: PeerID) {

@@ -16,7 +16,8 @@ public enum KeyFrameCause: UInt8, Hashable, Sendable, BitwiseCopyable {
 
 /// Why a key-frame request was not sent at once.
 public enum KeyFrameSuppression: UInt8, Hashable, Sendable, BitwiseCopyable {
-    /// One was sent to the publisher's encoding less than the configured interval ago; this one is sent when it is over.
+    /// One was sent to the publisher's encoding less than the configured interval ago; this one is sent when it is
+    /// over.
     case coalesced
     /// The receiver asked too often; it is asked for when its budget allows, unless a key frame comes before.
     case receiverBudget

@@ -1,5 +1,5 @@
-// What a turn of the core gives back: datagrams in one reusable arena, with room behind each for SRTP, and the events and
-// decisions. The caller empties it at the flush; nothing in it is remembered by the core.
+// What a turn of the core gives back: datagrams in one reusable arena, with room behind each for SRTP, and the events
+// and decisions. The caller empties it at the flush; nothing in it is remembered by the core.
 
 /// The output of a turn. Made once per thread and used again: `removeAll()` keeps its memory.
 public struct Egress: ~Copyable {

@@ -1,4 +1,5 @@
-// One encoding of a published track: one RTP stream (and its retransmissions) as it is received, and the slots it goes to.
+// One encoding of a published track: one RTP stream (and its retransmissions) as it is received, and the slots it goes
+// to.
 
 /// The row of one encoding.
 struct Encoding: ~Copyable {

@@ -1,4 +1,5 @@
-// A small hash index from 32-bit numbers to row numbers: what a Dictionary would be, without seeds that differ per process.
+// A small hash index from 32-bit numbers to row numbers: what a Dictionary would be, without seeds that differ per
+// process.
 
 /// Finds the row number of a 32-bit key. Open addressing with linear probing; adding and removing may allocate, finding
 /// does not.

@@ -1,5 +1,5 @@
-// One peer of the room: its connection's numbers and which tracks and slots are its own. Protocol logic is in the parts it is
-// made of.
+// One peer of the room: its connection's numbers and which tracks and slots are its own. Protocol logic is in the parts
+// it is made of.
 
 /// The row of one peer.
 struct Participant: ~Copyable {

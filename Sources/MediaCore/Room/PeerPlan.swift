@@ -33,9 +33,9 @@ public enum Codec: Hashable, Sendable {
 
 /// One codec as it is numbered in one media section.
 public struct CodecPlan: Hashable, Sendable {
-    /// What it is.
+    /// The codec.
     public var codec: Codec
-    /// Its number in the media section.
+    /// Its payload type in this media section.
     public var payloadType: PayloadType
     /// The payload type of its retransmissions (RFC 4588), or nil where RTX was not negotiated.
     public var rtxPayloadType: PayloadType?
@@ -53,16 +53,16 @@ public struct CodecPlan: Hashable, Sendable {
 
 /// The RTCP feedback that a media section may use (RFC 4585, RFC 5104).
 public struct FeedbackPlan: Hashable, Sendable {
-    /// Lost packets are asked for (RFC 4585 §6.2.1).
+    /// Generic NACK (RFC 4585 §6.2.1).
     public var nack: Bool
-    /// Key frames are asked for (RFC 4585 §6.3.1).
+    /// Picture loss indication (RFC 4585 §6.3.1).
     public var pictureLossIndication: Bool
-    /// Key frames are asked for (RFC 5104 §4.3.1).
+    /// Full intra request (RFC 5104 §4.3.1).
     public var fullIntraRequest: Bool
-    /// Arrival times are told (draft-holmer-rmcat-transport-wide-cc-extensions).
+    /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     public var transportFeedback: Bool
 
-    /// What may be used.
+    /// The feedback that was agreed.
     public init(nack: Bool, pictureLossIndication: Bool, fullIntraRequest: Bool, transportFeedback: Bool) {
         self.nack = nack
         self.pictureLossIndication = pictureLossIndication
@@ -99,14 +99,14 @@ public struct HeaderExtensionMap: Hashable, Sendable, BitwiseCopyable {
 
 /// One encoding of a published track: its rid when it is simulcast, its SSRCs when the description named them.
 public struct EncodingPlan: Hashable, Sendable {
-    /// Its rid where the track is simulcast.
+    /// Its rid; nil for the one encoding of a plain track.
     public var rid: Rid?
-    /// Its SSRC where the description named it.
+    /// Its SSRC; nil where it is learned from packets.
     public var ssrc: SSRC?
-    /// The SSRC of its retransmissions where the description named it.
+    /// The SSRC of its retransmissions; nil where there is none or it is learned.
     public var rtxSSRC: SSRC?
 
-    /// One encoding.
+    /// An encoding.
     public init(rid: Rid?, ssrc: SSRC?, rtxSSRC: SSRC?) {
         self.rid = rid
         self.ssrc = ssrc
@@ -116,22 +116,22 @@ public struct EncodingPlan: Hashable, Sendable {
 
 /// One track that a peer publishes: one media section that it sends on.
 public struct PublishedTrackPlan: Hashable, Sendable {
-    /// Its media section.
+    /// The media section.
     public var mid: Mid
     /// Audio or video.
     public var kind: MediaKind
-    /// What it carries.
+    /// What it shows or carries.
     public var source: TrackSource
     /// In the peer's order of preference; every one may arrive.
     public var codecs: [CodecPlan]
     /// One for a plain track; one per rid, lowest layer first, for simulcast.
     public var encodings: [EncodingPlan]
-    /// What feedback the server may send for it.
+    /// The feedback that may be used.
     public var feedback: FeedbackPlan
-    /// Whether the publisher says that nothing worth forwarding is in it.
+    /// Whether it begins muted; later changes come as commands.
     public var isMuted: Bool
 
-    /// One published track.
+    /// A published track.
     public init(
         mid: Mid, kind: MediaKind, source: TrackSource, codecs: [CodecPlan], encodings: [EncodingPlan],
         feedback: FeedbackPlan, isMuted: Bool
@@ -148,20 +148,20 @@ public struct PublishedTrackPlan: Hashable, Sendable {
 
 /// One receive slot: a media section on which the server sends, with one SSRC (and one for RTX) for its whole life.
 public struct ReceiveSlotPlan: Hashable, Sendable {
-    /// Its media section.
+    /// The media section.
     public var mid: Mid
     /// Audio or video.
     public var kind: MediaKind
-    /// The SSRC of everything sent on it.
+    /// The SSRC of everything that is sent on it.
     public var ssrc: SSRC
     /// Nil where RTX was not negotiated.
     public var rtxSSRC: SSRC?
-    /// What may be sent on it.
+    /// The codecs that may be sent on it.
     public var codecs: [CodecPlan]
-    /// What feedback the receiver may send for it.
+    /// The feedback that may be used.
     public var feedback: FeedbackPlan
 
-    /// One receive slot.
+    /// A receive slot.
     public init(
         mid: Mid, kind: MediaKind, ssrc: SSRC, rtxSSRC: SSRC?, codecs: [CodecPlan], feedback: FeedbackPlan
     ) {
@@ -177,16 +177,16 @@ public struct ReceiveSlotPlan: Hashable, Sendable {
 /// Everything a negotiation settled for one peer. Applying a new plan keeps what did not change: a slot or a track with
 /// an equal `mid` goes on with its state.
 public struct PeerPlan: Hashable, Sendable {
-    /// The numbers of the header extensions.
+    /// The header extensions of the bundle.
     public var headerExtensions: HeaderExtensionMap
-    /// The tracks that the peer sends.
+    /// What the peer sends.
     public var published: [PublishedTrackPlan]
-    /// The slots that the peer receives on.
+    /// What it receives on.
     public var slots: [ReceiveSlotPlan]
     /// RTCP reduced size (RFC 5506) was agreed.
     public var reducedSizeRTCP: Bool
 
-    /// A settled negotiation.
+    /// A plan.
     public init(
         headerExtensions: HeaderExtensionMap, published: [PublishedTrackPlan], slots: [ReceiveSlotPlan],
         reducedSizeRTCP: Bool

@@ -2,9 +2,9 @@
 
 /// One track of one peer.
 public struct TrackID: Hashable, Sendable, BitwiseCopyable {
-    /// Whose it is.
+    /// The publisher.
     public var peer: PeerID
-    /// The media section that it is sent on.
+    /// The media section that it sends the track in.
     public var mid: Mid
     /// The track that `peer` sends in media section `mid`.
     public init(peer: PeerID, mid: Mid) {
@@ -25,7 +25,7 @@ public struct SlotWish: Hashable, Sendable {
     /// The height in pixels at which the picture is shown; 0: the slot is not shown and nothing is forwarded on it.
     public var wantedHeight: UInt16
 
-    /// A wish about the slot in media section `mid`.
+    /// A wish.
     public init(mid: Mid, pin: TrackID?, wantedHeight: UInt16) {
         self.mid = mid
         self.pin = pin
@@ -41,7 +41,7 @@ public enum RoomCommand: Sendable, Equatable {
     case applyPlan(PeerID, PeerPlan)
     /// DTLS is connected and the fingerprint checked: media may flow.
     case peerConnected(PeerID)
-    /// The transport is lost (an ICE failure): nothing more is sent until `peerConnected` comes again.
+    /// The transport is gone for now (an ICE failure): nothing more is sent until `peerConnected`.
     case peerDisconnected(PeerID)
     /// The participant is gone for good.
     case removeParticipant(PeerID, RemovalReason)

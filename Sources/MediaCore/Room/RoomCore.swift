@@ -1,8 +1,8 @@
-// The deterministic, sans-IO forwarding unit of one room: tables and calls. The protocol logic is in Receive, Forward and
-// Send; time, bytes and chance are arguments.
+// The deterministic, sans-IO forwarding unit of one room: tables and calls. The protocol logic is in Receive, Forward
+// and Send; time, bytes and chance are arguments.
 
-/// One room: takes authenticated packets, commands and the time, and writes packets, events and decisions. The same calls in
-/// the same order with the same arguments give the same output, byte for byte.
+/// One room: takes authenticated packets, commands and the time, and writes packets, events and decisions. The same
+/// calls in the same order with the same arguments give the same output, byte for byte.
 public struct RoomCore: ~Copyable {
     let configuration: RoomConfiguration
     var random: SplitMix64
@@ -27,6 +27,9 @@ public struct RoomCore: ~Copyable {
     var nextSpeakers: Timestamp?
     /// Room for the numbers of one NACK.
     var missed: [Int64] = []
+    /// Room for the reports to one peer.
+    var reportBlocks: [ReportBlock] = []
+    var senderReports: [SenderReport] = []
 
     /// An empty room. `seed` gives every number that has to be unpredictable or only different: where sequence numbers,
     /// timestamps and picture ids begin.

@@ -22,10 +22,10 @@ public struct SlotAssignment: Hashable, Sendable {
     public var mid: Mid
     /// The track on the slot, or nil when it is empty.
     public var track: TrackID?
-    /// Why it shows that.
+    /// Why it shows what it shows.
     public var reason: SlotReason
 
-    /// What a slot shows.
+    /// An assignment.
     public init(mid: Mid, track: TrackID?, reason: SlotReason) {
         self.mid = mid
         self.track = track

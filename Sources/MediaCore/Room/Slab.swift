@@ -1,5 +1,5 @@
-// Storage for what `Array` cannot hold: rows that own storage, and raw packet bytes. With ByteReader and ByteWriter the only
-// places of the core that touch unchecked memory; every access here checks its bounds first.
+// Storage for what `Array` cannot hold: rows that own storage, and raw packet bytes. With ByteReader and ByteWriter the
+// only places of the core that touch unchecked memory; every access here checks its bounds first.
 
 /// A table of rows that may own storage, addressed by small integers that are used again once their row is removed.
 @safe struct Slab<Row: ~Copyable>: ~Copyable {

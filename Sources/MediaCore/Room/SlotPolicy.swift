@@ -1,5 +1,5 @@
-// Which track goes on which slot of one receiver: pins first, then what is shown already, then screens, speakers and the rest;
-// nobody is moved without need. A pure function of what it is given.
+// Which track goes on which slot of one receiver: pins first, then what is shown already, then screens, speakers and
+// the rest; nobody is moved without need. A pure function of what it is given.
 
 /// A track that a receiver might be sent.
 struct SlotCandidate {
@@ -9,7 +9,8 @@ struct SlotCandidate {
     var isScreen: Bool
     /// Rises with each track published.
     var order: UInt32
-    /// The publisher's gate: whether it is open, how loud, since when, and when speech was heard last (of any of its tracks).
+    /// The publisher's gate: whether it is open, how loud, since when, and when speech was heard last (of any of its
+    /// tracks).
     var isSpeaking: Bool
     var loudness: Int32
     var openedAt: Timestamp?
@@ -134,7 +135,8 @@ struct SlotPolicy {
         return a.order < b.order
     }
 
-    /// A free slot for a track: the one whose partner shows the same person, else one whose partner shows nobody, else any.
+    /// A free slot for a track: the one whose partner shows the same person, else one whose partner shows nobody, else
+    /// any.
     private func freeSlot(for c: SlotCandidate, _ own: [Int]) -> Int? {
         let partners = c.kind == .audio ? video : audio
         var second: Int?
@@ -148,8 +150,8 @@ struct SlotPolicy {
         return second ?? third
     }
 
-    /// There is no free slot: a screen takes the least of the cameras, a speaker takes the slot of somebody who is silent,
-    /// or of a much quieter speaker.
+    /// There is no free slot: a screen takes the least of the cameras, a speaker takes the slot of somebody who is
+    /// silent, or of a much quieter speaker.
     private mutating func displace(by c: SlotCandidate, _ own: [Int], _ isSelective: Bool) {
         guard c.isScreen || c.isSpeaking else { return }
         var victim: (slot: Int, candidate: SlotCandidate)?

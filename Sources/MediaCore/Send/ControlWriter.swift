@@ -1,5 +1,5 @@
-// Writes the RTCP datagrams of the core itself: feedback to publishers (NACK, transport-wide), sender reports of the slots and
-// receiver reports of the streams (RFC 3550 §6.4, RFC 4585, RFC 5506).
+// Writes the RTCP datagrams of the core itself: feedback to publishers (NACK, transport-wide), sender reports of the
+// slots and receiver reports of the streams (RFC 3550 §6.4, RFC 4585, RFC 5506).
 
 extension Egress {
     /// The longest RTCP datagram that is written.
@@ -120,8 +120,17 @@ extension RoomCore {
         let interval = TimeDelta.milliseconds(max(1, configuration.reportIntervalMilliseconds))
         let regular = (peers[p].nextReport ?? now) + interval
         peers[p].nextReport = regular > now ? regular : now + interval
-        let blocks = reportBlocks(of: p, at: now)
-        let reports = senderReports(to: p, at: now)
+        // Taken out and put back, so that reports allocate nothing once the arrays have grown.
+        var blocks: [ReportBlock] = []
+        var reports: [SenderReport] = []
+        swap(&blocks, &reportBlocks)
+        swap(&reports, &senderReports)
+        defer {
+            swap(&blocks, &reportBlocks)
+            swap(&reports, &senderReports)
+        }
+        collectReportBlocks(of: p, at: now, into: &blocks)
+        collectSenderReports(to: p, at: now, into: &reports)
         var report = 0
         var block = 0
         let fallback = peers[p].feedbackSSRC
@@ -158,8 +167,8 @@ extension RoomCore {
         }
     }
 
-    private mutating func reportBlocks(of p: Int, at now: Timestamp) -> [ReportBlock] {
-        var blocks: [ReportBlock] = []
+    private mutating func collectReportBlocks(of p: Int, at now: Timestamp, into blocks: inout [ReportBlock]) {
+        blocks.removeAll(keepingCapacity: true)
         for t in peers[p].tracks {
             for number in tracks[Int(t)].encodings {
                 let e = Int(number)
@@ -174,12 +183,11 @@ extension RoomCore {
                         delaySinceLastSenderReport: summary.delaySinceLastSenderReport))
             }
         }
-        return blocks
     }
 
     /// A report of each slot that has sent: the moment on both of its clocks, which are one line.
-    private func senderReports(to p: Int, at now: Timestamp) -> [SenderReport] {
-        var reports: [SenderReport] = []
+    private func collectSenderReports(to p: Int, at now: Timestamp, into reports: inout [SenderReport]) {
+        reports.removeAll(keepingCapacity: true)
         for number in peers[p].slots {
             let s = Int(number)
             guard slots[s].packetCount > 0 else { continue }
@@ -191,6 +199,5 @@ extension RoomCore {
                     rtpTimestamp: RTPTimestamp(time), packetCount: slots[s].packetCount,
                     octetCount: slots[s].octetCount))
         }
-        return reports
     }
 }

@@ -1,5 +1,5 @@
-// Asks publishers for key frames (RFC 4585 §6.3.1, RFC 5104 §4.3.1), for slots that wait and for receivers that ask. When is
-// KeyFrameRequester's and KeyFrameBudget's to say.
+// Asks publishers for key frames (RFC 4585 §6.3.1, RFC 5104 §4.3.1), for slots that wait and for receivers that ask.
+// When is KeyFrameRequester's and KeyFrameBudget's to say.
 
 extension RoomCore {
     /// The shortest time between two requests for one encoding: the configured one, or a round trip and a margin.

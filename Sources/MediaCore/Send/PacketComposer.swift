@@ -1,5 +1,6 @@
-// Composes one outgoing RTP packet in the arena: header and extensions anew (RFC 3550 §5.1, RFC 8285), the payload from its
-// publisher's history with the picture numbers of the slot, as an original or as a retransmission (RFC 4588). Keeps nothing.
+// Composes one outgoing RTP packet in the arena: header and extensions anew (RFC 3550 §5.1, RFC 8285), the payload from
+// its publisher's history with the picture numbers of the slot, as an original or as a retransmission (RFC 4588). Keeps
+// nothing.
 
 /// How a packet that was sent is composed again.
 struct RetransmissionForm: BitwiseCopyable {

@@ -1,5 +1,5 @@
-// What was sent on a slot under which number, so that it can be sent again (RFC 4585 §6.2.1, RFC 4588): the packet's place in
-// its publisher's history and everything that was written anew. Keeps no payload.
+// What was sent on a slot under which number, so that it can be sent again (RFC 4585 §6.2.1, RFC 4588): the packet's
+// place in its publisher's history and everything that was written anew. Keeps no payload.
 
 /// One packet sent on a slot.
 struct SentPacket: BitwiseCopyable {

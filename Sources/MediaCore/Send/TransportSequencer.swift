@@ -1,5 +1,5 @@
-// Numbers every RTP packet to a peer, over all its SSRCs (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2). Remembers
-// nothing of the packets.
+// Numbers every RTP packet to a peer, over all its SSRCs (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2).
+// Remembers nothing of the packets.
 
 /// The transport-wide sequence numbers of one peer.
 struct TransportSequencer: BitwiseCopyable {

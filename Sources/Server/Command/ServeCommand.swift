@@ -41,6 +41,11 @@ enum ServeCommand {
         }
         // A peer that closes its socket while it is written to must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        // Whoever started this may have blocked the signals that end it, and a child inherits that.
+        var ending = sigset_t()
+        unsafe sigemptyset(&ending)
+        for number in [SIGTERM, SIGINT] { unsafe sigaddset(&ending, number) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &ending, nil)
         let server = try RunningServer(configuration, log: Log(level: level))
         announce(configuration, port: server.port, isDevelopment: isDevelopment)
         server.waitForSignals()

@@ -43,24 +43,14 @@ extension Configuration {
         let tree: JSONValue
         do {
             tree = try decoder.decode(JSONValue.self, from: Data(bytes))
-        } catch let error as DecodingError {
-            var detail = "it is not valid JSON5"
-            if case .dataCorrupted(let context) = error {
-                detail = context.debugDescription
-                if let inner = context.underlyingError { detail = "\(inner)" }
-            }
-            throw ConfigurationError("\(name): \(Self.plain(detail))")
         } catch {
-            throw ConfigurationError("\(name): it is not valid JSON5")
+            // The decoder does not say where.
+            throw ConfigurationError(
+                "\(name): it is not valid JSON5: look for a missing comma, quote or brace (`majlis serve --print-config` prints a valid file)"
+            )
         }
         guard case .object(let members) = tree else { throw ConfigurationError("\(name): it must be one JSON5 object") }
         try apply(members, prefix: "", name: name)
-    }
-
-    /// The part of Foundation's description that a person can use.
-    private static func plain(_ text: String) -> String {
-        guard let start = text.firstRange(of: "NSDebugDescription=")?.upperBound else { return text }
-        return String(text[start...].prefix { $0 != "}" && $0 != "," })
     }
 
     private mutating func apply(

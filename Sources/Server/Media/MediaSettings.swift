@@ -21,6 +21,15 @@ struct MediaSettings: Sendable {
             role: .server, localAddresses: media.addresses,
             portRange: UInt16(clamping: media.minimumPort)...UInt16(clamping: media.maximumPort),
             announcedAddresses: addresses, remoteAddresses: media.allowPrivateCandidates ? .everything : [])
+        do throws(TransportError) {
+            try transport.validate()
+        } catch {
+            if case .invalidAddress(let text) = error {
+                throw ConfigurationError(
+                    "media.addresses and media.announcedAddresses are numeric addresses; \"\(text)\" is none")
+            }
+            throw ConfigurationError("media.addresses: \(error)")
+        }
         negotiation = NegotiationConfiguration()
         negotiation.codecs = configuration.rooms.codecs.compactMap { CodecName(rawValue: $0.lowercased()) }
         negotiation.maximumPublishedTracks = configuration.rooms.maximumPublishedTracks

@@ -1,5 +1,5 @@
-// libFuzzer's entry into a whole room: the input is a sequence of packets, commands and steps of time. Whatever it is, the core
-// returns, keeps its promise of the next deadline, and sends well-formed packets to connected peers only.
+// libFuzzer's entry into a whole room: the input is a sequence of packets, commands and steps of time. Whatever it is,
+// the core returns, keeps its promise of the next deadline, and sends well-formed packets to connected peers only.
 import MediaCore
 
 /// Tries one input.

@@ -1,5 +1,5 @@
-// Whatever comes, the core returns: random bytes, mutated packets and commands in any order, with the invariants that must hold
-// of everything that goes out.
+// Whatever comes, the core returns: random bytes, mutated packets and commands in any order, with the invariants that
+// must hold of everything that goes out.
 import MediaCore
 import Testing
 

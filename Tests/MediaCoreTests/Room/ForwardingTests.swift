@@ -1,4 +1,5 @@
-// Packets from one peer to another through the whole core: what is rewritten, what waits, what is dropped and under which name.
+// Packets from one peer to another through the whole core: what is rewritten, what waits, what is dropped and under
+// which name.
 import MediaCore
 import Testing
 

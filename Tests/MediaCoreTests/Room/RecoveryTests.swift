@@ -1,4 +1,5 @@
-// Loss and its repair: NACKs both ways, retransmissions, key-frame requests and their limits, reports and transport feedback.
+// Loss and its repair: NACKs both ways, retransmissions, key-frame requests and their limits, reports and transport
+// feedback.
 import MediaCore
 import Testing
 

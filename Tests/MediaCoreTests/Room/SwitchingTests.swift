@@ -195,6 +195,23 @@ struct SwitchingTests {
         #expect(sent.last?.sequence == sent.first.map { $0.sequence &+ 1 })
     }
 
+    @Test("A publisher that goes on under another SSRC is asked for a key frame and followed from it")
+    func anotherSSRC() {
+        let room = room()
+        room.apply(pin(1))
+        room.receive(videoPacket(1, 100, 0, key: true), from: 1)
+        room.run(milliseconds: 800)
+        room.clear()
+        let name: [(UInt8, [UInt8])] = [(1, Array("cam".utf8))]
+        room.receive(videoPacket(1, 7, 5, ssrc: 777, extensions: name), from: 1)
+        #expect(room.rtp.isEmpty)
+        #expect(room.feedback(206, 1, to: 1) == 1)
+        room.receive(videoPacket(1, 8, 3_005, key: true, ssrc: 777), from: 1)
+        #expect(room.rtp.count == 1)
+        room.receive(videoPacket(1, 101, 3_000), from: 1)
+        #expect(room.rtp.count == 1)
+    }
+
     @Test("Audio and video of one publisher are laid on one clock by its sender reports")
     func lipSync() throws {
         let room = TestRoom()

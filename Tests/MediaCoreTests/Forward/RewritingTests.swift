@@ -1,0 +1,188 @@
+import Testing
+
+// The rewriters by themselves: sequence numbers, timestamps, picture numbers, and the audio gate.
+@testable import MediaCore
+
+private func at(_ milliseconds: Int64) -> Timestamp { Timestamp(nanoseconds: milliseconds * 1_000_000) }
+
+@Suite("Sequence rewriter")
+struct SequenceRewriterTests {
+    @Test("Segments follow each other without a gap; what is older than its segment is refused")
+    func segments() {
+        var rewriter = SequenceRewriter(highest: 99)
+        #expect(rewriter.map(5) == nil)
+        rewriter.begin(at: 1_000)
+        #expect(rewriter.map(1_000) == 100)
+        #expect(rewriter.map(1_003) == 103)
+        #expect(rewriter.map(1_001) == 101)
+        #expect(rewriter.map(999) == nil)
+        rewriter.begin(at: 7)
+        #expect(rewriter.map(7) == 104)
+        #expect(rewriter.map(1_004) == 1_101)
+    }
+
+    @Test("Left-out packets are closed up, packets lost before them keep their place")
+    func omitting() {
+        var rewriter = SequenceRewriter(highest: 0)
+        rewriter.begin(at: 10)
+        #expect(rewriter.map(10) == 1)
+        #expect(rewriter.omit(13) == true)
+        #expect(rewriter.map(14) == 4)
+        #expect(rewriter.map(12) == 3)
+        #expect(rewriter.map(11) == 2)
+        #expect(rewriter.map(13) == nil)
+        #expect(rewriter.omit(12) == false)
+    }
+
+    @Test("Whatever comes in whatever order, no two packets get one number and none gets two")
+    func injective() {
+        var random = TestRandom(state: 11)
+        for _ in 0..<200 {
+            var rewriter = SequenceRewriter(highest: 0)
+            rewriter.begin(at: 0)
+            var given: [Int64: Int64] = [:]
+            var omitted: Set<Int64> = []
+            var newest: Int64 = 0
+            for _ in 0..<300 {
+                let number = max(0, newest + Int64.random(in: -20...4, using: &random))
+                if Int.random(in: 0..<6, using: &random) == 0, given[number] == nil, number > newest {
+                    if rewriter.omit(number) { omitted.insert(number) }
+                } else if let out = rewriter.map(number) {
+                    #expect(!omitted.contains(number))
+                    if let before = given[number] { #expect(before == out) }
+                    given[number] = out
+                }
+                newest = max(newest, number)
+            }
+            #expect(Set(given.values).count == given.count)
+            let order = given.keys.sorted()
+            for (a, b) in zip(order, order.dropFirst()) { #expect(given[a] ?? 0 < given[b] ?? 0) }
+        }
+    }
+}
+
+@Suite("Timestamp line")
+struct TimestampLineTests {
+    private func map(_ line: inout TimestampLine, _ source: UInt32, clock: UInt32) -> UInt32 {
+        line.map(source, isNewest: true, mayPause: false, isVideo: true, clock: clock, capture: clock)
+    }
+
+    @Test("A source is laid on the line, and a second one never before the first")
+    func line() {
+        var line = TimestampLine(base: 5_000, clockRate: 90_000)
+        line.begin(77, capture: 90_000)
+        #expect(line.newest == 95_000)
+        #expect(map(&line, 3_077, clock: 93_000) == 98_000)
+        line.begin(1_000_000, capture: 92_000)
+        #expect(line.newest == 98_001)
+        line.begin(4_000_000_000, capture: 900_000)
+        #expect(line.newest == 905_000)
+    }
+
+    @Test("A source whose timestamps jump or go back is laid on the line anew")
+    func jumps() {
+        var line = TimestampLine(base: 0, clockRate: 90_000)
+        line.begin(0, capture: 0)
+        #expect(map(&line, 2_000_000_000, clock: 3_000) == 3_000)
+        #expect(map(&line, 2_000_003_000, clock: 6_000) == 6_000)
+        #expect(map(&line, 1_999_000_000, clock: 9_000) == 9_000)
+    }
+
+    @Test(
+        "What is off the line by a sender report is corrected in steps of ten milliseconds, late packets as their frame was"
+    )
+    func correction() {
+        var line = TimestampLine(base: 0, clockRate: 90_000)
+        line.begin(0, capture: 0)
+        _ = map(&line, 3_000, clock: 3_000)
+        #expect(line.compare(3_000, capture: 3_100, at: at(0)) == nil)
+        #expect(line.compare(3_000, capture: 5_700, at: at(1)) == 2_700)
+        #expect(map(&line, 6_000, clock: 6_000) == 6_900)
+        #expect(line.map(3_000, isNewest: false, mayPause: false, isVideo: true, clock: 0, capture: 0) == 3_000)
+        #expect(line.map(6_000, isNewest: true, mayPause: false, isVideo: true, clock: 0, capture: 0) == 6_900)
+        #expect(line.compare(6_000, capture: 8_700, at: at(100)) == nil)
+        #expect(line.compare(6_000, capture: 8_700, at: at(2_100)) == 1_800)
+        #expect(map(&line, 9_000, clock: 9_000) == 10_800)
+        #expect(line.compare(9_000, capture: 0, at: at(5_000)) == -10_800)
+        #expect(map(&line, 9_090, clock: 9_090) == 10_800 + 45)
+    }
+
+    @Test("The server's clock in ticks, before and after its origin")
+    func ticks() {
+        #expect(TimestampLine.ticks(at(1_000), clockRate: 48_000) == 48_000)
+        #expect(TimestampLine.ticks(at(-1_000), clockRate: 48_000) == UInt32(bitPattern: -48_000))
+        #expect(TimestampLine.ticks(at(1), clockRate: 90_000) == 90)
+        #expect(TimestampLine.ticks(Timestamp(nanoseconds: .max), clockRate: .max) >= 0)
+    }
+}
+
+@Suite("Picture rewriter")
+struct PictureRewriterTests {
+    private func picture(_ id: UInt16, _ tl0: UInt8, _ key: UInt8, long: Bool = true) -> SourcePicture {
+        SourcePicture(pictureID: id, hasLongPictureID: long, tl0PictureIndex: tl0, keyIndex: key)
+    }
+
+    @Test("Numbers wrap at their widths and go on over a switch")
+    func wraps() {
+        var rewriter = PictureRewriter(pictureID: 0x7fff, tl0PictureIndex: 255, keyIndex: 31)
+        rewriter.begin(picture(0x7fff, 254, 30))
+        #expect(
+            rewriter.map(picture(0x7fff, 254, 30))
+                == PictureNumbers(pictureID: 0, tl0PictureIndex: 0, keyIndex: 0))
+        #expect(
+            rewriter.map(picture(0, 255, 31)) == PictureNumbers(pictureID: 1, tl0PictureIndex: 1, keyIndex: 1))
+        #expect(
+            rewriter.map(picture(1, 0, 0)) == PictureNumbers(pictureID: 2, tl0PictureIndex: 2, keyIndex: 2))
+        // Late: the picture before.
+        #expect(rewriter.map(picture(0, 255, 31)).pictureID == 1)
+        rewriter.begin(picture(500, 9, 9))
+        #expect(
+            rewriter.map(picture(500, 9, 9)) == PictureNumbers(pictureID: 3, tl0PictureIndex: 3, keyIndex: 3))
+    }
+
+    @Test("Seven-bit ids are counted on past their wrap")
+    func short() {
+        var rewriter = PictureRewriter(pictureID: 100, tl0PictureIndex: 0, keyIndex: 0)
+        rewriter.begin(picture(126, 0, 0, long: false))
+        let ids = [126, 127, 0, 1, 127, 2].map { rewriter.map(picture($0, 0, 0, long: false)).pictureID }
+        #expect(ids == [101, 102, 103, 104, 102, 105])
+    }
+}
+
+@Suite("Audio gate")
+struct AudioGateTests {
+    private func hear(_ gate: inout AudioGate, _ level: UInt8, voice: Bool, _ time: Int64) -> Bool {
+        gate.hear(AudioLevel(isVoice: voice, level: level), payloadLength: 80, at: at(time))
+    }
+
+    @Test("It opens with the second packet of speech and closes 300 ms behind the last")
+    func times() {
+        var gate = AudioGate()
+        #expect(hear(&gate, 30, voice: true, 0) == false)
+        #expect(hear(&gate, 30, voice: true, 20) == true)
+        #expect(hear(&gate, 127, voice: false, 40) == false)
+        #expect(gate.expire(at: at(319)) == false)
+        #expect(gate.expire(at: at(320)) == true)
+        #expect(!gate.isOpen)
+    }
+
+    @Test("A single crack does not open it, nor noise without voice; loud sound without the voice bit does")
+    func noise() {
+        var gate = AudioGate()
+        for i in 0..<50 as Range<Int64> { _ = hear(&gate, i % 2 == 0 ? 20 : 90, voice: true, i * 20) }
+        #expect(!gate.isOpen)
+        for i in 50..<100 as Range<Int64> { _ = hear(&gate, 50, voice: false, i * 20) }
+        #expect(!gate.isOpen)
+        for i in 100..<102 as Range<Int64> { _ = hear(&gate, 30, voice: false, i * 20) }
+        #expect(gate.isOpen)
+    }
+
+    @Test("Without levels the size of the packets tells")
+    func withoutLevels() {
+        var gate = AudioGate()
+        for i in 0..<10 as Range<Int64> { _ = gate.hear(nil, payloadLength: 3, at: at(i * 20)) }
+        #expect(!gate.isOpen)
+        for i in 10..<12 as Range<Int64> { _ = gate.hear(nil, payloadLength: 80, at: at(i * 20)) }
+        #expect(gate.isOpen)
+    }
+}
