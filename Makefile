@@ -4,8 +4,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-# SwiftPM's progress and the one pkg-config line that cannot be switched off are left out.
-QUIET = sed -E '/prohibited flag|^\[[0-9]+\/[0-9]+\]|^Planning|^Building|^Build complete|^$$/d'
+# Left out: SwiftPM's progress, the one pkg-config line that cannot be switched off, and the linker's remark about a call
+# inside the toolchain's own static library.
+QUIET = sed -E '/prohibited flag|^\[[0-9]+\/[0-9]+\]|^Planning|^Building|^Build (of product .* )?complete|libFoundationEssentials\.a.*mktemp|^$$/d'
 RELEASE = swift build -c release --static-swift-stdlib
 
 run: build ## install what is missing, build the release binary and serve in development mode
@@ -13,6 +14,7 @@ run: build ## install what is missing, build the release binary and serve in dev
 
 build: ## build the release binary: .build/release/majlis
 	@.ci/install run
+	@[ -e .build/release/majlis ] || echo "== building; the first time takes a minute or two" >&2
 	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
 
 test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, short fuzzing
