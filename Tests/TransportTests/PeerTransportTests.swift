@@ -93,6 +93,9 @@ struct PeerTransportTests {
                 #expect(candidates.allSatisfy { $0.address == "203.0.113.7" && $0.component == 1 && $0.isUDP })
             }
             #expect(throws: TransportError.noFreePort) { try world.makeSide(.server, configuration) }
+            #expect(throws: TransportError.self) {
+                try world.makeSide(.server, TransportConfiguration(localAddresses: ["203.0.113.9"]))
+            }
             #expect(world.poller.count == 3)
         }
     }

@@ -103,6 +103,8 @@ protocol ICEDatagramReceiver: AnyObject {
         guard unsafe nice_agent_gather_candidates(agent, stream) != 0 else {
             throw configuration.portRange == nil ? .libnice("nice_agent_gather_candidates") : .noFreePort
         }
+        // An address that is configured but not this machine's gives no candidate, and no error of libnice's.
+        guard !localCandidates.isEmpty else { throw .noLocalAddress }
         enlargeBuffers()
     }
 
