@@ -111,7 +111,9 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
         transportSequence &+= 1
         var at = 0
         func put(_ value: UInt64, _ count: Int) {
-            for index in 0..<count { buffer[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - index))) }
+            for index in 0..<count {
+                buffer[at + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - index)))
+            }
             at += count
         }
         put(0x90, 1)

@@ -23,7 +23,8 @@ struct Row {
     static func printHead(arePinned: Bool) {
         print(
             "A whole server with native clients on loopback; "
-                + (arePinned ? "server on core 0, clients on core 1." : "one core for server and clients: no ratios hold."))
+                + (arePinned
+                    ? "server on core 0, clients on core 1." : "one core for server and clients: no ratios hold."))
         print(
             "quantity".padding(to: 62) + "median".leftPadding(to: 10) + "lowest".leftPadding(to: 10)
                 + "highest".leftPadding(to: 10) + "  unit")

@@ -28,8 +28,9 @@ package import Glibc
         unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
         unsafe posix_spawn_file_actions_addclose(&actions, ends[0])
         var argv: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
-        var envp: [UnsafeMutablePointer<CChar>?] = unsafe (["PATH=/usr/bin:/bin"] + environment).map { unsafe strdup($0) } + [nil]
-        defer { for unsafe pointer in unsafe argv + envp { unsafe free(pointer) } }
+        var envp: [UnsafeMutablePointer<CChar>?] =
+            unsafe (["PATH=/usr/bin:/bin"] + environment).map { unsafe strdup($0) } + [nil]
+        defer { for unsafepointer in unsafe argv + envp { unsafe free(pointer) } }
         var child: pid_t = 0
         let failed = unsafe posix_spawn(&child, program, &actions, nil, &argv, &envp)
         close(ends[1])
