@@ -30,7 +30,7 @@ package import Glibc
         var argv: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] =
             unsafe (["PATH=/usr/bin:/bin"] + environment).map { unsafe strdup($0) } + [nil]
-        defer { for unsafepointer in unsafe argv + envp { unsafe free(pointer) } }
+        defer { unsafe (argv + envp).forEach { unsafe free($0) } }
         var child: pid_t = 0
         let failed = unsafe posix_spawn(&child, program, &actions, nil, &argv, &envp)
         close(ends[1])
