@@ -1,7 +1,9 @@
 // The order in which the people of a room hear of each other, when clients do several things at once.
 import EventLoop
+import NativeClients
 import Server
 import Signalling
+import TestSupport
 import Testing
 
 @Suite("Order of events under pressure", .serialized)

@@ -1,5 +1,6 @@
 // Clients that break the rules: each is refused by name, and nobody else notices.
 import EventLoop
+import NativeClients
 import Server
 import Signalling
 import TestSupport

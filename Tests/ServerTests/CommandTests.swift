@@ -1,5 +1,6 @@
 // The command as a user runs it: what it prints, how it ends, and what it says when it cannot start.
 import Glibc
+import NativeClients
 import Signalling
 import Testing
 

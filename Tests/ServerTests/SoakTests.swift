@@ -2,6 +2,7 @@
 // set (`make check-all`); a server of its own process is measured, not the test's.
 import EventLoop
 import Glibc
+import NativeClients
 import Server
 import Signalling
 import TestSupport
