@@ -33,8 +33,10 @@ format: ## rewrite the sources in the project's format
 
 bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.ci/install run
-	@$(RELEASE) --product MediaCoreBenchmarks 2>&1 | $(QUIET)
+	@for product in majlis MediaCoreBenchmarks AllocationCount ServerBenchmarks; do \
+		$(RELEASE) --product $$product 2>&1 | $(QUIET); done
 	@.build/release/MediaCoreBenchmarks
+	@.build/release/ServerBenchmarks $(ARGS)
 
 fuzz: ## a minute of fuzzing per target
 	@.ci/install run

@@ -11,6 +11,8 @@ let package = Package(
         .executable(name: "majlis", targets: ["majlis"]),
         .library(name: "MediaCore", targets: ["MediaCore"]),
         .library(name: "Signalling", targets: ["Signalling"]),
+        // Preloaded into the server by a benchmark; never shipped.
+        .library(name: "AllocationCount", type: .dynamic, targets: ["CAllocationCount"]),
     ],
     targets: [
         // Level 0: the C libraries as they are, the few kernel calls, and the embedded web client.
@@ -47,6 +49,11 @@ let package = Package(
         .executableTarget(
             name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "CAllocationCount"],
             path: "Benchmarks/MediaCoreBenchmarks"),
+        .target(name: "CFloor", dependencies: ["COpenSSL"], path: "Benchmarks/CFloor"),
+        .executableTarget(
+            name: "ServerBenchmarks",
+            dependencies: ["NativeClients", "Signalling", "Transport", "EventLoop", "Tokens", "CFloor", "TestSupport"],
+            path: "Benchmarks/ServerBenchmarks"),
 
         // Tests. A library target below Tests/ is shared by test targets and never shipped.
         // Optimised in every build: simulated minutes are tests' time.
@@ -54,6 +61,10 @@ let package = Package(
             name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // Clients with real ICE, DTLS and SRTP, for whole servers under test or measurement.
+        .target(
+            name: "NativeClients", dependencies: ["Signalling", "Transport", "EventLoop", "TestSupport"],
+            path: "Tests/NativeClients"),
         .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
@@ -72,7 +83,9 @@ let package = Package(
             dependencies: ["Transport", "EventLoop", "CNice", "COpenSSL", "CSRTP", "TestSupport"]),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "TestSupport"]),
+            dependencies: [
+                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "NativeClients", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,6 @@
-// The web client's files as bytes, by C23 #embed. The compiler writes embedded files into its dependency file, so that a
-// changed page is built anew like a changed source. A new file needs its two lines here; `make test` compares the table
-// with the folder.
+// The web client's files as bytes, by C23 #embed. The compiler writes embedded files into its dependency file, so that
+// a changed page is built anew like a changed source. A new file needs its two lines here; `make test` compares the
+// table with the folder.
 #include "cwebclient.h"
 
 static const unsigned char index_html[] = {

@@ -207,7 +207,7 @@ public final class PeerTransport: ICEDatagramReceiver {
 
     private func sendMedia(_ bytes: UnsafeMutableRawBufferPointer, count: Int) -> SendOutcome {
         let outcome = unsafe send(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-        if outcome == .sent {
+        if case .sent = outcome {
             statistics.packetsSent &+= 1
             statistics.bytesSent &+= UInt64(count)
         }
@@ -215,12 +215,13 @@ public final class PeerTransport: ICEDatagramReceiver {
     }
 
     private func send(_ datagram: UnsafeRawBufferPointer) -> SendOutcome {
-        guard let length = path?.length, let descriptor = path?.descriptor else { return .notConnected }
-        let sent = unsafe withUnsafePointer(to: &path!.address) { storage in
+        // A copy: the address of the property itself would cost an exclusive access, tracked at run time, for each packet.
+        guard let path else { return .notConnected }
+        let sent = unsafe withUnsafePointer(to: path.address) { storage in
             unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 unsafe sendto(
-                    descriptor, datagram.baseAddress, datagram.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), address,
-                    length)
+                    path.descriptor, datagram.baseAddress, datagram.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), address,
+                    path.length)
             }
         }
         if sent >= 0 { return .sent }

@@ -297,9 +297,11 @@ class Page:
     def joined(self, seconds=20):
         """Waits until this participant is in its room and connected."""
         try:
-            until(lambda: self.is_true("window.majlis?.room?.state === 'connected'"), seconds, f"{self.user} is connected")
+            until(lambda: self.is_true("window.majlis?.room?.state === 'connected'"), seconds,
+                  f"{self.user} is connected")
         except AssertionError as error:
-            raise AssertionError(f"{error}; {self.page.evaluate('document.body.innerText')[:300]}; {self.console[-12:]}")
+            text = self.page.evaluate("document.body.innerText")[:300]
+            raise AssertionError(f"{error}; the page says {text!r}; {self.console[-12:]}") from None
         return self
 
     def sees_and_hears(self, others, seconds=25, plain=False):
@@ -351,8 +353,8 @@ class Chromium:
         wrapper.write_text(f'#!/bin/sh\necho $$ > "{pid_file}"\nexec {command} "$@"\n')
         wrapper.chmod(0o755)
         arguments = [
-            "--no-sandbox", f"--use-fake-device-for-media-stream=fps={FRAMES_PER_SECOND}", "--disable-gpu", "--mute-audio",
-            "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage", *extra,
+            "--no-sandbox", f"--use-fake-device-for-media-stream=fps={FRAMES_PER_SECOND}", "--disable-gpu",
+            "--mute-audio", "--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage", *extra,
         ]
         if fake_permission:
             arguments.append("--use-fake-ui-for-media-stream")

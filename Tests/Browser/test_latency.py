@@ -3,6 +3,8 @@
 import json
 import statistics
 
+import pytest
+
 from rig import ARTEFACTS, until
 
 JOINS = 20
@@ -41,6 +43,7 @@ def summary(values):
             "least": round(ordered[0]), "greatest": round(ordered[-1]), "joins": len(ordered)}
 
 
+@pytest.mark.slow
 def test_join_latency(server, chromium):
     publisher = chromium.launch()
     anna = chromium.open(publisher, server.link("anna", "garden", autojoin=1), "anna").joined()
@@ -48,7 +51,8 @@ def test_join_latency(server, chromium):
     frame, packet = [], []
     for number in range(JOINS):
         page = chromium.open(browser, server.link(f"guest{number}", "garden"), "guest")
-        until(lambda: page.is_true("majlis.session?.state === 'open' && majlis.devices.camera"), 10, "the lobby is ready")
+        until(lambda: page.is_true("majlis.session?.state === 'open' && majlis.devices.camera"), 10,
+              "the lobby is ready")
         frame.append(page.evaluate(CLICK_TO_FRAME))
         page.page.context.close()
         page = chromium.open(browser, server.link(f"late{number}", "garden", autojoin=1), "late")

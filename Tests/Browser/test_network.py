@@ -31,7 +31,8 @@ WATCH_FRAMES = """() => {
 
 
 @needs_namespaces
-@pytest.mark.parametrize("order", ["add-then-remove", "remove-then-add"])
+@pytest.mark.parametrize("order", [
+    "add-then-remove", pytest.param("remove-then-add", marks=pytest.mark.slow)])
 def test_address_replaced(chromium, order):
     """Media is back within three seconds by an ICE restart: same participant, same slots."""
     with rig.joined_namespaces() as ((near, _), (far, device)):
@@ -70,7 +71,7 @@ def test_address_replaced(chromium, order):
 
 
 @pytest.mark.skipif(shutil.which("turnserver") is None, reason="coturn is not installed")
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", pytest.param("tcp", marks=pytest.mark.slow)])
 def test_relay(chromium, tmp_path, transport):
     """Somebody whose only way is the relay, with credentials that the server made."""
     port = rig.free_port()

@@ -1,5 +1,7 @@
 """What the page says when something is not as it should be; each with a screenshot."""
 
+import urllib.request
+
 import rig
 from rig import until
 
@@ -86,11 +88,12 @@ def test_autoplay_refused(server, chromium):
     refuse = """
       const play = HTMLMediaElement.prototype.play;
       HTMLMediaElement.prototype.play = function () {
-        if (this.localName === 'audio' && !window.touched) return Promise.reject(new DOMException('no', 'NotAllowedError'));
-        return play.call(this);
+        if (this.localName !== 'audio' || window.touched) return play.call(this);
+        return Promise.reject(new DOMException('no', 'NotAllowedError'));
       };
       addEventListener('pointerdown', () => { window.touched = true; }, true);"""
-    bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela", size=(390, 844), init=refuse).joined()
+    bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela", size=(390, 844), init=refuse)
+    bela.joined()
     until(lambda: bela.page.locator("#tap-to-hear").is_visible(), 5, "the page asks for a tap")
     bela.screenshot("tap-to-hear")
     bela.page.click("#tap-to-hear")
@@ -103,9 +106,24 @@ def test_device_unplugged(server, chromium):
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
     anna.sees_and_hears(["bela"])
-    bela.evaluate("() => { majlis.room.track('camera').stop(); majlis.room.track('camera').dispatchEvent(new Event('ended')); }")
+    bela.evaluate("""() => {
+      const track = majlis.room.track('camera');
+      track.stop();
+      track.dispatchEvent(new Event('ended'));
+    }""")
     until(lambda: bela.page.locator(".toast").count() > 0, 5, "bela is told")
     assert "unplugged" in bela.page.inner_text(".toast >> nth=-1")
     bela.screenshot("unplugged")
     anna.goes_on(["bela"])
     assert bela.look()["seen"]["setLocalDescription"] == 1
+
+
+def test_the_table_names_every_file(server):
+    """What is in the folder is in the binary, byte for byte, with a type that browsers take."""
+    folder = rig.ROOT / "Sources" / "CWebClient" / "web"
+    types = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
+             ".js": "text/javascript; charset=utf-8"}
+    for path in sorted(folder.iterdir()):
+        with urllib.request.urlopen(f"{server.origin}/{path.name}", timeout=5) as answer:
+            assert answer.headers["Content-Type"] == types[path.suffix], path.name
+            assert answer.read() == path.read_bytes(), path.name

@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 import rig
 from conftest import needs_namespaces
 from rig import until
@@ -114,7 +116,7 @@ def test_socket_cut_and_reload(server, chromium):
 
 
 def test_camera_off_and_screen(server, chromium):
-    browser = chromium.launch(extra=["--auto-select-desktop-capture-source=Entire screen", "--auto-accept-this-tab-capture"])
+    browser = chromium.launch()
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
     anna.sees_and_hears(["bela"])
@@ -158,9 +160,29 @@ def test_camera_off_and_screen(server, chromium):
         assert not page.errors
 
 
+@pytest.mark.parametrize("codec", ["H264", pytest.param("VP9", marks=pytest.mark.slow), pytest.param("AV1", marks=pytest.mark.slow)])
+def test_another_codec(chromium, codec):
+    with rig.Server(f"codec-{codec}", rooms={"codecs": ["opus", codec]}) as server:
+        browser = chromium.launch()
+        anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
+        bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
+        anna.sees_and_hears(["bela"])
+        bela.sees_and_hears(["anna"])
+        mimes = anna.evaluate("""async () => {
+          const report = [...(await majlis.room.peerConnection.getStats()).values()];
+          const codecs = new Map(report.filter((one) => one.type === 'codec').map((one) => [one.id, one.mimeType]));
+          return report.filter((one) => one.kind === 'video' && (one.framesDecoded > 0 || one.framesEncoded > 0))
+            .map((one) => codecs.get(one.codecId));
+        }""")
+        assert mimes and set(mimes) == {f"video/{codec}"}, mimes
+        for page in (anna, bela):
+            assert not page.errors
+
+
 @needs_namespaces
 def test_machine_with_only_loopback(chromium):
-    with rig.loopback_namespace() as namespace, rig.Server("loopback", namespace=namespace, media={"addresses": []}) as server:
+    with rig.loopback_namespace() as namespace, \
+            rig.Server("loopback", namespace=namespace, media={"addresses": []}) as server:
         browser = chromium.launch(namespace=namespace)
         anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
         bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()

@@ -1,6 +1,7 @@
 // The loop as an executor: which thread, which order, what a stop leaves.
 import EventLoop
 import Glibc
+import TestSupport
 import Testing
 
 /// An actor pinned to a loop, as the media worker is.
@@ -29,7 +30,7 @@ func wait(seconds: Double = 10, until condition: () async -> Bool) async -> Bool
     let deadline = MonotonicClock.now + Int64(seconds * 1e9)
     while MonotonicClock.now < deadline {
         if await condition() { return true }
-        try? await Task.sleep(nanoseconds: 1_000_000)
+        Pause.milliseconds(1)
     }
     return await condition()
 }
@@ -130,7 +131,7 @@ struct ExecutorTests {
         let loop = LoopThread(name: "pending")
         let actor = PinnedActor(loop: loop)
         let count = Shared(0)
-        loop.perform { usleep(20_000) }
+        loop.perform { Pause.milliseconds(20) }
         for _ in 0..<3_000 { loop.perform { count.change { $0 += 1 } } }
         let awaiting = Task { await actor.note(1) }
         loop.stop()
@@ -230,7 +231,7 @@ struct ClockTests {
     @Test("the monotonic clock does not go back, and counts nanoseconds")
     func monotonic() {
         let start = MonotonicClock.now
-        usleep(2_000)
+        Pause.milliseconds(2)
         let end = MonotonicClock.now
         #expect(end - start >= 2_000_000)
         #expect(end - start < 10_000_000_000)

@@ -2,6 +2,7 @@
 import EventLoop
 import Gateway
 import Glibc
+import TestSupport
 import Testing
 
 extension GatewaySuites {
@@ -84,7 +85,7 @@ extension GatewaySuites {
             let gateway = try await TestGateway()
             let client = try #require(TestClient(port: gateway.port, receiveBuffer: 4_096))
             client.write("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            try await Task.sleep(nanoseconds: 50_000_000)
+            Pause.milliseconds(50)
             let response = try #require(client.readResponse())
             #expect(response.body.count == 3_000_000)
             #expect(response.body.allSatisfy { $0 == 7 })
@@ -98,7 +99,7 @@ extension GatewaySuites {
             let client = try #require(TestClient(port: gateway.port, receiveBuffer: 4_096))
             // A GET with a body: answered, but the connection is not used again.
             client.write("GET /large HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody")
-            try await Task.sleep(nanoseconds: 50_000_000)
+            Pause.milliseconds(50)
             let response = try #require(client.readResponse())
             #expect(response.headers["connection"] == "close")
             #expect(response.body.count == 3_000_000)
@@ -147,7 +148,7 @@ extension GatewaySuites {
             var sent = 0
             while sent < line.count, slow.write([line[sent]]) {
                 sent += 1
-                try await Task.sleep(nanoseconds: 10_000_000)
+                Pause.milliseconds(10)
             }
             #expect(sent < line.count)
             #expect(MonotonicClock.now - start < 3_000_000_000)

@@ -3,6 +3,7 @@ import COpenSSL
 import EventLoop
 import Gateway
 import Glibc
+import TestSupport
 import Testing
 
 /// All suites of the gateway, one test after the other: the client blocks the thread it runs on, and tests that run at the
@@ -112,7 +113,7 @@ func wait(seconds: Double = 10, until condition: () async -> Bool) async -> Bool
     let deadline = MonotonicClock.now + Int64(seconds * 1e9)
     while MonotonicClock.now < deadline {
         if await condition() { return true }
-        try? await Task.sleep(nanoseconds: 2_000_000)
+        Pause.milliseconds(2)
     }
     return await condition()
 }

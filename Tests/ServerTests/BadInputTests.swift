@@ -1,7 +1,9 @@
 // Clients that break the rules: each is refused by name, and nobody else notices.
 import EventLoop
+import NativeClients
 import Server
 import Signalling
+import TestSupport
 import Testing
 import Tokens
 import Transport
@@ -36,7 +38,7 @@ struct BadInputTests {
         if case .error(let error) = message { error.code } else { nil }
     }
 
-    private static func offer(sections: Int = 4, fingerprint: String? = nil) -> String {
+    static func offer(sections: Int = 4, fingerprint: String? = nil) -> String {
         var media = NativeMedia()
         media.audioSlots = sections - 2
         media.videoSlots = 0

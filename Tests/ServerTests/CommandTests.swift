@@ -1,5 +1,6 @@
 // The command as a user runs it: what it prints, how it ends, and what it says when it cannot start.
 import Glibc
+import NativeClients
 import Signalling
 import Testing
 
@@ -56,7 +57,10 @@ struct CommandTests {
         let (holder, port) = try serve([])
         for (arguments, environment, sentence) in [
             (["--port", "\(port)", "--host", "127.0.0.1"], [Self.secret], "port \(port) is already in use"),
-            (["--config", "/nonexistent.json5"], [Self.secret], "cannot read the configuration file /nonexistent.json5"),
+            (
+                ["--config", "/nonexistent.json5"], [Self.secret],
+                "cannot read the configuration file /nonexistent.json5"
+            ),
             (["--listen.prot", "1"], [Self.secret], "unknown option --listen.prot; did you mean --listen.port?"),
             ([], ["MAJLIS_TOKENS_SECRET=short"], "tokens.secret has 5 bytes"),
             ([], [], "nobody could sign in"),

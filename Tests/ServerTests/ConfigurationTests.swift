@@ -75,7 +75,8 @@ struct ConfigurationTests {
         var configuration = Configuration()
         configuration.listen.port = 1
         try configuration.apply(environment: [
-            "MAJLIS_LISTEN_PORT": "9001", "MAJLIS_ROOMS_CODECS": "opus, H264", "MAJLIS_MEDIA_ALLOW_PRIVATE_CANDIDATES": "yes",
+            "MAJLIS_LISTEN_PORT": "9001", "MAJLIS_ROOMS_CODECS": "opus, H264",
+            "MAJLIS_MEDIA_ALLOW_PRIVATE_CANDIDATES": "yes",
             "MAJLIS_TURN_STUN_URLS": "stun:stun.example", "MAJLIS_UNRELATED": "x", "HOME": "/",
         ])
         #expect(configuration.listen.port == 9_001)

@@ -1,5 +1,6 @@
 // A whole server and native clients: the life of a room.
 import EventLoop
+import NativeClients
 import Server
 import Signalling
 import Testing

@@ -3,14 +3,19 @@
 
 /// One report block (RFC 3550 §6.4.1).
 public struct ReportBlock: Sendable, Hashable {
+    /// The source that the block is about.
     public var ssrc: UInt32
     /// The fraction lost since the last report, of 256.
     public var fractionLost: UInt8
     /// Packets lost in all; a signed 24-bit number.
     public var cumulativeLost: Int32
+    /// The highest sequence number received, extended by its cycles.
     public var extendedHighest: UInt32
+    /// The interarrival jitter in units of the RTP clock.
     public var jitter: UInt32
+    /// The middle 32 bits of the last sender report's NTP time; 0 for none.
     public var lastSenderReport: UInt32
+    /// The time since that report in 1/65536 seconds.
     public var delaySinceLastSenderReport: UInt32
 
     /// A block with these fields.
@@ -30,7 +35,9 @@ public struct ReportBlock: Sendable, Hashable {
 
 /// Transport-wide feedback: which packets arrived, and when.
 public struct TransportFeedbackReport: Sendable, Hashable {
+    /// The first packet's transport-wide number.
     public var base: UInt16
+    /// Counts the reports of one sender.
     public var feedbackCount: UInt8
     /// In multiples of 64 ms.
     public var referenceTime: Int32

@@ -5,7 +5,9 @@ public import MediaCore
 
 /// One broken invariant.
 public struct Violation: Sendable, CustomStringConvertible {
+    /// When it was seen.
     public var at: Timestamp
+    /// What is wrong.
     public var sentence: String
 
     /// A sentence with its moment.
@@ -99,8 +101,11 @@ public struct Invariants {
     public private(set) var violationCount = 0
     /// RTP packets and RTCP datagrams that left the core, and RTP packets that entered it.
     public private(set) var rtpOut: UInt64 = 0
+    /// RTCP datagrams that left the core.
     public private(set) var rtcpOut: UInt64 = 0
+    /// RTP packets that entered it.
     public private(set) var rtpIn: UInt64 = 0
+    /// RTCP datagrams that entered it.
     public private(set) var rtcpIn: UInt64 = 0
 
     /// Nothing seen yet.

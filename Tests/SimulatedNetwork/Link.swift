@@ -81,10 +81,15 @@ public struct Arrivals: Sendable, Hashable {
 
 /// What a link did so far.
 public struct LinkCounts: Sendable, Hashable {
+    /// Packets given to the link.
     public var sent = 0
+    /// Packets lost by chance.
     public var lostOnTheWay = 0
+    /// Packets that the queue had no room for.
     public var droppedAtQueue = 0
+    /// Packets held back.
     public var reordered = 0
+    /// Packets that arrived twice.
     public var duplicated = 0
 }
 

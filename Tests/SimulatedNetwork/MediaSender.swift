@@ -54,9 +54,13 @@ public struct AudioSender: Sendable {
     /// The time between two packets of silence under DTX.
     public static let silenceInterval = TimeDelta.milliseconds(400)
 
+    /// The media section.
     public let mid: String
+    /// The SSRC of the media; that of its RTX is the next number.
     public let ssrc: UInt32
+    /// How it sounds or encodes.
     public var shape: AudioShape
+    /// Whether it sends nothing.
     public var isMuted: Bool
     /// Packets sent so far.
     public private(set) var packetCount = 0
@@ -123,8 +127,11 @@ public struct VideoEncoding: Sendable {
     /// Packets kept for retransmission.
     static let historyPackets = 1_024
 
+    /// The layer's rid, or nil for a plain track.
     public let rid: String?
+    /// The SSRC of the media; that of its RTX is the next number.
     public let ssrc: UInt32
+    /// The rate, in bits per second.
     public let bitsPerSecond: Int
     /// Whether the encoder produces frames.
     public var isAlive = true
@@ -132,11 +139,13 @@ public struct VideoEncoding: Sendable {
     public var needsKeyFrame = true
     /// Key frames and frames produced so far.
     public internal(set) var keyFrameCount = 0
+    /// Frames produced so far.
     public internal(set) var frameCount = 0
     /// The moments of key-frame requests that arrived.
     public internal(set) var keyFrameRequests: [Timestamp] = []
     /// Packets sent again.
     public internal(set) var retransmissionCount = 0
+    /// Packets sent so far, retransmissions left out.
     public internal(set) var packetCount = 0
     var octetCount = 0
     var sequence: UInt16
@@ -154,9 +163,13 @@ public struct VideoSender: Sendable {
     /// Payload bytes of the largest packet.
     static let maximumPayload = 1_100
 
+    /// The media section.
     public let mid: String
+    /// How it sounds or encodes.
     public let shape: VideoShape
+    /// Whether it sends nothing.
     public var isMuted: Bool
+    /// The encodings, lowest layer first.
     public internal(set) var encodings: [VideoEncoding]
     private let startedAt: Timestamp
 

@@ -10,7 +10,9 @@ public struct AudioShape: Sendable, Hashable {
     public var level: UInt8 = 30
     /// Discontinuous transmission while silent (RFC 7587 §3.1.3).
     public var usesDTX = true
+    /// The first sequence number; nil draws one.
     public var firstSequence: UInt16?
+    /// The first RTP timestamp; nil draws one.
     public var firstTimestamp: UInt32?
 
     /// A speaking microphone.
@@ -33,6 +35,7 @@ public struct AudioShape: Sendable, Hashable {
 public struct VideoLayer: Sendable, Hashable {
     /// Nil for a plain track.
     public var rid: String?
+    /// The mean rate, in bits per second.
     public var bitsPerSecond: Int
 
     /// A layer.
@@ -46,17 +49,23 @@ public struct VideoLayer: Sendable, Hashable {
 public struct VideoShape: Sendable, Hashable {
     /// Lowest first.
     public var layers: [VideoLayer]
+    /// Frames per second.
     public var framesPerSecond: Int
     /// One, or two: every second frame is then of temporal layer 1.
     public var temporalLayers: Int
+    /// Whether RTX was negotiated for what is published.
     public var hasRTX: Bool
     /// Whether the description named the SSRCs; else only mid and rid identify the streams.
     public var namesSSRCs: Bool
     /// Whether frames carry PictureID, TL0PICIDX and KEYIDX.
     public var hasPictureIDs: Bool
+    /// The first sequence number; nil draws one.
     public var firstSequence: UInt16?
+    /// The first RTP timestamp; nil draws one.
     public var firstTimestamp: UInt32?
+    /// The first PictureID, 15 bits; nil draws one.
     public var firstPictureID: UInt16?
+    /// The first TL0PICIDX; nil draws one.
     public var firstTemporalLevelZeroIndex: UInt8?
 
     /// A plain 30 frames per second track of 500 kb/s.
@@ -95,9 +104,13 @@ public struct Publication: Sendable, Hashable {
         case audio(AudioShape)
         case video(VideoShape)
     }
+    /// The media section.
     public var mid: String
+    /// What the track shows or carries.
     public var source: TrackSource
+    /// How it sounds or encodes.
     public var shape: Shape
+    /// Whether it begins muted.
     public var isMuted = false
 
     /// A track in this media section.
@@ -120,13 +133,22 @@ public struct Publication: Sendable, Hashable {
 
 /// A simulated participant: what it sends, how many slots it receives on, and its network.
 public struct ParticipantProfile: Sendable, Hashable {
+    /// What the participant publishes.
     public var publications: [Publication]
+    /// Receive slots for audio, with mids `ra0` and so on.
     public var audioSlots: Int
+    /// Receive slots for video, with mids `rv0` and so on.
     public var videoSlots: Int
+    /// The link to the server.
     public var toServer: LinkConditions
+    /// The link from the server.
     public var fromServer: LinkConditions
     /// Whether RTX was negotiated for the slots.
     public var slotsHaveRTX: Bool
+    /// Whether NACK was negotiated for the slots.
+    public var slotsHaveNack = true
+    /// How long the client waits for a frame to become decodable before it asks for a key frame; libwebrtc waits 3 s.
+    public var frameWait = TimeDelta.seconds(3)
     /// Whether the client sends transport-wide feedback and numbers its packets.
     public var usesTransportFeedback: Bool
 
@@ -148,17 +170,29 @@ public struct ParticipantProfile: Sendable, Hashable {
 
 /// The numbers that simulated clients negotiate; publishers and slots use different payload types on purpose.
 public enum ClientNumbers {
+    /// Opus, as publishers number it.
     public static let publishedOpus: UInt8 = 111
+    /// VP8, as publishers number it.
     public static let publishedVP8: UInt8 = 96
+    /// RTX of VP8, as publishers number it.
     public static let publishedVP8RTX: UInt8 = 97
+    /// Opus, as slots number it.
     public static let slotOpus: UInt8 = 109
+    /// VP8, as slots number it.
     public static let slotVP8: UInt8 = 120
+    /// RTX of VP8, as slots number it.
     public static let slotVP8RTX: UInt8 = 124
+    /// The extension of RFC 6464.
     public static let audioLevel: UInt8 = 1
+    /// The abs-send-time extension.
     public static let absoluteSendTime: UInt8 = 2
+    /// The transport-wide sequence number extension.
     public static let transportSequence: UInt8 = 3
+    /// The mid extension.
     public static let mid: UInt8 = 4
+    /// The rid extension.
     public static let rid: UInt8 = 10
+    /// The repaired-rid extension.
     public static let repairedRid: UInt8 = 11
 
     /// The extension map of every simulated client.
@@ -204,9 +238,9 @@ extension ParticipantProfile {
             published: published, slots: slots, reducedSizeRTCP: true)
     }
 
-    private func feedback(video: Bool) -> FeedbackPlan {
+    private func feedback(video: Bool, nack: Bool = true) -> FeedbackPlan {
         FeedbackPlan(
-            nack: true, pictureLossIndication: video, fullIntraRequest: video,
+            nack: nack, pictureLossIndication: video, fullIntraRequest: video,
             transportFeedback: usesTransportFeedback)
     }
 
@@ -258,6 +292,6 @@ extension ParticipantProfile {
                 rtxPayloadType: hasRTX ? PayloadType(ClientNumbers.slotVP8RTX) : nil, clockRate: 90_000)
         return ReceiveSlotPlan(
             mid: mid, kind: isAudio ? .audio : .video, ssrc: SSRC(ssrc), rtxSSRC: hasRTX ? SSRC(ssrc + 1) : nil,
-            codecs: [codec], feedback: feedback(video: !isAudio))
+            codecs: [codec], feedback: feedback(video: !isAudio, nack: slotsHaveNack))
     }
 }

@@ -37,9 +37,13 @@ public enum Step: Sendable {
 
 /// A room's configuration, a seed, and steps.
 public struct Scenario: Sendable {
+    /// What failures call it.
     public var name: String
+    /// The seed of the network and of the core.
     public var seed: UInt64
+    /// The core's settings.
     public var configuration: RoomConfiguration
+    /// What happens, in order.
     public var steps: [Step]
 
     /// A scenario; the same one gives the same report, byte for byte.

@@ -11,13 +11,20 @@ struct ClientDatagram {
 
 /// One simulated participant.
 public final class SimulatedClient {
+    /// The participant's number.
     public let id: PeerID
+    /// What it publishes and receives, and over which links.
     public internal(set) var profile: ParticipantProfile
+    /// What its last negotiation settled.
     public internal(set) var plan: PeerPlan
+    /// Its microphones.
     public internal(set) var audioSenders: [AudioSender] = []
+    /// Its cameras and screens.
     public internal(set) var videoSenders: [VideoSender] = []
     var slots: [SlotReceiver] = []
+    /// The link that its packets take.
     public var toServer: Link
+    /// The link that the server's packets take.
     public var fromServer: Link
     /// Whether the client still sends.
     public internal(set) var isPresent = true
@@ -82,7 +89,7 @@ public final class SimulatedClient {
         for slot in plan.slots where slotOfSSRC[slot.ssrc.rawValue] == nil {
             slotOfSSRC[slot.ssrc.rawValue] = slots.count
             if let rtx = slot.rtxSSRC { slotOfSSRC[rtx.rawValue] = slots.count }
-            slots.append(SlotReceiver(plan: slot))
+            slots.append(SlotReceiver(plan: slot, frameWait: profile.frameWait))
         }
     }
 

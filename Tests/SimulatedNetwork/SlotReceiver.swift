@@ -66,12 +66,17 @@ struct MissingPackets: Sendable {
 public struct SlotFigures: Sendable, Hashable {
     /// Packets, duplicates not counted.
     public var packets = 0
+    /// Packets that had come before.
     public var duplicates = 0
     /// Packets that came over RTX and filled a hole.
     public var repaired = 0
+    /// Numbers asked for again, each time counted.
     public var nacksSent = 0
+    /// Key frames asked for.
     public var keyFrameRequestsSent = 0
+    /// Frames that were whole, in order and decodable.
     public var framesDecoded = 0
+    /// The key frames among them.
     public var keyFramesDecoded = 0
     /// Frames that came after a longer pause than the W3C definition of a freeze allows.
     public var freezes = 0
@@ -83,6 +88,7 @@ public struct SlotFigures: Sendable, Hashable {
     public var contributors: [UInt32] = []
     /// The RTP timestamp and the arrival of the newest packet.
     public var lastTimestamp: UInt32 = 0
+    /// When it arrived.
     public var lastPacketAt = Timestamp(nanoseconds: 0)
 }
 
@@ -95,9 +101,8 @@ struct SlotReceiver: Sendable {
         var isKey: Bool
         var isPadding: Bool
     }
-    /// How long libwebrtc waits before it asks for a key frame: the first, and after loss.
+    /// How long libwebrtc waits for the first key frame before it asks for one.
     static let keyFrameWait = TimeDelta.milliseconds(200)
-    static let frameWait = TimeDelta.seconds(3)
 
     let mid: String
     let kind: MediaKind
@@ -106,6 +111,8 @@ struct SlotReceiver: Sendable {
     let payloadType: UInt8
     let rtxPayloadType: UInt8?
     let canNack: Bool
+    /// How long the client waits for a frame before it asks for a key frame.
+    let frameWait: TimeDelta
     var figures = SlotFigures()
 
     private var unwrapper = Unwrapper()
@@ -132,7 +139,8 @@ struct SlotReceiver: Sendable {
     var lastSenderReport: UInt32 = 0
     var lastSenderReportAt: Timestamp?
 
-    init(plan: ReceiveSlotPlan) {
+    init(plan: ReceiveSlotPlan, frameWait: TimeDelta) {
+        self.frameWait = frameWait
         mid = plan.mid.text
         kind = plan.kind
         ssrc = plan.ssrc.rawValue
@@ -317,7 +325,7 @@ struct SlotReceiver: Sendable {
         }
         // Only while packets arrive: an idle slot has nothing to ask for.
         guard let last = lastPacketAt, now - last < .seconds(1), let waiting = waitingSince else { return false }
-        let wait = needsKeyFrame ? Self.keyFrameWait : Self.frameWait
+        let wait = needsKeyFrame ? Self.keyFrameWait : frameWait
         let since = max(waiting, lastKeyFrameRequestAt ?? waiting)
         return now - since >= wait
     }

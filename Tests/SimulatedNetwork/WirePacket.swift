@@ -3,13 +3,19 @@
 
 /// One RTP packet that a simulated client sends.
 public struct OutgoingPacket: Sendable {
+    /// The payload type, 0 to 127.
     public var payloadType: UInt8
+    /// The marker bit.
     public var marker: Bool
+    /// The sequence number.
     public var sequence: UInt16
+    /// The RTP timestamp.
     public var timestamp: UInt32
+    /// The synchronisation source.
     public var ssrc: UInt32
     /// Header extensions: identifier and value, in the order in which they are written.
     public var extensions: [(id: UInt8, value: [UInt8])]
+    /// The payload.
     public var payload: [UInt8]
 
     /// A packet with these fields.
@@ -61,10 +67,15 @@ public struct OutgoingPacket: Sendable {
 public struct IncomingPacket: Sendable {
     /// The whole packet.
     public let bytes: [UInt8]
+    /// The payload type, 0 to 127.
     public let payloadType: UInt8
+    /// The marker bit.
     public let marker: Bool
+    /// The sequence number.
     public let sequence: UInt16
+    /// The RTP timestamp.
     public let timestamp: UInt32
+    /// The synchronisation source.
     public let ssrc: UInt32
     /// The first contributing source, or nil when there is none.
     public let contributingSource: UInt32?
@@ -154,12 +165,17 @@ public struct IncomingPacket: Sendable {
 public struct VP8Fields: Sendable, Equatable {
     /// The packet begins a partition.
     public var startsPartition = false
+    /// The partition's number.
     public var partition: UInt8 = 0
     /// The picture number and whether it has 15 bits.
     public var pictureID: UInt16?
+    /// Whether the picture number has 15 bits rather than 7.
     public var hasLongPictureID = false
+    /// TL0PICIDX.
     public var temporalLevelZeroIndex: UInt8?
+    /// TID.
     public var temporalLayer: UInt8?
+    /// KEYIDX.
     public var keyIndex: UInt8?
     /// The packet begins a frame, and that frame is a key frame.
     public var beginsKeyFrame = false

@@ -133,14 +133,36 @@ struct RoomScenarios {
             let target = TrackID(peer: PeerID(UInt32(round % 4 + 1)), mid: Mid("v")!)
             steps += [.wish(9, [SlotWish(mid: Mid("rv0")!, pin: target, wantedHeight: 360)]), .run(.milliseconds(100))]
         }
-        steps += [.run(.seconds(2)), .mark, .run(.seconds(2))]
+        steps += [
+            .run(.seconds(2)),
+            .expect("key frames were asked for, of nobody twice within half a second") { simulation in
+                let requests = (1...4).map { simulation.keyFrameRequests(to: $0) }
+                let gaps = requests.flatMap { zip($0, $0.dropFirst()).map { $1 - $0 } }
+                return requests.allSatisfy { $0.count > 5 } && gaps.allSatisfy { $0 >= .milliseconds(499) }
+            },
+            .mark, .run(.seconds(2)),
+        ]
         let simulation = play(Scenario("rapid switching", steps: steps))
         #expect(simulation.heard(by: 9, .video) == [4])
         #expect(simulation.framesDecoded(by: 9) >= 58)
-        for number: UInt32 in 1...4 {
-            let requests = simulation.keyFrameRequests(to: number)
-            for (a, b) in zip(requests, requests.dropFirst()) { #expect(b - a >= .milliseconds(450)) }
-        }
+    }
+
+    @Test("Thirty people who join within a second cause a key frame each half second, not thirty")
+    func joinWave() {
+        var steps: [Step] = [.join(1, .person), .run(.seconds(3)), .mark]
+        for number: UInt32 in 101...130 { steps += [.join(number, .viewer), .run(.milliseconds(33))] }
+        steps += [
+            .run(.seconds(1)),
+            .expect("at most one request each half second") { simulation in
+                let requests = simulation.keyFrameRequests(to: 1)
+                return (2...4).contains(requests.count)
+                    && zip(requests, requests.dropFirst()).allSatisfy { $1 - $0 >= .milliseconds(499) }
+            },
+            .expect("everybody sees 1") { simulation in
+                (101...130).allSatisfy { simulation.framesDecoded(by: $0) > 10 }
+            },
+        ]
+        play(Scenario("join wave", steps: steps))
     }
 
     @Test("Nothing is forwarded on a slot that is not shown")

@@ -36,7 +36,7 @@ private final class ChildProgram {
                 stop()
                 return nil
             } else {
-                usleep(5_000)
+                Pause.milliseconds(5)
             }
         }
         return status
@@ -103,7 +103,7 @@ struct TURNTests {
                 }
             }
             if connected == 0 { return server }
-            usleep(20_000)
+            Pause.milliseconds(20)
         }
         server.stop()
         return nil
@@ -153,7 +153,7 @@ struct TURNTests {
         #expect(kill(process, 0) == 0)
         server.stop()
         let deadline = MonotonicClock.now + 10_000_000_000
-        while kill(process, 0) == 0, MonotonicClock.now < deadline { usleep(10_000) }
+        while kill(process, 0) == 0, MonotonicClock.now < deadline { Pause.milliseconds(10) }
         #expect(kill(process, 0) != 0)
     }
 

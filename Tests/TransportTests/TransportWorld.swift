@@ -1,6 +1,7 @@
 // A loop with a poller and transports on it, for tests: everything on the loop's thread, waiting by condition.
 import EventLoop
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Transport
@@ -82,7 +83,7 @@ final class TransportWorld: @unchecked Sendable {
         while true {
             if run(condition) { return true }
             guard MonotonicClock.now < deadline else { return false }
-            usleep(3_000)
+            Pause.milliseconds(3)
         }
     }
 

@@ -141,7 +141,6 @@ async function join() {
     stopMeter();
     byID('preview-video').srcObject = null;
     show('room');
-    // eslint-disable-next-line no-new
     new Call({ session, room, devices, ended: (reason) => showEnd(reason) });
   } catch (error) {
     console.warn('majlis:', error);

@@ -119,7 +119,8 @@ export class Call {
       microphoneOff ? strings.unmuteMicrophone : strings.muteMicrophone, microphoneOff);
     dressButton(byID('camera'), cameraOff ? 'camera-off' : 'camera',
       cameraOff ? strings.startCamera : strings.stopCamera, cameraOff);
-    dressButton(byID('screen'), sharing ? 'screen-off' : 'screen', sharing ? strings.stopScreen : strings.shareScreen, sharing);
+    dressButton(byID('screen'), sharing ? 'screen-off' : 'screen',
+      sharing ? strings.stopScreen : strings.shareScreen, sharing);
     byID('screen').classList.toggle('active', sharing);
   }
 
@@ -222,11 +223,12 @@ export class Call {
 
   #drawSelf() {
     const { self } = this.#room;
-    const tile = this.#stage.tile('self', { name: strings.youNamed(nameOf(self)), own: true });
+    const tile = this.#stage.tile('self', { name: nameOf(self), label: strings.youNamed(nameOf(self)), own: true });
     tile.muted = !this.#devices.microphone || this.#room.isMuted('microphone');
     tile.show(this.#devices.camera, Boolean(this.#devices.camera));
     if (this.#screenTrack) {
-      this.#stage.tile('self/screen', { name: strings.yourScreen, own: true, screen: true }).show(this.#screenTrack, true);
+      const tile = this.#stage.tile('self/screen', { name: strings.yourScreen, own: true, screen: true });
+      tile.show(this.#screenTrack, true);
     } else {
       this.#stage.remove('self/screen');
     }
@@ -241,7 +243,8 @@ export class Call {
     tile.muted = !microphone || microphone.muted;
     this.#drawPicture(tile, id, 'camera', tracks);
     if (tracks.some(({ source }) => source === 'screen')) {
-      this.#drawPicture(this.#stage.tile(`${id}/screen`, { name: strings.screenOf(name), screen: true }), id, 'screen', tracks);
+      const screen = this.#stage.tile(`${id}/screen`, { name: strings.screenOf(name), screen: true });
+      this.#drawPicture(screen, id, 'screen', tracks);
     } else {
       this.#stage.remove(`${id}/screen`);
     }

@@ -9,8 +9,8 @@ const REMEMBERED = 'majlis.devices';
 
 /**
  * The local devices. Events:
- * - `track` `{source, track, cause}`: another track (or null) is there for `microphone` or `camera`; `cause` is `chosen`,
- *   `lost` (unplugged, and replaced if possible), `on` or `off`
+ * - `track` `{source, track, cause}`: another track (or null) is there for `microphone` or `camera`; `cause` is
+ *   `chosen`, `lost` (unplugged, and replaced if possible), `on` or `off`
  * - `list`: what is plugged in changed
  */
 export class Devices extends EventTarget {

@@ -51,7 +51,9 @@ export function dressButton(button, iconName, label, pressed) {
 /** Fills in the words that the markup names: `data-text` and `data-label`. */
 export function translate(root = document) {
   for (const node of root.querySelectorAll('[data-text]')) node.textContent = strings[node.dataset.text];
-  for (const node of root.querySelectorAll('[data-label]')) node.setAttribute('aria-label', strings[node.dataset.label]);
+  for (const node of root.querySelectorAll('[data-label]')) {
+    node.setAttribute('aria-label', strings[node.dataset.label]);
+  }
 }
 
 /** Says something to a screen reader, politely. */

@@ -1,7 +1,7 @@
 // What the page's address says. Everything is in the fragment, which browsers send to no server and no log.
 // `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0]`
 
-/** The link's parameters; `tokenName` and `tokenRoom` are read from the token for display only, the server checks it. */
+/** The link's parameters; what is read from the token is for display only, the server checks it. */
 export function readLink() {
   const parameters = new URLSearchParams(location.hash.slice(1));
   const token = parameters.get('token') ?? '';

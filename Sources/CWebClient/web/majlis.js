@@ -1,5 +1,6 @@
-// The Majlis client library: a session on a server (the `majlis.v1` envelope of docs/protocol.md) and, through `room.js`,
-// a room joined over one RTCPeerConnection. It draws nothing and asks for no device; the page beside it is one user.
+// The Majlis client library: a session on a server (the `majlis.v1` envelope of docs/protocol.md) and, through
+// `room.js`, a room joined over one RTCPeerConnection. It draws nothing and asks for no device; the page beside it is
+// one user.
 //
 //     import { connect } from './majlis.js';
 //     const session = await connect({ url: 'wss://example.org/v1/ws', token });
@@ -18,7 +19,7 @@ export const SUBPROTOCOL = 'majlis.v1';
 const ANSWER_PATIENCE = 8_000;
 /** The same while the media path is suspected too, in milliseconds. */
 const ANSWER_PATIENCE_WHEN_SUSPECT = 800;
-/** Reconnecting: the first delay, and the greatest one, in milliseconds; each is drawn from the upper half of its span. */
+/** Reconnecting: the first delay and the greatest, in milliseconds; each is drawn from the upper half of its span. */
 const FIRST_DELAY = 250;
 const GREATEST_DELAY = 8_000;
 /** A socket that has not opened and answered within this time, in milliseconds, is given up. */
@@ -112,6 +113,8 @@ export class Session extends EventTarget {
     this.grantedRoom = null;
     /** The STUN and TURN servers of the last welcome or refresh, as RTCPeerConnection takes them. */
     this.iceServers = [];
+    /** The codecs of the server's rooms by name, the preferred first; from `welcome`. */
+    this.codecs = ['opus', 'VP8'];
     /** The room joined in this session, or null. */
     this.room = null;
     this.#openSocket();
@@ -352,8 +355,8 @@ export class Session extends EventTarget {
     return undefined;
   }
 
-  // An error that changed nothing: a command that must be sent again, or what is said just before the server closes (the
-  // close code that follows decides then).
+  // An error that changed nothing: a command that must be sent again, or what is said just before the server closes
+  // (the close code that follows decides then).
   #unnumberedError(message) {
     const entry = this.#pending.get(Number(message.re));
     if (!entry) return;
@@ -378,6 +381,7 @@ export class Session extends EventTarget {
     this.user = message.user ?? null;
     this.grantedRoom = message.room && message.room !== '*' ? message.room : null;
     this.takeICEServers(message);
+    if (Array.isArray(message.codecs)) this.codecs = message.codecs;
     this.#nowOpen();
     for (const [id, entry] of this.#pending) this.#transmit(id, entry);
     this.#acknowledgeSoon();

@@ -22,21 +22,25 @@ export function drawStatistics(statistics, { nameOf, sourceOf }) {
     element('dt', { textContent: term }), element('dd', { textContent: value }),
   ]));
   const { what, size, frames, rate, loss, jitter, roundTrip } = strings.columns;
-  const sending = table(strings.sendingNow, [what, size, frames, rate, loss, roundTrip], statistics.sending.map((one) => [
-    one.rid ? `${sourceOf(one.mid)} ${one.rid}` : sourceOf(one.mid), dimensions(one), framesOf(one), kilobits(one.bitrate),
-    percent(one.lossFraction), milliseconds(one.roundTripTime),
-  ]));
-  const receiving = table(strings.receivingNow, [what, size, frames, rate, loss, jitter], statistics.receiving.map((one) => [
-    nameOf(one.mid) ?? strings.emptySlot, dimensions(one), framesOf(one), kilobits(one.bitrate), percent(one.lossFraction),
-    milliseconds(one.jitter),
-  ]));
+  const sent = statistics.sending.map((one) => [
+    one.rid ? `${sourceOf(one.mid)} ${one.rid}` : sourceOf(one.mid),
+    dimensions(one), framesOf(one), kilobits(one.bitrate), percent(one.lossFraction), milliseconds(one.roundTripTime),
+  ]);
+  const received = statistics.receiving.map((one) => [
+    nameOf(one.mid) ?? strings.emptySlot,
+    dimensions(one), framesOf(one), kilobits(one.bitrate), percent(one.lossFraction), milliseconds(one.jitter),
+  ]);
+  const sending = table(strings.sendingNow, [what, size, frames, rate, loss, roundTrip], sent);
+  const receiving = table(strings.receivingNow, [what, size, frames, rate, loss, jitter], received);
   body.replaceChildren(list, sending, receiving);
 }
 
 function table(caption, columns, rows) {
   return element('table', {},
     element('caption', { textContent: caption }),
-    element('thead', {}, element('tr', {}, ...columns.map((name) => element('th', { textContent: name, scope: 'col' })))),
+    element('thead', {}, element('tr', {}, ...columns.map((name) => (
+      element('th', { textContent: name, scope: 'col' })
+    )))),
     element('tbody', {}, ...rows.map((cells) => element('tr', {}, ...cells.map((cell, index) => (
       index === 0 ? element('th', { textContent: cell, scope: 'row' }) : element('td', { textContent: cell })
     ))))));

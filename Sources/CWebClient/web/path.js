@@ -1,6 +1,6 @@
-// Watches whether the path to the server still carries anything. Browsers need five seconds and more to call a dead path
-// "disconnected", and many tell nothing when an address changes; a connection on which media, reports and feedback arrive
-// many times a second shows it within one.
+// Watches whether the path to the server still carries anything. Browsers need five seconds and more to call a dead
+// path "disconnected", and many tell nothing when an address changes; a connection on which media, reports and feedback
+// arrive many times a second shows it within one.
 
 /** A silence is suspicious when it is longer than this, in milliseconds, and than so many of the usual gaps. */
 const LEAST_SILENCE = 800;

@@ -1,5 +1,5 @@
-// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
-// server always answers; who comes and goes changes slots, never the description. Draws nothing.
+// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers,
+// the server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
@@ -15,10 +15,13 @@ export const SIMULCAST = [
 /** The greatest bit rate of a camera without simulcast and of a shared screen, in bit/s. */
 const PLAIN_VIDEO_BITRATE = 1_700_000;
 const SCREEN_BITRATE = 2_500_000;
-/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer. Browsers
- *  look for new network addresses every two seconds, and a restart meanwhile would only delay theirs. */
+/** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer.
+ *  Browsers take two seconds to notice a new address, and another restart meanwhile would only delay it. */
 const RESTART_PATIENCE = 2_000;
 const GREATEST_RESTART_PATIENCE = 10_000;
+
+// Browsers send these as one stream a layer; the others as layers within one stream.
+const SIMULCAST_CODECS = ['vp8', 'h264'];
 
 const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAudio: 'audio' };
 
@@ -28,7 +31,7 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * Options of `join`: `microphone`, `camera` (MediaStreamTrack or null: the section is offered all the same, so that a
  * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
  * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
- * `videoCodecs` (default `['VP8']`).
+ * `videoCodecs` (names, the preferred first; default: those of the server).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `participantJoined`, `participantUpdated` `{participant}`, `participantLeft` `{participant, reason}`
@@ -66,7 +69,7 @@ export class Room extends EventTarget {
     super();
     this.#session = session;
     this.#options = {
-      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: ['VP8'], ...options,
+      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: null, ...options,
     };
     this.name = name;
     /** The number of the room's last change. */
@@ -93,7 +96,7 @@ export class Room extends EventTarget {
   get self() { return this.#roster.self; }
   /** The others: participant id → `{id, number, user, name, tracks: [{id, mid, kind, source, muted}]}`. */
   get participants() { return this.#roster.participants; }
-  /** The receive slots: mid → `{mid, kind, participant, number, track, source, reason, mediaTrack, receiver, showing}`. */
+  /** The receive slots: mid → slot, see slots.js. */
   get slots() { return this.#slotTable.slots; }
   /** `joining`, `connecting`, `connected`, `recovering` or `closed`. */
   get state() { return this.#state; }
@@ -272,7 +275,7 @@ export class Room extends EventTarget {
     const kind = KINDS[source];
     let sendEncodings;
     if (source === 'camera') {
-      sendEncodings = this.#options.simulcast
+      sendEncodings = this.#options.simulcast && SIMULCAST_CODECS.includes(this.#videoCodecs()[0]?.toLowerCase())
         ? SIMULCAST.map((encoding) => ({ ...encoding })) : [{ maxBitrate: PLAIN_VIDEO_BITRATE }];
     } else if (source === 'screen') {
       sendEncodings = [{ maxBitrate: SCREEN_BITRATE }];
@@ -297,15 +300,22 @@ export class Room extends EventTarget {
   // A description with only what rooms use: a quarter of the bytes, and no codec that nobody could forward.
   #trimCodecs(transceiver, kind) {
     if (!transceiver.setCodecPreferences) return;
-    const wanted = kind === 'audio' ? ['opus'] : [...this.#options.videoCodecs, 'rtx'];
+    const wanted = kind === 'audio' ? ['opus'] : [...this.#videoCodecs(), 'rtx'];
     const names = wanted.map((name) => `${kind}/${name}`.toLowerCase());
+    const rank = (codec) => names.indexOf(codec.mimeType.toLowerCase());
     const known = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
-    const kept = known.filter((codec) => names.includes(codec.mimeType.toLowerCase()));
+    const kept = known.filter((codec) => rank(codec) >= 0).sort((a, b) => rank(a) - rank(b));
     try {
       if (kept.length) transceiver.setCodecPreferences(kept);
     } catch (error) {
       this.#dispatch('error', { error }); // The server chooses from the longer list.
     }
+  }
+
+  // Those asked for, else the server's.
+  #videoCodecs() {
+    const audio = ['opus'];
+    return this.#options.videoCodecs ?? this.#session.codecs.filter((name) => !audio.includes(name.toLowerCase()));
   }
 
   async #describe(pc, options = {}) {
@@ -408,8 +418,8 @@ export class Room extends EventTarget {
     this.#session.networkSuspected();
     const pc = this.#pc;
     try {
-      // Fresh TURN credentials, and proof that the socket lives: where the answer to a restart comes late, Chromium has by
-      // then tied its new port to the server's old credentials, and never lets go of them.
+      // Fresh TURN credentials, and proof that the socket lives: where the answer to a restart comes late, Chromium has
+      // by then tied its new port to the server's old credentials, and never lets go of them.
       await this.#session.request({ type: 'iceRestart' });
       if (pc === this.#pc) {
         pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#session.iceServers });

@@ -1,4 +1,5 @@
-// The tiles of a room: one for each person, one for each shared screen, laid out so that they are as large as they can be.
+// The tiles of a room: one for each person, one for each shared screen, laid out so that they are as large as they can
+// be.
 
 import { byID, element, hueOf, icon, initials } from './dom.js';
 import { strings } from './strings.js';
@@ -29,7 +30,7 @@ export class Stage {
   }
 
   /** The tile with this key, made if it is not there. */
-  tile(key, { name, own = false, screen = false }) {
+  tile(key, { name, label = name, own = false, screen = false }) {
     let tile = this.#tiles.get(key);
     if (!tile) {
       tile = new Tile(key, { own, screen });
@@ -41,7 +42,7 @@ export class Stage {
       else this.#element.append(tile.element);
       this.layOut();
     }
-    tile.name = name;
+    tile.setName(name, label);
     return tile;
   }
 
@@ -91,7 +92,7 @@ export class Stage {
   }
 }
 
-/** The largest size at which `count` tiles fit into a rectangle; so many that they would be too small scroll instead. */
+/** The largest size at which `count` tiles fit into a rectangle; where they would be too small, they scroll instead. */
 export function fit(width, height, count) {
   let best = null;
   for (let columns = 1; columns <= Math.max(count, 1); columns += 1) {
@@ -134,12 +135,13 @@ class Tile {
   /** The height in device pixels at which the picture is shown. */
   get height() { return Math.round(this.#video.clientHeight * Math.min(devicePixelRatio, 2)); }
 
-  set name(name) {
-    if (this.#label.textContent === name) return;
-    this.#label.textContent = name;
+  /** The name of whom it shows, and how that is written on it. */
+  setName(name, label) {
+    if (this.#label.textContent === label) return;
+    this.#label.textContent = label;
     this.#avatar.textContent = initials(name);
     this.element.style.setProperty('--hue', String(hueOf(name)));
-    this.element.setAttribute('aria-label', name);
+    this.element.setAttribute('aria-label', label);
   }
 
   set muted(muted) { this.#badge.hidden = !muted; }

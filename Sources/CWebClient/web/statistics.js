@@ -1,6 +1,6 @@
 // Figures of a peer connection in terms of a room: `getStats()` twice, and the difference by the time between.
 
-/** `getStats()` is asked this often, in milliseconds: a silent path shall be noticed soon. Figures are told once a second. */
+/** `getStats()` is asked this often, in milliseconds: a silent path shall be noticed soon. Figures come less often. */
 const INTERVAL = 250;
 const TOLD_EVERY = 1_000;
 
@@ -8,8 +8,8 @@ const TOLD_EVERY = 1_000;
  * Samples one peer connection. Its figures:
  * `{at, path: {kind, protocol, local, remote, roundTripTime, outgoingBitrate, availableOutgoing}, sending, receiving}`,
  * `sending` `[{mid, kind, rid, width, height, framesPerSecond, bitrate, lossFraction, roundTripTime, limitation}]`,
- * `receiving` `[{mid, kind, width, height, framesPerSecond, bitrate, lossFraction, jitter, framesDecoded, packetsReceived,
- * keyFramesDecoded, freezes, audioLevel, totalAudioEnergy}]`. Times in seconds, rates in bit/s.
+ * `receiving` `[{mid, kind, width, height, framesPerSecond, bitrate, lossFraction, jitter, framesDecoded,
+ * packetsReceived, keyFramesDecoded, freezes, audioLevel, totalAudioEnergy}]`. Times in seconds, rates in bit/s.
  */
 export class Sampler {
   #sampled;
@@ -76,7 +76,8 @@ export function summarise(report, previous) {
       figures.sending.push({
         mid: stats.mid, kind: stats.kind, rid: stats.rid ?? null,
         width: stats.frameWidth, height: stats.frameHeight, framesPerSecond: stats.framesPerSecond,
-        bitrate: rate(stats, before, 'bytesSent') * 8,
+        // What is sent again, and what probes the path with it, is no part of the encoding.
+        bitrate: Math.max(0, rate(stats, before, 'bytesSent') - rate(stats, before, 'retransmittedBytesSent')) * 8,
         lossFraction: remote?.fractionLost, roundTripTime: remote?.roundTripTime,
         limitation: stats.qualityLimitationReason,
       });
@@ -103,7 +104,8 @@ export function summarise(report, previous) {
 function pathOf(report, all, previous) {
   const transport = all.find((one) => one.type === 'transport');
   const pair = report.get(transport?.selectedCandidatePairId)
-    ?? all.find((one) => one.type === 'candidate-pair' && (one.selected || (one.nominated && one.state === 'succeeded')));
+    ?? all.filter((one) => one.type === 'candidate-pair')
+      .find((one) => one.selected || (one.nominated && one.state === 'succeeded'));
   if (!pair) return null;
   const local = report.get(pair.localCandidateId);
   const remote = report.get(pair.remoteCandidateId);

@@ -89,7 +89,7 @@ export const strings = {
   // Ends and refusals: heading and sentence
   ends: {
     noLink: ['This link is not complete', 'It names no room or carries no ticket. Ask for a new link.'],
-    expired: ['This link has expired', 'Links are good for a limited time. Ask the person who invited you for a new one.'],
+    expired: ['This link has expired', 'Links are good for a limited time. Ask whoever invited you for a new one.'],
     unauthorised: ['This link is not valid', 'The server does not accept it. Ask for a new link.'],
     forbidden: ['You may not enter this room', 'Your link does not include it. Ask for another link.'],
     roomFull: ['The room is full', 'Everybody who fits is in. Try again when somebody has left.'],

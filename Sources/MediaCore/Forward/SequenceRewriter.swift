@@ -1,11 +1,15 @@
-// Maps a source's sequence numbers onto a slot's: contiguous over switches of source and over packets left out, with
-// the gaps of packets that were lost. One number of the source always gives the same number of the slot, and no two
-// give one.
+// Maps a source's sequence numbers onto a slot's: contiguous over switches of source and over packets left out, with the gaps
+// of packets that were lost. One number of the source always gives the same number of the slot, and no two give one.
+//
+// A gap is only ever so long: a receiver counts its rollovers by the numbers that reach it (RFC 3711 §3.3.1), and one who
+// publishes numbers that leap, or padding that is left out, must not carry a slot half way round without a packet sent.
 
 /// The sequence numbers of one slot.
 struct SequenceRewriter: BitwiseCopyable {
     /// How many changes of the offset are remembered for packets that come late.
     static let rememberedSteps = 16
+    /// The longest gap between two numbers that are sent: what lies further back is not asked for again.
+    static let longestGap = Int64(NackTracker.limit)
 
     private struct Step: BitwiseCopyable {
         /// The first number of the source that has the offset.
@@ -18,11 +22,16 @@ struct SequenceRewriter: BitwiseCopyable {
     /// The number of steps since the segment began; the newest is at `(count - 1) % 16`.
     private var count = 0
     private var highestSource: Int64 = 0
-    /// The highest number given out.
+    /// The highest number given out, or closed up behind the last one given out.
     private(set) var highest: Int64
+    /// The highest number given out to a packet.
+    private var highestGiven: Int64
 
     /// The first number given out will be the one behind `highest`.
-    init(highest: Int64) { self.highest = highest }
+    init(highest: Int64) {
+        self.highest = highest
+        highestGiven = highest
+    }
 
     /// Another source begins, with this number.
     mutating func begin(at source: Int64) {
@@ -41,22 +50,27 @@ struct SequenceRewriter: BitwiseCopyable {
     mutating func map(_ source: Int64) -> Int64? {
         guard count > 0 else { return nil }
         if source > highestSource {
+            let offset = steps[(count - 1) % Self.rememberedSteps].offset
+            let number = nearest(source - offset)
+            if number != source - offset { push(Step(from: source, offset: source - number)) }
             highestSource = source
-            highest = source - steps[(count - 1) % Self.rememberedSteps].offset
-            return highest
+            highest = number
+            highestGiven = number
+            return number
         }
         return place(source)
     }
 
+    /// The number itself, or the one that ends the longest gap allowed.
+    private func nearest(_ number: Int64) -> Int64 { max(highest + 1, min(number, highestGiven + Self.longestGap)) }
+
     private func place(_ source: Int64) -> Int64? {
-        var next = Int64.max
+        // The first number of the slot that belongs to a later step: what would come to it or beyond was left out.
+        var taken = Int64.max
         for back in 0..<min(count, Self.rememberedSteps) {
             let step = steps[(count - 1 - back) % Self.rememberedSteps]
-            if source >= step.from {
-                // The number right before a later step was the one left out.
-                return source == next - 1 ? nil : source - step.offset
-            }
-            next = step.from
+            if source >= step.from { return source - step.offset < taken ? source - step.offset : nil }
+            taken = step.from - step.offset
         }
         return nil
     }
@@ -68,8 +82,8 @@ struct SequenceRewriter: BitwiseCopyable {
         guard source > highestSource else { return false }
         let offset = steps[(count - 1) % Self.rememberedSteps].offset
         highestSource = source
-        highest = source - 1 - offset
-        push(Step(from: source + 1, offset: offset + 1))
+        highest = nearest(source - offset) - 1
+        push(Step(from: source + 1, offset: source - highest))
         return true
     }
 }

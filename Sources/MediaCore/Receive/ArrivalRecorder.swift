@@ -47,6 +47,8 @@ struct ArrivalRecorder: ~Copyable {
         numbers[place(extended)] = extended
         arrivals[place(extended)] = now.nanoseconds
         newest = max(newest, extended)
+        // What was overwritten is not told any more, however far the numbers leap between two feedbacks.
+        begin = max(begin, end - Int64(Self.capacity))
         if !isPending {
             isPending = true
             begin = max(min(begin, extended), newest - Self.maximumJump)

@@ -187,11 +187,15 @@ extension RoomCore {
         encodings[e].nacks.removeAll(before: number)
     }
 
-    /// The publisher changed its codec: slots that cannot carry the new one must say so.
+    /// The publisher changed its codec: slots that cannot carry the new one must say so. Two payload types may be one
+    /// codec, and that is no change.
     private mutating func noteCodec(_ codec: UInt8, of t: Int, at now: Timestamp, into out: inout Egress) {
         guard tracks[t].codec != Int(codec) else { return }
+        let before = tracks[t].currentCodec
         tracks[t].codec = Int(codec)
-        assignSlots(at: now, into: &out)
+        if tracks[t].currentCodec != before {
+            assignSlots(notWithin: Self.speakersInterval, at: now, into: &out)
+        }
     }
 
     /// Listens to who speaks.
@@ -202,7 +206,9 @@ extension RoomCore {
         }
         let expired = tracks[t].gate.expire(at: now)
         let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now)
-        if choosesSpeakers, opened != expired, opened { assignSlots(at: now, into: &out) }
+        if choosesSpeakers, opened != expired, opened {
+            assignSlots(notWithin: Self.shortestSpeakersInterval, at: now, into: &out)
+        }
     }
 
     /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its

@@ -5,15 +5,32 @@ extension RoomCore {
     /// How often the speakers are chosen again while somebody speaks who is on no slot.
     static let speakersInterval = TimeDelta.milliseconds(100)
 
-    /// Assigns all slots anew.
-    mutating func assignSlots(at now: Timestamp, into out: inout Egress) {
+    /// The shortest time between two assignments because of who speaks: 40 ms of speech and this are less than the 60 in
+    /// which a speaker is to be heard.
+    static let shortestSpeakersInterval = TimeDelta.milliseconds(10)
+
+    /// Assigns all slots anew: now, or when the last time is so long ago. For what one participant can bring about as often
+    /// as it likes: the work grows with the square of the room.
+    mutating func assignSlots(notWithin interval: TimeDelta, at now: Timestamp, into out: inout Egress) {
+        if let last = slotsAssignedAt, now >= last, now - last < interval {
+            nextSpeakers.bring(forwardTo: last + interval)
+        } else {
+            assignSlots(at: now, into: &out)
+        }
+    }
+
+    /// Assigns all slots anew, or those of one receiver when nothing that concerns the others has changed.
+    mutating func assignSlots(ofOnly receiver: Int? = nil, at now: Timestamp, into out: inout Egress) {
         let candidates = slotCandidates(at: now)
-        choosesSpeakers = false
+        if receiver == nil {
+            choosesSpeakers = false
+            slotsAssignedAt = now
+        }
         var isUnheard = false
         var changed: [Int] = []
         for i in peerOrder.indices {
             let p = Int(peerOrder[i])
-            guard !peers[p].slots.isEmpty else { continue }
+            guard !peers[p].slots.isEmpty, receiver == nil || receiver == p else { continue }
             let id = peers[p].id
             let states = peers[p].slots.map { number in
                 SlotState(plan: slots[Int(number)].plan, pin: slots[Int(number)].pin, track: slots[Int(number)].track)
@@ -26,12 +43,13 @@ extension RoomCore {
                 if assign(state, to: s, of: p, candidates, at: now, into: &out) { changed.append(s) }
             }
         }
-        nextSpeakers = isUnheard ? now + Self.speakersInterval : nil
+        if receiver == nil { nextSpeakers = nil }
+        if isUnheard { nextSpeakers.bring(forwardTo: now + Self.speakersInterval) }
         rebuildFanout()
         for s in changed { requestForWaiting(s, cause: .sourceSwitch, at: now, into: &out) }
     }
 
-    /// Every track that may be shown, in the order of publishing.
+    /// Every track that may be shown, in the order of preference, which is the same for all receivers.
     private mutating func slotCandidates(at now: Timestamp) -> [SlotCandidate] {
         var candidates: [SlotCandidate] = []
         for i in peerOrder.indices {
@@ -63,7 +81,7 @@ extension RoomCore {
                 candidates.append(candidate)
             }
         }
-        return candidates.sorted { $0.order < $1.order }
+        return candidates.sorted { SlotPolicy.comesBefore($0, $1) }
     }
 
     /// Carries out what the policy says of one slot; true when its source changed.

@@ -68,7 +68,12 @@ extension RoomCore {
         if !isMuted, peers[p].isConnected {
             peers[p].nextLiveness.bring(forwardTo: now + PublishedTrack.stallTime)
         }
-        assignSlots(at: now, into: &out)
+        // Nothing of a muted track is forwarded, whatever its slots are: for who plays with the button that must do.
+        if muteBudget.take(at: now) {
+            assignSlots(at: now, into: &out)
+        } else {
+            assignSlots(notWithin: Self.speakersInterval, at: now, into: &out)
+        }
     }
 
     mutating func setSlotWishes(_ wishes: [SlotWish], of id: PeerID, at now: Timestamp, into out: inout Egress) {
@@ -83,7 +88,7 @@ extension RoomCore {
             if isHidden { slots[s].stop() }
             slots[s].isHidden = isHidden
         }
-        assignSlots(at: now, into: &out)
+        assignSlots(ofOnly: p, at: now, into: &out)
         for s in peers[p].slots { requestForWaiting(Int(s), cause: .sourceSwitch, at: now, into: &out) }
     }
 
@@ -122,7 +127,10 @@ extension RoomCore {
                 if extensionsChanged || slots[Int(s)].plan != plan { slots[Int(s)].forgetSent() }
                 slots[Int(s)].plan = plan
                 kept.append(s)
-            } else if !kept.contains(where: { slots[Int($0)].plan.mid == plan.mid }) {
+            } else if !kept.contains(where: {
+                // Two slots under one SSRC would protect the same number twice.
+                slots[Int($0)].plan.mid == plan.mid || slots[Int($0)].plan.ssrc == plan.ssrc
+            }) {
                 let retired = peers[p].retired.first { $0.ssrc == plan.ssrc }
                 let s = slots.insert(ReceiveSlot(peer: p, plan: plan, continuing: retired, random: &random))
                 kept.append(Int32(truncatingIfNeeded: s))
@@ -164,11 +172,13 @@ extension RoomCore {
         nextTrackOrder &+= 1
         let packets = plan.kind == .video ? configuration.videoHistoryPackets : configuration.audioHistoryPackets
         for layer in plan.encodings.indices {
+            // A lower layer has a fraction of the packets; every layer's history then lasts about as long.
+            let share = packets >> min(plan.encodings.count - 1 - layer, 8)
             let e = encodings.insert(
                 Encoding(
                     peer: Int32(truncatingIfNeeded: p), track: Int32(truncatingIfNeeded: t), layer: layer,
                     isVideo: plan.kind == .video, serial: nextSerial, rid: plan.encodings[layer].rid,
-                    clockRate: plan.codecs.first?.clockRate ?? 90_000, historyPackets: packets))
+                    clockRate: plan.codecs.first?.clockRate ?? 90_000, historyPackets: share))
             nextSerial &+= 1
             tracks[t].encodings.append(Int32(truncatingIfNeeded: e))
         }

@@ -53,8 +53,6 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case beforeSwitch
     /// The packet's codec has no payload type on the slot.
     case unsupportedCodec
-    /// The receiver set the slot's wanted height to zero.
-    case slotHidden
 
     // Retransmissions asked for and not sent, counted once per sequence number.
     /// The sequence number was never sent on the slot or is out of the map.

@@ -4,10 +4,12 @@
 public struct RoomConfiguration: Hashable, Sendable {
     /// The moment of NTP time (RFC 3550 §4: 32.32 fixed point seconds since 1900) that `Timestamp(nanoseconds: 0)` is.
     public var ntpAtOrigin: UInt64 = 0
-    /// At most one key-frame request to one publisher in this time.
+    /// At most one key-frame request for one encoding of a publisher in this time.
     public var keyFrameRequestIntervalMilliseconds: Int64 = 500
-    /// Packets of payload kept per published video encoding for retransmission (a power of two).
-    public var videoHistoryPackets: Int = 1_024
+    /// Packets of payload kept per published video track for retransmission (a power of two; 1,500 bytes each); a lower
+    /// simulcast layer keeps half as many as the one above it. What a slot sent longer ago than 512 packets is not sent
+    /// again, whatever is kept here.
+    public var videoHistoryPackets: Int = 512
     /// Packets of payload kept per published audio track for retransmission (a power of two).
     public var audioHistoryPackets: Int = 128
     /// The interval of transport-wide feedback to publishers.

@@ -25,6 +25,10 @@ public struct RoomCore: ~Copyable {
     var choosesSpeakers = false
     /// When to choose the speakers again although nobody began to speak.
     var nextSpeakers: Timestamp?
+    /// When the slots of all were assigned last.
+    var slotsAssignedAt: Timestamp?
+    /// Mutes for which the slots are assigned at once, in the whole room.
+    var muteBudget = Budget(capacity: 50, perSecond: 10)
     /// Room for the numbers of one NACK.
     var missed: [Int64] = []
     /// Room for the reports to one peer.

@@ -53,8 +53,7 @@ struct SlotPolicy {
     private let audio: [Int]
     private let video: [Int]
 
-    /// The slots of a receiver filled from the candidates, which are in the order of their publishing and none the
-    /// receiver's own.
+    /// The slots of a receiver filled from the candidates, which are sorted by `comesBefore` and none the receiver's own.
     static func fill(_ slots: [SlotState], from candidates: [SlotCandidate], at now: Timestamp) -> Result {
         var policy = SlotPolicy(slots, candidates, now)
         policy.fill(.audio)
@@ -105,7 +104,6 @@ struct SlotPolicy {
             put(c, on: s, isSelective)
             rest.removeAll { $0.track == c.track }
         }
-        rest.sort { Self.comesBefore($0, $1) }
         var left: [SlotCandidate] = []
         for c in rest {
             if let s = freeSlot(for: c, own) { put(c, on: s, isSelective) } else { left.append(c) }
@@ -125,7 +123,7 @@ struct SlotPolicy {
     }
 
     /// Screens, then those who speak, the louder first, then who spoke last, then who came first.
-    private static func comesBefore(_ a: SlotCandidate, _ b: SlotCandidate) -> Bool {
+    static func comesBefore(_ a: SlotCandidate, _ b: SlotCandidate) -> Bool {
         if a.isScreen != b.isScreen { return a.isScreen }
         if a.isSpeaking != b.isSpeaking { return a.isSpeaking }
         if a.isSpeaking, a.loudness != b.loudness { return a.loudness > b.loudness }

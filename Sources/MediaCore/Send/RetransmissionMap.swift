@@ -32,8 +32,9 @@ struct RetransmissionMap: ~Copyable {
     static let videoPackets = 512
     /// Packets remembered per audio slot: 2.5 s of 20 ms packets.
     static let audioPackets = 128
-    /// How often one packet is sent again.
-    static let maximumResends: UInt8 = 3
+    /// How often one packet is sent again: as often as browsers ask. With fewer, a receiver that loses 20 % is left with
+    /// holes every few seconds; storms are the retransmission budget's to stop.
+    static let maximumResends: UInt8 = 10
     /// The shortest time between two.
     static let shortestInterval = TimeDelta.milliseconds(20)
 

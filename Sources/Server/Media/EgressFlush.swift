@@ -23,9 +23,6 @@ extension MediaTurn {
     func flush() {
         guard !runs.isEmpty else { return }
         let started = MonotonicClock.now
-        var sent = 0
-        var bytes = 0
-        var dropped = 0
         for (index, run) in runs.enumerated() {
             let isLast = index + 1 == runs.count
             let lastDatagram = isLast ? egress.datagrams.count : runs[index + 1].datagram
@@ -37,36 +34,46 @@ extension MediaTurn {
             let lastEvent = isLast ? egress.events.count : runs[index + 1].event
             if run.event < lastEvent { report(egress.events[run.event..<lastEvent], of: run.room) }
         }
+        let flushed = Self.send(waiting, from: &egress)
+        for peer in waiting { peer.pending.removeAll(keepingCapacity: true) }
+        waiting.removeAll(keepingCapacity: true)
+        runs.removeAll(keepingCapacity: true)
+        egress.removeAll()
+        metrics.sentPackets.add(flushed.sent)
+        metrics.sentBytes.add(flushed.bytes)
+        metrics.droppedSends.add(flushed.dropped)
+        metrics.flushNanoseconds.add(Int(MonotonicClock.now - started))
+    }
+
+    /// Sends to each peer what waits for it. Static, and the arena an argument, so that it is taken exclusively once for
+    /// all packets and not for each.
+    private static func send(_ waiting: [MediaPeer], from egress: inout Egress) -> (sent: Int, bytes: Int, dropped: Int)
+    {
+        var sent = 0
+        var bytes = 0
+        var dropped = 0
         for peer in waiting {
-            for datagram in peer.pending {
-                let count = egress.datagrams[datagram].count
-                if send(datagram, to: peer) {
+            guard let transport = peer.transport else {
+                dropped += peer.pending.count
+                continue
+            }
+            for index in peer.pending {
+                let datagram = egress.datagrams[index]
+                let outcome = unsafe egress.withBytes(of: index) { bytes, count in
+                    switch datagram.kind {
+                    case .rtp: unsafe transport.sendRTP(bytes, count: count)
+                    case .rtcp: unsafe transport.sendRTCP(bytes, count: count)
+                    }
+                }
+                if case .sent = outcome {
                     sent += 1
-                    bytes += count
+                    bytes += datagram.count
                 } else {
                     dropped += 1
                 }
             }
-            peer.pending.removeAll(keepingCapacity: true)
         }
-        waiting.removeAll(keepingCapacity: true)
-        runs.removeAll(keepingCapacity: true)
-        egress.removeAll()
-        metrics.sentPackets.add(sent)
-        metrics.sentBytes.add(bytes)
-        metrics.droppedSends.add(dropped)
-        metrics.flushNanoseconds.add(Int(MonotonicClock.now - started))
-    }
-
-    private func send(_ index: Int, to peer: MediaPeer) -> Bool {
-        guard let transport = peer.transport else { return false }
-        let kind = egress.datagrams[index].kind
-        return unsafe egress.withBytes(of: index) { bytes, count in
-            switch kind {
-            case .rtp: unsafe transport.sendRTP(bytes, count: count) == .sent
-            case .rtcp: unsafe transport.sendRTCP(bytes, count: count) == .sent
-            }
-        }
+        return (sent, bytes, dropped)
     }
 
     /// Tells the control plane what slots show; several changes of one peer travel together.

@@ -36,7 +36,10 @@ extension ControlPlane {
         change(session) { machine, actions in machine.answer(id, message, into: &actions) }
     }
 
-    private func post(_ command: WorkerCommand, to room: RoomRecord) { workers[room.worker].post(command) }
+    private func post(_ command: WorkerCommand, to room: RoomRecord) {
+        guard workers.indices.contains(room.worker) else { return }
+        workers[room.worker].post(command)
+    }
 
     private static func request(_ number: UInt64, _ sdp: String, _ tracks: [ClientCommand.Track]) -> OfferRequest {
         OfferRequest(
@@ -173,7 +176,7 @@ extension ControlPlane {
         else { return }
         switch result {
         case .failure(let refusal):
-            if room.roster.participant(id)?.isPresent == false { remove(session, .failed, isTold: false) }
+            if room.roster.participant(id)?.isPresent == false { remove(session, .failed) }
             let code = ProtocolError.Code(rawValue: refusal.code) ?? .invalidOffer
             answer(session, command, .error(ProtocolError(code, refusal.message)))
         case .success(let settled):
@@ -182,8 +185,14 @@ extension ControlPlane {
             }
             if room.roster.participant(id)?.isPresent == true {
                 let told = room.roster.renegotiate(id, tracks: settled.tracks, slots: settled.slots)
-                answer(session, command, .answer(.init(sdp: settled.answer, refused: refused)))
-                tell(room, told, except: id)
+                // The core keeps the mutes of the tracks that stay: it is told what the offer says of them.
+                for track in settled.tracks {
+                    post(.setMuted(key, TrackID(peer: id, mid: track.mid), track.isMuted), to: room)
+                }
+                inOrder {
+                    tell(room, told, except: id)
+                    answer(session, command, .answer(.init(sdp: settled.answer, refused: refused)))
+                }
                 return
             }
             let told = room.roster.enter(id, tracks: settled.tracks, slots: settled.slots)
@@ -195,18 +204,20 @@ extension ControlPlane {
                     settled.assignments.first { $0.mid == slot.mid }
                         ?? SlotAssignment(mid: slot.mid, track: nil, reason: .nothing), kind: slot.kind)
             }
-            answer(
-                session, command,
-                .joined(
-                    .init(
-                        room: room.name, version: room.roster.version, participant: own.description,
-                        participants: room.roster.others(than: id),
-                        answer: .init(type: .answer, sdp: settled.answer), refused: refused, slots: slots,
-                        resumeWindowSeconds: configuration.sessions.resumeSeconds)))
-            tell(room, told, except: id)
             log(
                 .info, "joined", ("room", room.name), ("participant", RoomRoster.name(of: id)),
                 ("people", "\(room.roster.participants.count)"))
+            inOrder {
+                tell(room, told, except: id)
+                answer(
+                    session, command,
+                    .joined(
+                        .init(
+                            room: room.name, version: room.roster.version, participant: own.description,
+                            participants: room.roster.others(than: id),
+                            answer: .init(type: .answer, sdp: settled.answer), refused: refused, slots: slots,
+                            resumeWindowSeconds: configuration.sessions.resumeSeconds)))
+            }
         }
     }
 
@@ -271,7 +282,7 @@ extension ControlPlane {
     }
 
     /// Takes a session's participant out of its room and tells the others.
-    func remove(_ session: SessionRecord, _ reason: RemovalReason, isTold: Bool = true) {
+    func remove(_ session: SessionRecord, _ reason: RemovalReason) {
         guard let place = session.place else { return }
         session.place = nil
         let room = place.room
@@ -291,12 +302,33 @@ extension ControlPlane {
             ("reason", "\(reason)"))
     }
 
-    /// Tells everybody present in a room but one.
+    /// Tells everybody present in a room but one. What telling brings about, such as the end of a session that does not
+    /// listen, is told after it: everybody hears the versions of a room in their order.
     private func tell(_ room: RoomRecord, _ messages: [ServerMessage], except id: PeerID) {
         guard !messages.isEmpty else { return }
-        for participant in room.roster.participants where participant.id != id && participant.isPresent {
-            for message in messages { send(message, to: participant.id, in: room) }
+        announcements.append(Announcement(room: room, messages: messages, except: id))
+        inOrder {}
+    }
+
+    /// Does something that may tell, and only then tells what was announced meanwhile: the answer to one command begins the
+    /// next, which may tell too.
+    private func inOrder(_ body: () -> Void) {
+        let isOutermost = !isAnnouncing
+        isAnnouncing = true
+        body()
+        guard isOutermost else { return }
+        var next = 0
+        while next < announcements.count {
+            let (room, messages, id) = (
+                announcements[next].room, announcements[next].messages, announcements[next].except
+            )
+            next += 1
+            for participant in room.roster.participants where participant.id != id && participant.isPresent {
+                for message in messages { send(message, to: participant.id, in: room) }
+            }
         }
+        announcements.removeAll(keepingCapacity: true)
+        isAnnouncing = false
     }
 
     private func send(_ message: ServerMessage, to id: PeerID, in room: RoomRecord?) {

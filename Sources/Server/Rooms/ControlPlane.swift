@@ -35,6 +35,16 @@ actor ControlPlane {
     var roomByKey: [RoomKey: RoomRecord] = [:]
     /// Who waits for a worker's answer to an offer.
     var requests: [UInt64: SessionRecord] = [:]
+    /// What the people of rooms are to be told, in order, while something that may tell is being done.
+    var announcements: [Announcement] = []
+    var isAnnouncing = false
+
+    /// What is told to everybody present in a room but one.
+    struct Announcement {
+        let room: RoomRecord
+        let messages: [ServerMessage]
+        let except: PeerID
+    }
 
     var lastSocket: UInt64 = 0
     var lastRoom: UInt64 = 0
@@ -62,6 +72,7 @@ actor ControlPlane {
         session.helloTimeoutMilliseconds = Int64(configuration.sessions.helloSeconds) * 1_000
         session.resumeWindowSeconds = configuration.sessions.resumeSeconds
         session.heartbeatSeconds = configuration.sessions.heartbeatSeconds
+        session.codecs = configuration.rooms.codecs
         session.commandsPerSecond = configuration.sessions.commandsPerSecond
         session.commandBurst = configuration.sessions.commandBurst
         sessionConfiguration = session
@@ -129,11 +140,13 @@ actor ControlPlane {
 
     /// While draining: ends when every worker has finished and every socket was closed, or the time for that is over.
     func finishIfDone() {
-        guard isDraining, finishedWorkers == workers.count, let whenFinished else { return }
+        guard isDraining, finishedWorkers == load.count, let whenFinished else { return }
         guard sockets.isEmpty || MonotonicClock.now >= drainUntil else { return }
         self.whenFinished = nil
         clock?.close()
         clock = nil
+        // The workers report to this actor: each would keep the other.
+        workers = []
         guard let gateway else { return whenFinished() }
         self.gateway = nil
         gateway.close(whenFinished)

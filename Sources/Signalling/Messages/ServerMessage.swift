@@ -86,6 +86,8 @@ public enum ServerMessage: Hashable, Sendable {
         public var iceServers: [ICEServer]
         /// How long the credentials in them are good.
         public var iceServersTTLSeconds: Int
+        /// The codecs of the server's rooms by their names in `a=rtpmap`, the preferred first; others are refused.
+        public var codecs: [String]
         /// Who the client is.
         public var user: User
         /// The one room that the token is for, where it is for one.
@@ -94,7 +96,7 @@ public enum ServerMessage: Hashable, Sendable {
         /// A welcome.
         public init(
             session: String, resumeToken: String, resumeWindowSeconds: Int, heartbeatSeconds: Int,
-            iceServers: [ICEServer], iceServersTTLSeconds: Int, user: User, room: String?
+            iceServers: [ICEServer], iceServersTTLSeconds: Int, codecs: [String], user: User, room: String?
         ) {
             self.session = session
             self.resumeToken = resumeToken
@@ -102,6 +104,7 @@ public enum ServerMessage: Hashable, Sendable {
             self.heartbeatSeconds = heartbeatSeconds
             self.iceServers = iceServers
             self.iceServersTTLSeconds = iceServersTTLSeconds
+            self.codecs = codecs
             self.user = user
             self.room = room
         }

@@ -10,6 +10,8 @@ public struct SessionConfiguration: Hashable, Sendable {
     public var resumeWindowSeconds: Int = 30
     /// How often the server pings; told to the client, done by the gateway.
     public var heartbeatSeconds: Int = 30
+    /// The codecs of the server's rooms, the preferred first; told to the client.
+    public var codecs: [String] = ["opus", "VP8"]
     /// Commands a client may send per second over a long time. Candidates count.
     public var commandsPerSecond: Int = 50
     /// Commands a client may send at once.

@@ -181,7 +181,7 @@ public struct SessionMachine: Sendable {
         let welcome = ServerMessage.Welcome(
             session: session, resumeToken: String(decoding: resumeToken, as: UTF8.self),
             resumeWindowSeconds: configuration.resumeWindowSeconds, heartbeatSeconds: configuration.heartbeatSeconds,
-            iceServers: iceServers, iceServersTTLSeconds: iceServersTTLSeconds,
+            iceServers: iceServers, iceServersTTLSeconds: iceServersTTLSeconds, codecs: configuration.codecs,
             user: .init(id: claims.user, name: claims.name), room: claims.room)
         transmit(outbox.append(.welcome(welcome), re: id, isAnswer: false), into: &actions)
     }

@@ -15,8 +15,9 @@ public final class ICEPoller {
     public static let datagramsPerTurn = 256
     /// The sweep's interval in milliseconds while an agent is connecting.
     static let connectingSweep: Int64 = 10
-    /// Connected agents are swept each so many sweeps, and the interval is as much longer when none is connecting.
-    static let connectedSweeps = 5
+    /// Connected agents are swept each so many sweeps, and the interval is as much longer when none is connecting: what
+    /// they wait for (consent, keep-alives) is timed in seconds, and a sweep walks through all of libnice's sources.
+    static let connectedSweeps = 20
 
     /// Which transport an event belongs to.
     struct Key: Equatable {

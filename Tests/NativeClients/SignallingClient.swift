@@ -1,20 +1,20 @@
 // A client of the protocol for tests: sends commands with rising ids, reads the server's messages in order.
-import Signalling
+package import Signalling
 
 /// One session's client side, over one socket.
-final class SignallingClient {
-    let socket: WebSocketClient
-    private(set) var lastCommand: UInt64 = 0
-    private(set) var lastSeq: UInt64 = 0
+package final class SignallingClient {
+    package let socket: WebSocketClient
+    package private(set) var lastCommand: UInt64 = 0
+    package private(set) var lastSeq: UInt64 = 0
     /// Messages read while something else was waited for, in order.
-    private(set) var seen: [ServerFrame] = []
+    package private(set) var seen: [ServerFrame] = []
 
-    enum Failure: Error { case refused(ProtocolError), unexpected(String) }
+    package enum Failure: Error { case refused(ProtocolError), unexpected(String) }
 
-    init(port: Int) throws { socket = try WebSocketClient(port: port) }
+    package init(port: Int) throws { socket = try WebSocketClient(port: port) }
 
     /// The next message of the server.
-    func next(milliseconds: Int32 = 10_000) throws -> ServerFrame {
+    package func next(milliseconds: Int32 = 10_000) throws -> ServerFrame {
         let frame = try ServerFrame(parsing: Array(try socket.receive(milliseconds: milliseconds).utf8))
         if let seq = frame.seq { lastSeq = max(lastSeq, seq) }
         return frame
@@ -22,7 +22,7 @@ final class SignallingClient {
 
     /// Says hello and answers the welcome.
     @discardableResult
-    func hello(token: String, device: String? = nil) throws -> ServerMessage.Welcome {
+    package func hello(token: String, device: String? = nil) throws -> ServerMessage.Welcome {
         send(ClientFrame(id: CommandID(0), .hello(.init(token: token, device: device))))
         let frame = try next()
         switch frame.message {
@@ -32,17 +32,17 @@ final class SignallingClient {
         }
     }
 
-    func send(_ frame: ClientFrame) { socket.send(frame.text ?? "") }
+    package func send(_ frame: ClientFrame) { socket.send(frame.text ?? "") }
 
     /// Reads what has come, and acknowledges it.
-    func acknowledge() {
+    package func acknowledge() {
         while let frame = try? next(milliseconds: 0) { seen.append(frame) }
         send(ClientFrame(ack: lastSeq, .ack))
     }
 
     /// Sends a command and answers its number, without waiting.
     @discardableResult
-    func command(_ command: ClientCommand) -> CommandID {
+    package func command(_ command: ClientCommand) -> CommandID {
         lastCommand += 1
         let id = CommandID(lastCommand)
         send(ClientFrame(id: id, ack: lastSeq, .command(command)))
@@ -50,10 +50,10 @@ final class SignallingClient {
     }
 
     /// Sends a command and waits for its answer; what comes before is kept in `seen`.
-    func ask(_ command: ClientCommand) throws -> ServerMessage { try answer(to: self.command(command)) }
+    package func ask(_ command: ClientCommand) throws -> ServerMessage { try answer(to: self.command(command)) }
 
     /// Waits for the answer to a command.
-    func answer(to id: CommandID) throws -> ServerMessage {
+    package func answer(to id: CommandID) throws -> ServerMessage {
         while true {
             let frame = try next()
             if frame.re == id { return frame.message }
@@ -62,7 +62,7 @@ final class SignallingClient {
     }
 
     /// Waits for a message that `choose` takes, among those seen and those to come.
-    func wait<Value>(milliseconds: Int32 = 15_000, _ choose: (ServerMessage) -> Value?) throws -> Value {
+    package func wait<Value>(milliseconds: Int32 = 15_000, _ choose: (ServerMessage) -> Value?) throws -> Value {
         for (index, frame) in seen.enumerated() {
             if let value = choose(frame.message) {
                 seen.removeSubrange(...index)

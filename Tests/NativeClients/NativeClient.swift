@@ -1,76 +1,101 @@
 // A native client for tests: real ICE, DTLS and SRTP on loopback against a whole server, without a browser.
-import EventLoop
-import SDP
-import Signalling
-import Synchronization
-import Transport
+package import EventLoop
+package import Signalling
+import TestSupport
+package import Transport
 
 /// What a native client sends and receives.
-struct NativeMedia: Sendable {
-    static let microphone = "0", camera = "1"
-    var audioSlots = 2
-    var videoSlots = 2
-    var sends = true
+package struct NativeMedia: Sendable {
+    package static let microphone = "0", camera = "1"
+    package var audioSlots = 2
+    package var videoSlots = 2
+    package var sends = true
+    package init() {}
+}
+
+/// Takes what a client receives, on the loop's thread; the bytes are valid until return.
+package protocol NativeClientObserver: AnyObject {
+    /// An RTP packet, decrypted.
+    func receivedRTP(_ packet: UnsafeRawBufferPointer)
+    /// A compound RTCP packet, decrypted.
+    func receivedRTCP(_ packet: UnsafeRawBufferPointer)
 }
 
 /// One client: a signalling session and one transport on a loop of its own.
-final class NativeClient: @unchecked Sendable {
-    let signalling: SignallingClient
-    let user: String
-    private let loop: LoopThread
-    private var endpoint: Endpoint?
-    private(set) var joined: ServerMessage.Joined?
-    let audioSSRC: UInt32
-    let videoSSRC: UInt32
+package final class NativeClient: @unchecked Sendable {
+    package let signalling: SignallingClient
+    package let user: String
+    package let loop: LoopThread
+    package private(set) var endpoint: Endpoint?
+    package private(set) var joined: ServerMessage.Joined?
+    package let audioSSRC: UInt32
+    package let videoSSRC: UInt32
     private var sequence: UInt16 = 0
     /// Named in the offer in place of the true one.
-    var fingerprintToClaim: String?
+    package var fingerprintToClaim: String?
+    /// Takes what arrives, on the loop, in place of `received`, which then keeps no packets. Set before `join`.
+    package var observer: (any NativeClientObserver)?
+    /// The offer of the join.
+    package private(set) var offer = ""
+    /// Changes the offer before it is sent.
+    package var rewriteOffer: (String) -> String = { $0 }
 
     /// The transport's side, confined to the loop.
-    private final class Endpoint: PeerTransportDelegate {
-        var transport: PeerTransport?
+    package final class Endpoint: PeerTransportDelegate {
+        package var transport: PeerTransport?
         let received: Lock<Received>
-        init(received: Lock<Received>) { self.received = received }
-
-        func transport(_ transport: PeerTransport, receivedRTP packet: UnsafeMutableRawBufferPointer) {
-            let bytes = Array(packet)
-            received.withLock { $0.rtp.append(bytes) }
+        let observer: (any NativeClientObserver)?
+        init(received: Lock<Received>, observer: (any NativeClientObserver)?) {
+            self.received = received
+            self.observer = observer
         }
-        func transport(_ transport: PeerTransport, receivedRTCP packet: UnsafeMutableRawBufferPointer) {
+
+        package func transport(_ transport: PeerTransport, receivedRTP packet: UnsafeMutableRawBufferPointer) {
+            if let observer { return unsafe observer.receivedRTP(UnsafeRawBufferPointer(packet)) }
+            let bytes = unsafe Array(packet)
+            received.withLock {
+                $0.rtp.append(bytes)
+                $0.times.append(MonotonicClock.now)
+            }
+        }
+        package func transport(_ transport: PeerTransport, receivedRTCP packet: UnsafeMutableRawBufferPointer) {
+            if let observer { return unsafe observer.receivedRTCP(UnsafeRawBufferPointer(packet)) }
             received.withLock { $0.rtcp += 1 }
         }
-        func transport(_ transport: PeerTransport, changedTo state: TransportState) {
+        package func transport(_ transport: PeerTransport, changedTo state: TransportState) {
             received.withLock { $0.state = state }
         }
     }
 
     /// What arrived.
-    struct Received: Sendable {
-        var rtp: [[UInt8]] = []
-        var rtcp = 0
-        var state = TransportState.connecting
+    package struct Received: Sendable {
+        package var rtp: [[UInt8]] = []
+        /// When each of `rtp` came, in nanoseconds of the monotonic clock.
+        package var times: [Int64] = []
+        package var rtcp = 0
+        package var state = TransportState.connecting
     }
-    let received = Lock(Received())
+    package let received = Lock(Received())
 
     /// The loop and poller of many clients.
-    final class Host: @unchecked Sendable {
-        let loop = LoopThread(name: "test-clients")
-        private(set) var poller: ICEPoller?
-        let context: DTLSContext
+    package final class Host: @unchecked Sendable {
+        package let loop = LoopThread(name: "test-clients")
+        package private(set) var poller: ICEPoller?
+        package let context: DTLSContext
 
-        init() throws {
+        package init() throws {
             context = try DTLSContext(identity: DTLSIdentity())
             loop.run { self.poller = try? ICEPoller(loop: self.loop) }
         }
 
-        func stop() {
+        package func stop() {
             loop.run { self.poller?.close() }
             loop.stop()
         }
     }
     private let host: Host
 
-    init(_ host: Host, port: Int, user: String, token: String, device: String? = nil) throws {
+    package init(_ host: Host, port: Int, user: String, token: String, device: String? = nil) throws {
         self.host = host
         self.user = user
         loop = host.loop
@@ -81,7 +106,7 @@ final class NativeClient: @unchecked Sendable {
     }
 
     /// The offer's text.
-    static func offer(
+    package static func offer(
         ufrag: String, password: String, fingerprint: String, candidates: [String], media: NativeMedia,
         audioSSRC: UInt32, videoSSRC: UInt32
     ) -> String {
@@ -120,13 +145,13 @@ final class NativeClient: @unchecked Sendable {
 
     /// Joins the room; media is on its way when it returns, and there when `waitUntilConnected` does.
     @discardableResult
-    func join(room: String = "test", media: NativeMedia = NativeMedia(), device: String? = nil) throws
+    package func join(room: String = "test", media: NativeMedia = NativeMedia(), device: String? = nil) throws
         -> ServerMessage.Joined
     {
         let described = Lock<(ufrag: String, password: String, fingerprint: String, candidates: [String])?>(nil)
         loop.run { [self] in
             guard let poller = host.poller else { return }
-            let endpoint = Endpoint(received: received)
+            let endpoint = Endpoint(received: received, observer: observer)
             let transport = try? PeerTransport(
                 poller: poller,
                 configuration: TransportConfiguration(
@@ -143,10 +168,10 @@ final class NativeClient: @unchecked Sendable {
             }
         }
         guard let own = described.withLock({ $0 }) else { throw SignallingClient.Failure.unexpected("no transport") }
-        let offer = Self.offer(
-            ufrag: own.ufrag, password: own.password, fingerprint: fingerprintToClaim ?? own.fingerprint,
-            candidates: own.candidates,
-            media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC)
+        offer = rewriteOffer(
+            Self.offer(
+                ufrag: own.ufrag, password: own.password, fingerprint: fingerprintToClaim ?? own.fingerprint,
+                candidates: own.candidates, media: media, audioSSRC: audioSSRC, videoSSRC: videoSSRC))
         let tracks: [ClientCommand.Track] =
             media.sends
             ? [
@@ -185,12 +210,12 @@ final class NativeClient: @unchecked Sendable {
     }
 
     /// Waits until media can flow.
-    func waitUntilConnected(seconds: Int64 = 10) -> Bool {
+    package func waitUntilConnected(seconds: Int64 = 10) -> Bool {
         Deadline.wait(seconds: seconds) { received.withLock { $0.state } == .connected }
     }
 
     /// Sends one RTP packet of 100 bytes of payload on the microphone's or the camera's track.
-    func send(audio: Bool, timestamp: UInt32, payload: [UInt8], marker: Bool = false) {
+    package func send(audio: Bool, timestamp: UInt32, payload: [UInt8], marker: Bool = false) {
         sequence &+= 1
         let (ssrc, number) = (audio ? audioSSRC : videoSSRC, sequence)
         var packet: [UInt8] = [0x80, (marker ? 0x80 : 0) | (audio ? 111 : 96), UInt8(number >> 8), UInt8(number & 255)]
@@ -201,20 +226,23 @@ final class NativeClient: @unchecked Sendable {
         let bytes = packet
         loop.run { [self] in
             var room = bytes + [UInt8](repeating: 0, count: 160)
-            room.withUnsafeMutableBytes { buffer in
-                _ = endpoint?.transport?.sendRTP(buffer, count: bytes.count)
+            unsafe room.withUnsafeMutableBytes { buffer in
+                _ = unsafe endpoint?.transport?.sendRTP(buffer, count: bytes.count)
             }
         }
     }
 
+    /// The transport, for the loop's thread alone; nil before `join` and after `close`.
+    package var transport: PeerTransport? { endpoint?.transport }
+
     /// Ends the transport without a word to the server, and the socket too: what a killed client looks like.
-    func vanish() {
+    package func vanish() {
         close()
         signalling.socket.abort()
     }
 
     /// Ends the transport.
-    func close() {
+    package func close() {
         loop.run { [self] in
             endpoint?.transport?.close()
             endpoint?.transport = nil
@@ -224,9 +252,9 @@ final class NativeClient: @unchecked Sendable {
 }
 
 /// Waiting for a condition, bounded.
-enum Deadline {
+package enum Deadline {
     /// Whether the condition holds before the time is over; looked at every 2 milliseconds.
-    static func wait(seconds: Int64, _ condition: () -> Bool) -> Bool {
+    package static func wait(seconds: Int64, _ condition: () -> Bool) -> Bool {
         let end = MonotonicClock.now + seconds * 1_000_000_000
         while MonotonicClock.now < end {
             if condition() { return true }
@@ -238,7 +266,7 @@ enum Deadline {
 
 extension LoopThread {
     /// Runs `body` on the loop and waits for it.
-    func run(_ body: @escaping @Sendable () -> Void) {
+    package func run(_ body: @escaping @Sendable () -> Void) {
         let done = Pause.Flag()
         perform {
             body()

@@ -3,9 +3,9 @@
 import Glibc
 
 /// A WebSocket to a server on 127.0.0.1. Confined to the task that made it.
-public final class WebSocketClient {
+package final class WebSocketClient {
     /// Why nothing could be received.
-    public enum Failure: Error, Equatable {
+    package enum Failure: Error, Equatable {
         /// The deadline passed.
         case timedOut
         /// The server closed, with this code and reason.
@@ -21,7 +21,7 @@ public final class WebSocketClient {
     private var message: [UInt8] = []
 
     /// Connects and upgrades.
-    public init(port: Int, path: String = "/v1/ws", subprotocol: String = "majlis.v1") throws(Failure) {
+    package init(port: Int, path: String = "/v1/ws", subprotocol: String = "majlis.v1") throws(Failure) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw .broken }
         var address = sockaddr_in()
@@ -61,10 +61,10 @@ public final class WebSocketClient {
     deinit { close(descriptor) }
 
     /// Sends a text message.
-    public func send(_ text: String) { send(opcode: 1, Array(text.utf8)) }
+    package func send(_ text: String) { send(opcode: 1, Array(text.utf8)) }
 
     /// Sends one masked frame.
-    public func send(opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true) {
+    package func send(opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true) {
         var frame: [UInt8] = [(isFinal ? 0x80 : 0) | opcode]
         switch payload.count {
         case 0..<126: frame.append(0x80 | UInt8(payload.count))
@@ -80,7 +80,7 @@ public final class WebSocketClient {
     }
 
     /// Sends bytes as they are; what the kernel does not take any more is lost with the connection.
-    public func write(_ bytes: [UInt8]) {
+    package func write(_ bytes: [UInt8]) {
         var sent = 0
         while sent < bytes.count {
             let count = unsafe bytes.withUnsafeBytes {
@@ -93,7 +93,7 @@ public final class WebSocketClient {
     }
 
     /// The next text message.
-    public func receive(milliseconds: Int32 = 10_000) throws(Failure) -> String {
+    package func receive(milliseconds: Int32 = 10_000) throws(Failure) -> String {
         while true {
             guard let frame = try nextFrame(milliseconds: milliseconds) else { continue }
             return String(decoding: frame, as: UTF8.self)
@@ -101,7 +101,7 @@ public final class WebSocketClient {
     }
 
     /// Reads until the server closes and answers its code; the messages before it are dropped.
-    public func closeCode(milliseconds: Int32 = 10_000) -> UInt16? {
+    package func closeCode(milliseconds: Int32 = 10_000) -> UInt16? {
         while true {
             do throws(Failure) {
                 _ = try receive(milliseconds: milliseconds)
@@ -113,7 +113,7 @@ public final class WebSocketClient {
     }
 
     /// Ends the connection without a word, as a client does that is killed.
-    public func abort() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    package func abort() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     private func nextFrame(milliseconds: Int32) throws(Failure) -> [UInt8]? {
         while buffer.count < 2 { try fill(milliseconds: milliseconds) }

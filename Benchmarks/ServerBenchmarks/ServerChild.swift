@@ -1,0 +1,161 @@
+// A Majlis server as a child process, pinned to a core, and what the kernel and its own metrics say of it.
+import CFloor
+import EventLoop
+import Glibc
+import NativeClients
+import Tokens
+
+/// Why a benchmark could not run.
+struct BenchmarkFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// A server that a benchmark started; it ends with the object.
+final class ServerChild {
+    static let secret = "a secret for benchmarks, of thirty-two bytes or more"
+    let port: Int
+    private let process: ChildProcess
+
+    /// Starts the command beside this program with one media worker, and waits until it serves.
+    init(_ cores: Cores, environment: [String] = []) throws {
+        // A child has the affinity of whoever starts it.
+        cores.pin(cores.server)
+        defer { cores.pin(cores.clients) }
+        let arguments = [
+            "serve", "--host", "127.0.0.1", "--port", "0", "--media.workers", "1", "--media.addresses", "127.0.0.1",
+            "--media.allowPrivateCandidates", "true", "--rooms.maximumParticipants", "200", "--logLevel", "error",
+        ]
+        guard
+            let process = ChildProcess(
+                ChildProcess.command, arguments,
+                environment: ["MAJLIS_TOKENS_SECRET=\(Self.secret)"] + environment)
+        else { throw BenchmarkFailure("cannot start \(ChildProcess.command): build it with `make build`") }
+        guard process.prints("serves http://"), let line = process.text.split(separator: "\n").first,
+            let port = line.split(separator: ":").last.flatMap({ Int($0) })
+        else { throw BenchmarkFailure("the server did not start: \(process.text)") }
+        self.process = process
+        self.port = port
+    }
+
+    var id: Int32 { process.id }
+
+    /// Ends the server in good order.
+    func stop() throws {
+        process.signal(SIGTERM)
+        guard let code = process.exitCode(), code == 0 else {
+            throw BenchmarkFailure("the server did not end well: \(process.text)")
+        }
+    }
+
+    func token(_ user: String) throws -> String {
+        var claims = TokenClaims(subject: user, expires: WallClock.seconds + 3_600)
+        claims.name = user
+        return try TokenSigner(key: TokenKey(secret: Array(Self.secret.utf8))).sign(claims)
+    }
+
+    // MARK: What the kernel says
+
+    /// Time on a core of all its threads together, in nanoseconds (the scheduler's own count, not ticks).
+    var cpuNanoseconds: Int64 {
+        var sum: Int64 = 0
+        for task in ProcessFile.names(in: "/proc/\(id)/task") {
+            let text = ProcessFile.text("/proc/\(id)/task/\(task)/schedstat")
+            sum += text.split(separator: " ").first.flatMap { Int64($0) } ?? 0
+        }
+        return sum
+    }
+
+    /// Memory that it has in the machine, in bytes: resident, and of that its own (not backed by a file).
+    var memory: (resident: Int, own: Int) {
+        func value(_ key: String) -> Int {
+            for line in ProcessFile.text("/proc/\(id)/status").split(separator: "\n") where line.hasPrefix(key) {
+                let number = line.split { $0 == " " || $0 == "\t" }.dropFirst().first
+                return 1_024 * (number.flatMap { Int($0) } ?? 0)
+            }
+            return 0
+        }
+        return (value("VmRSS:"), value("RssAnon:"))
+    }
+
+    // MARK: What its metrics say
+
+    /// The values of /metrics by name, summed over workers.
+    func metrics() throws -> [String: Int64] {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let status = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw BenchmarkFailure("the server's port is closed") }
+        let request = "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n"
+        _ = unsafe Glibc.send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL))
+        var values: [String: Int64] = [:]
+        for line in ProcessFile.text(descriptor).split(whereSeparator: \.isNewline) where line.hasPrefix("majlis_") {
+            let parts = line.split(separator: " ")
+            guard parts.count == 2, let name = parts[0].split(separator: "{").first, let value = Int64(parts[1]) else {
+                continue
+            }
+            values[String(name.dropFirst(7)), default: 0] += value
+        }
+        guard values["sent_packets_total"] != nil else { throw BenchmarkFailure("/metrics did not answer") }
+        return values
+    }
+}
+
+/// Which cores things run on.
+struct Cores {
+    /// The server's, and the floor's sender.
+    var server: Int32 = 0
+    /// The clients', and the floor's receiver.
+    var clients: Int32 = 1
+    /// Whether the machine has two to give.
+    var arePinned = true
+
+    /// The first two of the machine, or none when it has one.
+    static func ofThisMachine() -> Cores {
+        let count = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        return Cores(arePinned: count >= 2 && majlis_pin(0) == 0 && majlis_pin(1) == 0)
+    }
+
+    func pin(_ core: Int32) { if arePinned { _ = majlis_pin(core) } }
+}
+
+/// Files that the kernel makes.
+enum ProcessFile {
+    static func text(_ path: String) -> String {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        return text(descriptor)
+    }
+
+    static func text(_ descriptor: Int32) -> String {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = unsafe read(descriptor, &chunk, chunk.count)
+            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            bytes += chunk[..<count]
+        }
+    }
+
+    static func names(in path: String) -> [String] {
+        guard let directory = unsafe opendir(path) else { return [] }
+        defer { unsafe closedir(directory) }
+        var names: [String] = []
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
+    }
+}
