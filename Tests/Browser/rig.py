@@ -149,7 +149,15 @@ def free_port():
 # Network namespaces.
 
 def may_make_namespaces():
-    return os.geteuid() == 0 and subprocess.run(["sh", "-c", "command -v ip"], capture_output=True).returncode == 0
+    """Whether namespaces can be made here: root alone is not enough in a container. Tries it."""
+    name = f"majlis-{os.getpid()}-try"
+    try:
+        made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+    if made:
+        subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+    return made
 
 
 def in_namespace(namespace, command):
@@ -157,7 +165,8 @@ def in_namespace(namespace, command):
 
 
 def ip(*arguments, namespace=None):
-    subprocess.run(["ip", *(["-n", namespace] if namespace else []), *arguments], check=True, capture_output=True)
+    done = subprocess.run(["ip", *(["-n", namespace] if namespace else []), *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr.strip()}"
 
 
 @contextlib.contextmanager

@@ -91,11 +91,12 @@ struct BadInputTests {
     @Test("ten thousand messages a second end in 4429")
     func floods() throws {
         try withWatcher { _, _, client, _ in
-            // Read between the messages: what a reset throws away cannot be looked at.
+            // Read between the messages until the server has nothing more to say: what a reset throws away cannot be
+            // looked at.
             var code: UInt16?
             for id in 1...10_000 where code == nil {
                 client.socket.send(#"{"id":"\#(id)","type":"iceRestart"}"#)
-                code = client.socket.closeCode(milliseconds: 0)
+                if id.isMultiple(of: 100) { code = client.socket.closeCode(milliseconds: 20) }
             }
             #expect(code == 4429)
         }
