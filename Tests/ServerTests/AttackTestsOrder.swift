@@ -25,7 +25,7 @@ struct AttackTestsOrder {
         defer { scene.stop() }
         scene.watcher.signalling.acknowledge()
         try scene.attack {
-            let mallory = try SignallingClient(port: scene.server.port)
+            let mallory = try SignallingClient(port: scene.port)
             try mallory.hello(token: TestServer.token("mallory"))
             mallory.command(
                 .join(

@@ -5,9 +5,23 @@ extension RoomCore {
     /// How often the speakers are chosen again while somebody speaks who is on no slot.
     static let speakersInterval = TimeDelta.milliseconds(100)
 
+    /// Slots times tracks that count as one unit of the budget below: some 20 microseconds.
+    static let workUnit: Int64 = 1_000
+    /// Units of work that commands may cause at once, and in a second: a sixth of a core.
+    static let assignmentWork: Int64 = 8_000
     /// The shortest time between two assignments because of who speaks: 40 ms of speech and this are less than the 60 in
     /// which a speaker is to be heard.
     static let shortestSpeakersInterval = TimeDelta.milliseconds(10)
+
+    /// Assigns all slots anew after a command: now, as long as those who give commands leave the room the time for it, else
+    /// a little later. `concerned` is the peer whose own slots are assigned in any case.
+    mutating func assignSlotsSoon(concerned: Int? = nil, at now: Timestamp, into out: inout Egress) {
+        let work = Int64(slots.count) * Int64(tracks.count) / Self.workUnit
+        if assignmentBudget.take(work + 1, at: now) { return assignSlots(at: now, into: &out) }
+        if let concerned { assignSlots(ofOnly: concerned, at: now, into: &out) } else { rebuildFanout() }
+        nextSpeakers.bring(
+            forwardTo: max(now + Self.shortestSpeakersInterval, (slotsAssignedAt ?? now) + Self.speakersInterval))
+    }
 
     /// Assigns all slots anew: now, or when the last time is so long ago. For what one participant can bring about as often
     /// as it likes: the work grows with the square of the room.

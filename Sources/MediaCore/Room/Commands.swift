@@ -55,7 +55,7 @@ extension RoomCore {
         peerOrder.removeAll { Int($0) == p }
         peerIndex.remove(id.rawValue)
         peers.remove(p)
-        assignSlots(at: now, into: &out)
+        assignSlotsSoon(at: now, into: &out)
     }
 
     mutating func setMuted(_ id: TrackID, _ isMuted: Bool, at now: Timestamp, into out: inout Egress) {
@@ -68,12 +68,7 @@ extension RoomCore {
         if !isMuted, peers[p].isConnected {
             peers[p].nextLiveness.bring(forwardTo: now + PublishedTrack.stallTime)
         }
-        // Nothing of a muted track is forwarded, whatever its slots are: for who plays with the button that must do.
-        if muteBudget.take(at: now) {
-            assignSlots(at: now, into: &out)
-        } else {
-            assignSlots(notWithin: Self.speakersInterval, at: now, into: &out)
-        }
+        assignSlotsSoon(at: now, into: &out)
     }
 
     mutating func setSlotWishes(_ wishes: [SlotWish], of id: PeerID, at now: Timestamp, into out: inout Egress) {
@@ -102,7 +97,7 @@ extension RoomCore {
         peers[p].usesTransportFeedback =
             plan.headerExtensions.transportSequence != 0 && plan.published.contains { $0.feedback.transportFeedback }
         if !peers[p].usesTransportFeedback { peers[p].nextFeedback = nil }
-        assignSlots(at: now, into: &out)
+        assignSlotsSoon(concerned: p, at: now, into: &out)
     }
 
     private mutating func applySlots(_ plans: [ReceiveSlotPlan], of p: Int, extensionsChanged: Bool) {

@@ -27,8 +27,8 @@ public struct RoomCore: ~Copyable {
     var nextSpeakers: Timestamp?
     /// When the slots of all were assigned last.
     var slotsAssignedAt: Timestamp?
-    /// Mutes for which the slots are assigned at once, in the whole room.
-    var muteBudget = Budget(capacity: 50, perSecond: 10)
+    /// The work of assigning slots because of commands.
+    var assignmentBudget = Budget(capacity: RoomCore.assignmentWork, perSecond: RoomCore.assignmentWork)
     /// Room for the numbers of one NACK.
     var missed: [Int64] = []
     /// Room for the reports to one peer.

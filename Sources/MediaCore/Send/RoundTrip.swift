@@ -36,15 +36,16 @@ struct Budget: BitwiseCopyable {
         level = self.capacity
     }
 
-    /// Takes one unit, if there is one.
-    mutating func take(at now: Timestamp) -> Bool {
+    /// Takes so many units, if they are there; more than the bucket holds are there when it is full.
+    mutating func take(_ units: Int64 = 1, at now: Timestamp) -> Bool {
         if let filledAt, now > filledAt {
             let elapsed = min((now - filledAt).nanoseconds, 3_600_000_000_000)
             level = min(capacity, level + elapsed * perSecond)
         }
         filledAt = max(filledAt ?? now, now)
-        guard level >= 1_000_000_000 else { return false }
-        level -= 1_000_000_000
+        let cost = min(max(units, 0), 1_000_000) * 1_000_000_000
+        guard level >= min(cost, capacity) else { return false }
+        level = max(0, level - cost)
         return true
     }
 }

@@ -38,6 +38,13 @@ final class MediaTurn {
         let decision: Int
     }
 
+    /// Commands that were not obeyed yet: those from `nextCommand` on.
+    private var commands: [WorkerCommand] = []
+    private var nextCommand = 0
+
+    /// How long a turn may spend on commands before media is looked at again, in nanoseconds: the last of them may take
+    /// longer.
+    static let commandNanoseconds: Int64 = 1_000_000
     /// How long a DTLS certificate is used for new peers, in nanoseconds: a day.
     static let certificateLife: Int64 = 86_400 * 1_000_000_000
 
@@ -64,6 +71,7 @@ final class MediaTurn {
     /// Right before the loop polls: advance what is due, send everything, and say when to come again.
     private func endTurn() {
         metrics.turns.add(1)
+        obeyCommands()
         let now = self.now
         for room in allRooms {
             guard let due = room.due, due <= now else { continue }
@@ -82,7 +90,25 @@ final class MediaTurn {
             guard let due = room.due else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
         }
-        hook?.wake(at: earliest?.nanoseconds)
+        hook?.wake(at: nextCommand < commands.count ? now.nanoseconds : earliest?.nanoseconds)
+    }
+
+    /// Obeys commands, in their order, for a share of the turn: those of a storm must not keep media waiting.
+    private func obeyCommands() {
+        let end = MonotonicClock.now + Self.commandNanoseconds
+        while nextCommand < commands.count {
+            let command = commands[nextCommand]
+            nextCommand += 1
+            obey(command)
+            if MonotonicClock.now >= end { break }
+        }
+        if nextCommand == commands.count {
+            commands.removeAll(keepingCapacity: commands.count < 1_024)
+            nextCommand = 0
+        } else if nextCommand >= 1_024 {
+            commands.removeFirst(nextCommand)
+            nextCommand = 0
+        }
     }
 
     @inline(__always)
@@ -109,7 +135,10 @@ final class MediaTurn {
 
     // MARK: Commands
 
-    func receive(_ command: WorkerCommand) {
+    /// Takes a command in; it is obeyed before the loop polls again, or in one of the turns after.
+    func receive(_ command: WorkerCommand) { commands.append(command) }
+
+    private func obey(_ command: WorkerCommand) {
         switch command {
         case .openRoom(let key, let name, let seed):
             let room = MediaRoom(key: key, name: name, configuration: settings.room, seed: seed)
@@ -135,8 +164,13 @@ final class MediaTurn {
 
     private func closeRoom(_ key: RoomKey) {
         guard let room = rooms.removeValue(forKey: key) else { return }
-        for id in room.peers.keys.sorted() { remove(id, from: room, .roomEnded) }
         flush()
+        // The core goes as a whole: nobody is left in it whom the others would have to be taken from.
+        for id in room.peers.keys.sorted() {
+            room.peers[id]?.transport?.close()
+            room.peers[id]?.transport = nil
+        }
+        room.peers = [:]
         allRooms.removeAll { $0 === room }
         touched.removeAll { $0 === room }
     }

@@ -43,7 +43,12 @@ public struct Log: Sendable {
     static func clean(_ value: String) -> String {
         var out = ""
         for scalar in value.unicodeScalars.prefix(200) {
-            out.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "?" : scalar)
+            switch scalar.value {
+            // Control characters of both sets, line and paragraph separators, and what turns the direction of text; and
+            // the quotation mark, which ends a value.
+            case 0..<0x20, 0x22, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069: out.unicodeScalars.append("?")
+            default: out.unicodeScalars.append(scalar)
+            }
         }
         return out.contains(" ") || out.isEmpty ? "\"\(out)\"" : out
     }
