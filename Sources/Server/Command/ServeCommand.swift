@@ -47,8 +47,11 @@ enum ServeCommand {
         for number in [SIGTERM, SIGINT] { unsafe sigaddset(&ending, number) }
         unsafe pthread_sigmask(SIG_UNBLOCK, &ending, nil)
         let server = try RunningServer(configuration, log: Log(level: level))
+        let asked = try server.watchSignals()
         announce(configuration, port: server.port, isDevelopment: isDevelopment)
-        server.waitForSignals()
+        asked.wait()
+        server.stop()
+        Log(level: level)(.info, "stopped")
         return 0
     }
 

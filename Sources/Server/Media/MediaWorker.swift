@@ -27,11 +27,6 @@ actor MediaWorker {
 
     /// Takes a command from another thread; commands are obeyed in the order in which they were given.
     nonisolated func post(_ command: WorkerCommand) {
-        loop.perform { self.assumeIsolated { $0.receive(command) } }
-    }
-
-    private func receive(_ command: WorkerCommand) {
-        turn?.receive(command)
-        if case .finish = command { turn = nil }
+        loop.perform { self.assumeIsolated { $0.turn?.receive(command) } }
     }
 }

@@ -54,11 +54,12 @@ public final class RunningServer: Sendable {
         loop.stop()
     }
 
-    /// Returns when SIGTERM or SIGINT has come and the server is closed; a second signal ends the process with 1.
-    func waitForSignals() {
+    /// From its return on SIGTERM and SIGINT are watched: the first raises what is returned, a second one ends the process
+    /// with 1.
+    func watchSignals() throws -> Semaphore {
         let asked = Semaphore()
         let count = Counter()
-        loop.perform { [loop, log] in
+        try Self.wait(on: loop) { [loop, log] in
             for number in [SIGTERM, SIGINT] {
                 let watch = try? SignalWatch(on: loop, signal: number) {
                     count.add(1)
@@ -71,9 +72,7 @@ public final class RunningServer: Sendable {
                 if watch == nil { log(.error, "cannot watch for signals; only SIGKILL will end this server") }
             }
         }
-        asked.wait()
-        stop()
-        log(.info, "stopped")
+        return asked
     }
 
     private static func verifier(_ configuration: Configuration) throws -> TokenVerifier {
