@@ -82,22 +82,9 @@ final class ServerChild {
 
     /// The values of /metrics by name, summed over workers.
     func metrics() throws -> [String: Int64] {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let status = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard status == 0 else { throw BenchmarkFailure("the server's port is closed") }
-        let request = "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n"
-        _ = unsafe Glibc.send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL))
+        guard let page = HTTPPage.get("/metrics", port: port) else { throw BenchmarkFailure("/metrics did not answer") }
         var values: [String: Int64] = [:]
-        for line in ProcessFile.text(descriptor).split(whereSeparator: \.isNewline) where line.hasPrefix("majlis_") {
+        for line in page.split(whereSeparator: \.isNewline) where line.hasPrefix("majlis_") {
             let parts = line.split(separator: " ")
             guard parts.count == 2, let name = parts[0].split(separator: "{").first, let value = Int64(parts[1]) else {
                 continue

@@ -1,5 +1,6 @@
 // A whole server for a test, on a free port of loopback, and tokens for it.
 import EventLoop
+import NativeClients
 import Server
 import Tokens
 
@@ -22,6 +23,9 @@ final class TestServer: Sendable {
 
     var port: Int { server.port }
     func stop() { server.stop() }
+
+    /// The page at /metrics.
+    func metrics() -> String { HTTPPage.get("/metrics", port: port) ?? "" }
 
     /// A token signed with the server's secret.
     static func token(
