@@ -186,11 +186,16 @@ final class MediaTurn {
     }
 
     private func finish() {
+        close()
+        report(.finished(worker: worker))
+    }
+
+    /// Closes every room, transport and handle.
+    func close() {
         for room in allRooms { closeRoom(room.key) }
         hook?.close()
         hook = nil
         poller.close()
-        report(.finished(worker: worker))
     }
 
     // MARK: Negotiation

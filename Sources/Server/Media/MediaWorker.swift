@@ -25,6 +25,12 @@ actor MediaWorker {
             worker: index, loop: loop, settings: settings, metrics: metrics, log: log, report: report)
     }
 
+    /// Undoes `start`, for a server that could not start as a whole: nothing is reported.
+    func abandon() {
+        turn?.close()
+        turn = nil
+    }
+
     /// Takes a command from another thread; commands are obeyed in the order in which they were given.
     nonisolated func post(_ command: WorkerCommand) {
         loop.perform { self.assumeIsolated { $0.turn?.receive(command) } }

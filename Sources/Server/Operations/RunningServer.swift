@@ -39,7 +39,10 @@ public final class RunningServer: Sendable {
             }
             port = try Self.wait(on: loop) { try control.assumeIsolated { try $0.start(workers: workers) } }
         } catch {
-            for worker in workers { worker.loop.stop() }
+            for worker in workers {
+                try Self.wait(on: worker.loop) { worker.assumeIsolated { $0.abandon() } }
+                worker.loop.stop()
+            }
             loop.stop()
             throw error
         }

@@ -80,10 +80,10 @@ actor ControlPlane {
 
     /// Opens the port and begins. Returns the port that is listened on.
     func start(workers: [MediaWorker]) throws -> Int {
-        self.workers = workers
-        load = Array(repeating: 0, count: workers.count)
         let gateway = try HTTPGateway(loop: loop, configuration: gatewayConfiguration(), delegate: self)
         self.gateway = gateway
+        self.workers = workers
+        load = Array(repeating: 0, count: workers.count)
         let clock = LoopTimer(on: loop) { [unowned self] in self.assumeIsolated { $0.tick() } }
         clock.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds)
         self.clock = clock
