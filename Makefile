@@ -34,7 +34,7 @@ format: ## rewrite the sources in the project's format
 bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.ci/install run
 	@for product in majlis MediaCoreBenchmarks AllocationCount ServerBenchmarks; do \
-		$(RELEASE) --product $$product 2>&1 | $(QUIET); done
+		$(RELEASE) --product $$product 2>&1 | $(QUIET) || exit 1; done
 	@.build/release/MediaCoreBenchmarks
 	@.build/release/ServerBenchmarks $(ARGS)
 
