@@ -361,7 +361,10 @@ public final class PeerTransport: ICEDatagramReceiver {
                 switch new {
                 case .connected, .ready: refreshPath()
                 case .failed: fail(.iceFailed)
-                case .disconnected: if srtp != nil, state == .connected { change(to: .disconnected) }
+                case .disconnected:
+                    // Consent to the old path has run out while a restart looks for a new one (RFC 7675 §5.1).
+                    path = nil
+                    if srtp != nil, state == .connected { change(to: .disconnected) }
                 case .gathering, .connecting: break
                 }
             }

@@ -1,6 +1,6 @@
 // ICE (RFC 8445, RFC 8838 trickle, RFC 7675 consent) for one peer, by libnice: the only file that knows libnice and GLib.
-// It never calls out while libnice is emitting a signal: signals only go into `inbox`. Received datagrams are the one
-// exception: libnice hands them over unlocked, outside its signals.
+// It never calls out while libnice is emitting a signal: signals only go into `inbox` (but see `leaveFailed`). Received
+// datagrams are the one exception: libnice hands them over unlocked, outside its signals.
 //
 // Pitfalls that shaped it: one GMainContext per agent (a shared one is walked whole for each packet); loopback is never
 // gathered by itself, so local addresses are named; libnice drains a socket without a bound while a receive callback is
@@ -57,6 +57,17 @@ protocol ICEDatagramReceiver: AnyObject {
     private(set) var remoteCandidates = 0
     private var share = ICEAgent.datagramsPerTurn
     private var isClosed = false
+    /// The other side's description while checks with it are under way: from its arrival until a pair works.
+    private var checked: Checked?
+    /// Whether a pair has ever worked.
+    private var wasReady = false
+    private var isLeavingFailed = false
+
+    private struct Checked {
+        let ufrag: String
+        let password: String
+        var candidates: [ICECandidate] = []
+    }
 
     /// Makes the agent and gathers its host candidates, which is done when this returns.
     init(configuration: TransportConfiguration, receiver: any ICEDatagramReceiver) throws(TransportError) {
@@ -191,7 +202,7 @@ protocol ICEDatagramReceiver: AnyObject {
         let stateChanged: StateChanged = { _, _, _, state, data in
             guard let data = unsafe data else { return }
             let agent = unsafe Unmanaged<ICEAgent>.fromOpaque(data).takeUnretainedValue()
-            agent.append(.state(ICEState(NiceComponentState(rawValue: state))))
+            agent.stateChanged(to: ICEState(NiceComponentState(rawValue: state)))
         }
         typealias NewSelectedPair =
             @convention(c) (
@@ -206,6 +217,39 @@ protocol ICEDatagramReceiver: AnyObject {
             object, "component-state-changed", unsafeBitCast(stateChanged, to: GCallback.self), data)
         _ = unsafe majlis_signal_connect(
             object, "new-selected-pair-full", unsafeBitCast(newSelectedPair, to: GCallback.self), data)
+    }
+
+    private func stateChanged(to new: ICEState) {
+        guard !isClosed, !isLeavingFailed else { return }
+        switch new {
+        case .failed: leaveFailed()
+        case .connected, .ready:
+            checked = nil
+            wasReady = true
+            append(.state(new))
+        case .gathering, .connecting, .disconnected: append(.state(new))
+        }
+    }
+
+    /// Takes the component out of libnice's failed state at once, inside the signal. libnice 0.1.21 stops the process by
+    /// an assertion when a check that was still under way is answered in that state (failed to connected is none of the
+    /// transitions it knows), and consent to the old path runs out just when a restart looks for a new one. A restart of
+    /// the stream forgets such checks. A restart of the other side's that is under way goes on with the credentials and
+    /// candidates it had: its checks are made anew.
+    private func leaveFailed() {
+        isLeavingFailed = true
+        defer { isLeavingFailed = false }
+        let own = localCredentials
+        unsafe nice_agent_restart_stream(agent, stream)
+        unsafe nice_agent_set_local_credentials(agent, stream, own.ufrag, own.password)
+        guard wasReady, let checked else {
+            append(.state(.failed))
+            return
+        }
+        append(.state(.disconnected))
+        unsafe nice_agent_set_remote_credentials(agent, stream, checked.ufrag, checked.password)
+        remoteCandidates = 0
+        for candidate in checked.candidates { _ = add(candidate) }
     }
 
     private func append(_ event: ICEEvent) {
@@ -270,6 +314,7 @@ protocol ICEDatagramReceiver: AnyObject {
             return false
         }
         remoteCandidates = 0
+        checked = Checked(ufrag: ufrag, password: password)
         return unsafe nice_agent_set_remote_credentials(agent, stream, ufrag, password) != 0
     }
 
@@ -290,6 +335,12 @@ protocol ICEDatagramReceiver: AnyObject {
 
     /// Takes a candidate of the other side, if the policy lets it be checked.
     func addRemoteCandidate(_ candidate: ICECandidate) -> RemoteCandidateOutcome {
+        let outcome = add(candidate)
+        if outcome == .accepted { checked?.candidates.append(candidate) }
+        return outcome
+    }
+
+    private func add(_ candidate: ICECandidate) -> RemoteCandidateOutcome {
         guard !isClosed else { return .closed }
         let (outcome, address) = configuration.remoteAddresses.judge(candidate)
         guard outcome == .accepted, let address else { return outcome }
@@ -336,6 +387,7 @@ protocol ICEDatagramReceiver: AnyObject {
     func restart() -> Bool {
         guard !isClosed, unsafe nice_agent_restart_stream(agent, stream) != 0 else { return false }
         remoteCandidates = 0
+        checked = nil
         return true
     }
 
