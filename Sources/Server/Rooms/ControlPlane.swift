@@ -123,7 +123,8 @@ actor ControlPlane {
         whenFinished = done
         gateway?.stopAccepting()
         log(.info, "shutting down", ("sessions", "\(sessionByName.count)"), ("rooms", "\(rooms.count)"))
-        for session in Array(sessionBySocket.values) {
+        // Those that wait for a resume too; one that has ended does nothing more.
+        for session in Array(sessionBySocket.values) + Array(sessionByName.values) {
             change(session) { machine, actions in
                 machine.send(.serverShutdown(.init(reconnectAfterMilliseconds: 1_000)), into: &actions)
                 machine.close(.goingAway, reason: "the server is going away", into: &actions)
