@@ -52,7 +52,7 @@ struct AttackTestsSessions {
                 scene.speaker.signalling.acknowledge()
             }
         }
-        try scene.attack(within: 2_000) { try storm() }
+        try scene.attack { try storm() }
     }
 
     @Test("the same, with sessions that end at once: descriptors and memory come back")
@@ -93,7 +93,7 @@ struct AttackTestsSessions {
         defer { scene.stop() }
         let child = try #require(scene.child)
         let baseline = child.descriptors
-        try scene.attack(within: 2_000) {
+        try scene.attack {
             var sockets: [WebSocketClient] = []
             for _ in 0..<500 { sockets.append(try WebSocketClient(port: scene.port)) }
             let halves = (0..<500).map { _ in HalfRequest(port: scene.port) }
@@ -203,9 +203,9 @@ struct AttackTestsSessions {
             }
         }
         let baseline = child.descriptors
-        try scene.attack(within: 1_500) { try storm(0..<200) }
+        try scene.attack { try storm(0..<200) }
         let warm = child.mebibytes
-        try scene.attack(within: 1_500) { try storm(200..<600) }
+        try scene.attack { try storm(200..<600) }
         #expect(answered > 20)
         #expect(child.descriptors <= baseline)
         #expect(child.mebibytes < warm + 32, "from \(warm) to \(child.mebibytes) MiB")
@@ -220,7 +220,7 @@ struct AttackTestsSessions {
         guard case .joined = try mallory.ask(Self.join(Self.offer())) else { throw WebSocketClient.Failure.broken }
         let line = "a=ssrc:123456 msid:aaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbb\r\n"
         let padding = String(repeating: line, count: min(9_800, 480_000 / line.utf8.count))
-        try scene.attack(within: 1_000) {
+        try scene.attack {
             for number in 0..<12 {
                 let text = Self.offer(ufrag: "ufrag\(number)") + padding
                 guard case .answer = try mallory.ask(.offer(.init(sdp: text, tracks: Self.tracks))) else {
