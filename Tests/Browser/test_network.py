@@ -57,7 +57,7 @@ def test_address_replaced(chromium, order):
                 took = back_at / 1000 - changed_at
                 print(f"{order}: {page.user} has pictures again after {took:.2f} s (pause {silence / 1000:.2f} s)")
                 assert silence > 500, "the change was not felt"
-                assert took < 3
+                assert took < rig.bound(3, 10)
             after = bela.look()
             assert after["self"] == before["self"]
             assert after["people"]["anna"]["videoMid"] == before["people"]["anna"]["videoMid"]

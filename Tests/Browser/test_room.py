@@ -50,7 +50,7 @@ def test_three_participants(server, chromium):
         left = until(lambda: [one for one in page.events("participantLeft") if one["participant"] == carl_id], 15,
                      f"{page.user} is told that carl is gone")
         seconds = left[0]["at"] / 1000 - killed_at
-        assert seconds < 12, f"told after {seconds:.1f} s"
+        assert seconds < rig.bound(12, 14), f"told after {seconds:.1f} s"
         print(f"{page.user} was told of the killed browser after {seconds:.2f} s ({left[0]['reason']})")
         until(lambda: page.page.locator('.tile[aria-label="Carl"]').count() == 0, 2, "his tile is gone")
     anna.goes_on(["bela"])
@@ -62,7 +62,7 @@ def test_three_participants(server, chromium):
     left = until(lambda: [one for one in anna.events("participantLeft") if one["participant"] == bela_id], 3,
                  "anna is told that bela left")
     assert left[0]["reason"] == "left"
-    assert left[0]["at"] / 1000 - left_at < 1
+    assert left[0]["at"] / 1000 - left_at < rig.bound(1, 5)
     until(lambda: bela.page.locator("#ended-heading").is_visible(), 3, "bela sees that she left")
     bela.screenshot("left")
 
