@@ -27,6 +27,12 @@ static const unsigned char devices_js[] = {
 static const unsigned char dom_js[] = {
 #embed "web/dom.js"
 };
+static const unsigned char encryption_js[] = {
+#embed "web/encryption.js"
+};
+static const unsigned char encryption_worker_js[] = {
+#embed "web/encryption-worker.js"
+};
 static const unsigned char link_js[] = {
 #embed "web/link.js"
 };
@@ -70,6 +76,8 @@ const majlis_web_file majlis_web_files[] = {
     {"/call.js", "text/javascript; charset=utf-8", call_js, sizeof call_js},
     {"/devices.js", "text/javascript; charset=utf-8", devices_js, sizeof devices_js},
     {"/dom.js", "text/javascript; charset=utf-8", dom_js, sizeof dom_js},
+    {"/encryption.js", "text/javascript; charset=utf-8", encryption_js, sizeof encryption_js},
+    {"/encryption-worker.js", "text/javascript; charset=utf-8", encryption_worker_js, sizeof encryption_worker_js},
     {"/link.js", "text/javascript; charset=utf-8", link_js, sizeof link_js},
     {"/majlis.js", "text/javascript; charset=utf-8", majlis_js, sizeof majlis_js},
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},

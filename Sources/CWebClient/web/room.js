@@ -1,6 +1,7 @@
 // A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers,
 // the server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
+import { ENCRYPTABLE_CODECS, Encryption, suspectsEncryption } from './encryption.js';
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
@@ -31,13 +32,15 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * Options of `join`: `microphone`, `camera` (MediaStreamTrack or null: the section is offered all the same, so that a
  * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
  * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
- * `videoCodecs` (names, the preferred first; default: those of the server).
+ * `videoCodecs` (names, the preferred first; default: those of the server), `passphrase` (frames are encrypted between
+ * those who have it, see encryption.js; default none).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `participantJoined`, `participantUpdated` `{participant}`, `participantLeft` `{participant, reason}`
  * - `trackPublished`, `trackUnpublished`, `trackMuted` `{participant, track}`
  * - `slots` `{slots}`: those that show something else now, or whose picture is theirs only from now on (`showing`)
  * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
+ * - `encryption`: `encryption.stateOf` answers something else about somebody
  * - `statistics` `{statistics}`: each second, see statistics.js
  * - `refused` `{source, mid, reason}`: a section that the server did not take
  * - `rejoined`: the server had forgotten the session; participants and slots are new
@@ -57,8 +60,16 @@ export class Room extends EventTarget {
   #restarting = false;
   #state = 'joining';
   #receivers = [];
-  #roster = new Roster((type, detail) => (type === 'left' ? this.#end(detail.reason) : this.#dispatch(type, detail)));
-  #slotTable = new SlotTable((slots) => this.#dispatch('slots', { slots }));
+  #encryption = null;
+  #roster = new Roster((type, detail) => {
+    if (type === 'left') return this.#end(detail.reason);
+    if (type !== 'trackMuted') this.#encryption?.know(this.self, this.participants.values());
+    return this.#dispatch(type, detail);
+  });
+  #slotTable = new SlotTable((slots) => {
+    this.#encryption?.show(slots);
+    this.#dispatch('slots', { slots });
+  });
   #path;
   #sampler;
   #onMessage = (event) => this.#receive(event.detail);
@@ -69,7 +80,8 @@ export class Room extends EventTarget {
     super();
     this.#session = session;
     this.#options = {
-      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: null, ...options,
+      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: null, passphrase: null,
+      ...options,
     };
     this.name = name;
     /** The number of the room's last change. */
@@ -83,6 +95,7 @@ export class Room extends EventTarget {
         source, track: this.#options[source] ?? null, muted: Boolean(this.#options.muted[source]), active: true,
       });
     }
+    if (this.#options.passphrase) this.#encryption = this.#makeEncryption();
     this.#path = new PathWatch((reason) => this.#pathSuspected(reason));
     this.#sampler = new Sampler((report) => this.#sampled(report), (statistics) => {
       this.#dispatch('statistics', { statistics });
@@ -102,6 +115,8 @@ export class Room extends EventTarget {
   get state() { return this.#state; }
   /** The RTCPeerConnection, for looking at; what changes it goes through this object. */
   get peerConnection() { return this.#pc; }
+  /** The frame encryption, or null where there is none and nothing looks like it. See encryption.js. */
+  get encryption() { return this.#encryption; }
   /** The last second's figures, or null. */
   get statistics() { return this.#sampler.last; }
 
@@ -121,6 +136,7 @@ export class Room extends EventTarget {
     this.timing.joined = performance.now();
     this.version = joined.version;
     this.#roster.snapshot(joined);
+    this.#encryption?.know(this.self, this.participants.values());
     this.#slotTable.make(this.#receivers, joined.slots);
     await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
     this.#joined = true;
@@ -264,6 +280,7 @@ export class Room extends EventTarget {
       if (publication.active) this.#addPublication(publication);
     }
     this.#receivers = [];
+    this.#encryption?.forgetReceivers();
     for (let i = 0; i < this.#options.audioSlots; i += 1) this.#addReceiver('audio');
     for (let i = 0; i < this.#options.slots; i += 1) this.#addReceiver('video');
     this.#sampler.watch(pc);
@@ -288,6 +305,7 @@ export class Room extends EventTarget {
       direction: 'sendonly', ...(sendEncodings && { sendEncodings }),
     });
     publication.transceiver = transceiver;
+    this.#encryption?.encrypt(transceiver.sender, `${kind}/${kind === 'audio' ? 'opus' : this.#videoCodecs()[0]}`);
     this.#trimCodecs(transceiver, kind);
   }
 
@@ -295,6 +313,7 @@ export class Room extends EventTarget {
     const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
     this.#trimCodecs(transceiver, kind);
     this.#receivers.push(transceiver);
+    this.#encryption?.decrypt(transceiver.receiver);
   }
 
   // A description with only what rooms use: a quarter of the bytes, and no codec that nobody could forward.
@@ -314,8 +333,21 @@ export class Room extends EventTarget {
 
   // Those asked for, else the server's.
   #videoCodecs() {
-    const audio = ['opus'];
-    return this.#options.videoCodecs ?? this.#session.codecs.filter((name) => !audio.includes(name.toLowerCase()));
+    const names = this.#options.videoCodecs ?? this.#session.codecs.filter((name) => name.toLowerCase() !== 'opus');
+    return this.#encryption?.isOn ? names.filter((name) => ENCRYPTABLE_CODECS.includes(name.toLowerCase())) : names;
+  }
+
+  #makeEncryption() {
+    return new Encryption({
+      passphrase: this.#options.passphrase, room: this.name, changed: () => this.#dispatch('encryption', {}),
+    });
+  }
+
+  // Frames come that no decoder takes: one who has no passphrase finds out whether it is for the want of it.
+  #lookForEncryption() {
+    this.#encryption = this.#makeEncryption();
+    for (const { receiver } of this.#receivers) this.#encryption.decrypt(receiver);
+    this.#encryption.show(this.slots.values());
   }
 
   async #describe(pc, options = {}) {
@@ -398,6 +430,7 @@ export class Room extends EventTarget {
 
   #sampled(report) {
     this.#path.sampled(report);
+    if (!this.#encryption && Encryption.isSupported && suspectsEncryption(report)) this.#lookForEncryption();
     const isBack = this.#state === 'recovering' && !this.#restarting && this.#path.isAlive;
     if (isBack && this.#pc.connectionState === 'connected') this.#become('connected');
   }
@@ -486,6 +519,7 @@ export class Room extends EventTarget {
     this.#path.stop();
     this.#sampler.stop();
     this.#pc?.close();
+    this.#encryption?.stop();
     if (this.#session.room === this) this.#session.room = null;
     this.#become('closed');
     this.#dispatch('left', { reason });
