@@ -20,7 +20,7 @@ ARRIVALS = """async () => {
   }
   const people = {};
   for (const { number, user } of room.participants.values()) {
-    people[user] = { state: room.encryption?.stateOf(number) ?? null };
+    people[user] = { state: room.encryption.stateOf(number) ?? null };
   }
   for (const slot of room.slots.values()) {
     const person = room.participants.get(slot.participant);

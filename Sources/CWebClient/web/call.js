@@ -38,7 +38,7 @@ export class Call {
     this.#dress();
     byID('room-name').textContent = room.name;
     const lock = byID('encrypted');
-    lock.hidden = !room.encryption?.isOn;
+    lock.hidden = !room.encryption.isOn;
     lock.title = strings.encrypted;
     lock.setAttribute('aria-label', strings.encrypted);
     document.title = `${room.name} · ${strings.appName}`;
@@ -270,14 +270,14 @@ export class Call {
   // Why this participant's frames are not used, or null.
   #obstacleOf(id) {
     const { participants, encryption } = this.#room;
-    const state = encryption?.stateOf(participants.get(id)?.number);
+    const state = encryption.stateOf(participants.get(id)?.number);
     return state && state !== 'readable' ? state : null;
   }
 
   // Whether nobody can be decrypted of those who encrypt.
   get #lacksKey() {
     const { participants, encryption } = this.#room;
-    const states = [...participants.values()].map(({ number }) => encryption?.stateOf(number));
+    const states = [...participants.values()].map(({ number }) => encryption.stateOf(number));
     return states.includes('undecryptable') && !states.includes('readable');
   }
 

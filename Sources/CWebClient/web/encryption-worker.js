@@ -2,7 +2,7 @@
 // room: docs/encryption.md says what a frame looks like, and what this demonstration does not protect.
 //
 // Told: `key` {passphrase, room}, `participants` {self, others} and `slot` {receiver, number}. Tells: `state` {number,
-// state}. Without a passphrase it only looks: encrypted frames are dropped and told of, the others pass.
+// state}.
 
 const MARKER = [0x4d, 0x45]; // the last two bytes of an encrypted frame
 const IV_LENGTH = 12;
@@ -18,7 +18,7 @@ const PARTICIPANT_PATIENCE = 1_000;
 /** So many frames that cannot be used, and none that could, tell about a participant. */
 const TELLING = 5;
 
-let secret = null; // a promise of the room's HKDF key, or null where there is no passphrase
+let secret = null; // a promise of the room's HKDF key
 let roomName = '';
 let own = deferred(); // of the own frame key
 const keys = new Map(); // number → {user, key, resolve}; `key` is a promise
@@ -68,7 +68,6 @@ self.onrtctransform = ({ transformer }) => {
 // Keys.
 
 function takeParticipants({ self: me, others }) {
-  if (!secret) return;
   const key = deriveKey(me, 'encrypt');
   key.then(own.resolve, () => {});
   own = { promise: key, resolve: () => {} };
@@ -114,7 +113,6 @@ function keyOf(number) {
 // Frames.
 
 async function encrypt(frame, mimeType) {
-  if (!secret) return null;
   const plain = new Uint8Array(frame.data);
   const clear = clearPart(plain, (frame.getMetadata().mimeType ?? mimeType).toLowerCase());
   if (!clear) return null;
@@ -159,12 +157,7 @@ async function decrypt(frame, receiver) {
   const numbers = (named !== undefined ? [named] : [now, before]).filter((number) => number !== null);
   const parts = split(data);
   if (!parts) {
-    if (!secret) return frame.data;
     if (data.length) told(numbers[0], 'plain');
-    return null;
-  }
-  if (!secret) {
-    told(numbers[0], 'undecryptable');
     return null;
   }
   for (const number of numbers) {

@@ -5,14 +5,16 @@
 /** The video codecs whose frames can be encrypted: the packets of others follow the structure inside the frame. */
 export const ENCRYPTABLE_CODECS = ['vp8', 'vp9'];
 
-/** So many complete frames of which none could be decoded make one look whether they are encrypted. */
-const SUSPICIOUS_FRAMES = 8;
+/** So many complete frames of somebody in so many milliseconds, and none of them decoded: they must be encrypted. */
+const SUSPICIOUS_FRAMES = 20;
+const SUSPICIOUS_TIME = 4_000;
 
-/** The frame encryption of one stay in a room. */
+/** The frame encryption of one stay in a room; without a passphrase, what can be found out about that of the others. */
 export class Encryption {
-  #worker;
+  #worker = null;
   #receivers = [];
   #states = new Map(); // number → state
+  #looks = new Map(); // mid → {number, since, received, decoded}, without a passphrase
   #changed;
 
   /** Whether this browser can do it here: WebCrypto is there on secure addresses only. */
@@ -27,20 +29,22 @@ export class Encryption {
 
   /**
    * @param {object} options
-   * @param {string|null} options.passphrase null: nothing is decrypted; encrypted frames are noticed and dropped
+   * @param {string|null} options.passphrase null: nothing is encrypted and nothing decrypted
    * @param {string} options.room the room's name, a part of every key
    * @param {() => void} options.changed told when what `stateOf` answers is another
    */
   constructor({ passphrase, room, changed }) {
     this.#changed = changed;
+    /** Whether what is sent is encrypted, and only what is encrypted is received. */
     this.isOn = Boolean(passphrase);
+    if (!this.isOn) return;
     this.#worker = new Worker(new URL('encryption-worker.js', import.meta.url), { type: 'module' });
     this.#worker.onmessage = ({ data }) => {
       if (data.type !== 'state') return;
       this.#states.set(data.number, data.state);
       this.#changed();
     };
-    if (this.isOn) this.#worker.postMessage({ type: 'key', passphrase, room });
+    this.#worker.postMessage({ type: 'key', passphrase, room });
   }
 
   /** From now on this sender sends encrypted frames only. `mimeType` is for browsers that do not name it themselves. */
@@ -50,6 +54,7 @@ export class Encryption {
 
   /** From now on the frames of this receiver are decrypted, and dropped where that fails. */
   decrypt(receiver) {
+    if (!this.isOn) return;
     const index = this.#receivers.push(receiver) - 1;
     receiver.transform = new RTCRtpScriptTransform(this.#worker, { side: 'receive', receiver: index });
   }
@@ -60,7 +65,7 @@ export class Encryption {
     const list = [...others].map(plain);
     const numbers = new Set(list.map(({ number }) => number));
     for (const number of [...this.#states.keys()]) if (!numbers.has(number)) this.#states.delete(number);
-    this.#worker.postMessage({ type: 'participants', self: plain(self), others: list });
+    this.#worker?.postMessage({ type: 'participants', self: plain(self), others: list });
   }
 
   /** What slots show, for browsers that do not tell a frame's contributing sources. */
@@ -75,6 +80,29 @@ export class Encryption {
   forgetReceivers() {
     this.#receivers = [];
     this.#states.clear();
+    this.#looks.clear();
+  }
+
+  /**
+   * Takes one RTCStatsReport and what the slots show. A page without a passphrase finds out by it that it should have
+   * one: encrypted frames are made so that every decoder refuses them. (Looking at the frames themselves would need a
+   * transform from the beginning, in every room.)
+   */
+  sampled(report, slots) {
+    if (this.isOn) return;
+    const now = performance.now();
+    for (const { mid, kind, framesReceived: received = 0, framesDecoded: decoded = 0, type } of report.values()) {
+      if (type !== 'inbound-rtp' || kind !== 'video') continue;
+      const number = slots.get(mid)?.number ?? null;
+      const look = this.#looks.get(mid);
+      if (!look || look.number !== number || look.decoded !== decoded) {
+        this.#looks.set(mid, { number, since: now, received, decoded });
+      } else if (number !== null && received - look.received >= SUSPICIOUS_FRAMES && now - look.since >= SUSPICIOUS_TIME
+        && !this.#states.has(number)) {
+        this.#states.set(number, 'undecryptable');
+        this.#changed();
+      }
+    }
   }
 
   /**
@@ -84,14 +112,5 @@ export class Encryption {
   stateOf(number) { return this.#states.get(number); }
 
   /** Ends the worker. */
-  stop() { this.#worker.terminate(); }
-}
-
-/** Whether an RTCStatsReport looks as if frames came that no decoder takes: to be found out with an `Encryption`. */
-export function suspectsEncryption(report) {
-  for (const stats of report.values()) {
-    if (stats.type === 'inbound-rtp' && stats.kind === 'video' && stats.framesReceived >= SUSPICIOUS_FRAMES
-      && !stats.framesDecoded) return true;
-  }
-  return false;
+  stop() { this.#worker?.terminate(); }
 }

@@ -1,7 +1,7 @@
 // A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers,
 // the server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
-import { ENCRYPTABLE_CODECS, Encryption, suspectsEncryption } from './encryption.js';
+import { ENCRYPTABLE_CODECS, Encryption } from './encryption.js';
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
@@ -60,14 +60,14 @@ export class Room extends EventTarget {
   #restarting = false;
   #state = 'joining';
   #receivers = [];
-  #encryption = null;
+  #encryption;
   #roster = new Roster((type, detail) => {
     if (type === 'left') return this.#end(detail.reason);
-    if (type !== 'trackMuted') this.#encryption?.know(this.self, this.participants.values());
+    if (type !== 'trackMuted') this.#encryption.know(this.self, this.participants.values());
     return this.#dispatch(type, detail);
   });
   #slotTable = new SlotTable((slots) => {
-    this.#encryption?.show(slots);
+    this.#encryption.show(slots);
     this.#dispatch('slots', { slots });
   });
   #path;
@@ -95,7 +95,9 @@ export class Room extends EventTarget {
         source, track: this.#options[source] ?? null, muted: Boolean(this.#options.muted[source]), active: true,
       });
     }
-    if (this.#options.passphrase) this.#encryption = this.#makeEncryption();
+    this.#encryption = new Encryption({
+      passphrase: this.#options.passphrase, room: name, changed: () => this.#dispatch('encryption', {}),
+    });
     this.#path = new PathWatch((reason) => this.#pathSuspected(reason));
     this.#sampler = new Sampler((report) => this.#sampled(report), (statistics) => {
       this.#dispatch('statistics', { statistics });
@@ -115,7 +117,7 @@ export class Room extends EventTarget {
   get state() { return this.#state; }
   /** The RTCPeerConnection, for looking at; what changes it goes through this object. */
   get peerConnection() { return this.#pc; }
-  /** The frame encryption, or null where there is none and nothing looks like it. See encryption.js. */
+  /** The frame encryption, on or off. See encryption.js. */
   get encryption() { return this.#encryption; }
   /** The last second's figures, or null. */
   get statistics() { return this.#sampler.last; }
@@ -136,7 +138,7 @@ export class Room extends EventTarget {
     this.timing.joined = performance.now();
     this.version = joined.version;
     this.#roster.snapshot(joined);
-    this.#encryption?.know(this.self, this.participants.values());
+    this.#encryption.know(this.self, this.participants.values());
     this.#slotTable.make(this.#receivers, joined.slots);
     await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
     this.#joined = true;
@@ -280,7 +282,7 @@ export class Room extends EventTarget {
       if (publication.active) this.#addPublication(publication);
     }
     this.#receivers = [];
-    this.#encryption?.forgetReceivers();
+    this.#encryption.forgetReceivers();
     for (let i = 0; i < this.#options.audioSlots; i += 1) this.#addReceiver('audio');
     for (let i = 0; i < this.#options.slots; i += 1) this.#addReceiver('video');
     this.#sampler.watch(pc);
@@ -305,7 +307,7 @@ export class Room extends EventTarget {
       direction: 'sendonly', ...(sendEncodings && { sendEncodings }),
     });
     publication.transceiver = transceiver;
-    this.#encryption?.encrypt(transceiver.sender, `${kind}/${kind === 'audio' ? 'opus' : this.#videoCodecs()[0]}`);
+    this.#encryption.encrypt(transceiver.sender, `${kind}/${kind === 'audio' ? 'opus' : this.#videoCodecs()[0]}`);
     this.#trimCodecs(transceiver, kind);
   }
 
@@ -313,7 +315,7 @@ export class Room extends EventTarget {
     const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
     this.#trimCodecs(transceiver, kind);
     this.#receivers.push(transceiver);
-    this.#encryption?.decrypt(transceiver.receiver);
+    this.#encryption.decrypt(transceiver.receiver);
   }
 
   // A description with only what rooms use: a quarter of the bytes, and no codec that nobody could forward.
@@ -334,20 +336,7 @@ export class Room extends EventTarget {
   // Those asked for, else the server's.
   #videoCodecs() {
     const names = this.#options.videoCodecs ?? this.#session.codecs.filter((name) => name.toLowerCase() !== 'opus');
-    return this.#encryption?.isOn ? names.filter((name) => ENCRYPTABLE_CODECS.includes(name.toLowerCase())) : names;
-  }
-
-  #makeEncryption() {
-    return new Encryption({
-      passphrase: this.#options.passphrase, room: this.name, changed: () => this.#dispatch('encryption', {}),
-    });
-  }
-
-  // Frames come that no decoder takes: one who has no passphrase finds out whether it is for the want of it.
-  #lookForEncryption() {
-    this.#encryption = this.#makeEncryption();
-    for (const { receiver } of this.#receivers) this.#encryption.decrypt(receiver);
-    this.#encryption.show(this.slots.values());
+    return this.#encryption.isOn ? names.filter((name) => ENCRYPTABLE_CODECS.includes(name.toLowerCase())) : names;
   }
 
   async #describe(pc, options = {}) {
@@ -430,7 +419,7 @@ export class Room extends EventTarget {
 
   #sampled(report) {
     this.#path.sampled(report);
-    if (!this.#encryption && Encryption.isSupported && suspectsEncryption(report)) this.#lookForEncryption();
+    this.#encryption.sampled(report, this.slots);
     const isBack = this.#state === 'recovering' && !this.#restarting && this.#path.isAlive;
     if (isBack && this.#pc.connectionState === 'connected') this.#become('connected');
   }
@@ -519,7 +508,7 @@ export class Room extends EventTarget {
     this.#path.stop();
     this.#sampler.stop();
     this.#pc?.close();
-    this.#encryption?.stop();
+    this.#encryption.stop();
     if (this.#session.room === this) this.#session.room = null;
     this.#become('closed');
     this.#dispatch('left', { reason });
