@@ -21,6 +21,9 @@ static const unsigned char app_js[] = {
 static const unsigned char call_js[] = {
 #embed "web/call.js"
 };
+static const unsigned char codecs_js[] = {
+#embed "web/codecs.js"
+};
 static const unsigned char devices_js[] = {
 #embed "web/devices.js"
 };
@@ -74,6 +77,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/icons.svg", "image/svg+xml", icons_svg, sizeof icons_svg},
     {"/app.js", "text/javascript; charset=utf-8", app_js, sizeof app_js},
     {"/call.js", "text/javascript; charset=utf-8", call_js, sizeof call_js},
+    {"/codecs.js", "text/javascript; charset=utf-8", codecs_js, sizeof codecs_js},
     {"/devices.js", "text/javascript; charset=utf-8", devices_js, sizeof devices_js},
     {"/dom.js", "text/javascript; charset=utf-8", dom_js, sizeof dom_js},
     {"/encryption.js", "text/javascript; charset=utf-8", encryption_js, sizeof encryption_js},

@@ -1,5 +1,5 @@
-// The worker that encrypts and decrypts encoded frames (RTCRtpScriptTransform, W3C WebRTC Encoded Transform), all of one
-// room: docs/encryption.md says what a frame looks like, and what this demonstration does not protect.
+// The worker that encrypts and decrypts encoded frames (RTCRtpScriptTransform, W3C WebRTC Encoded Transform), all of
+// one room: docs/encryption.md says what a frame looks like, and what this demonstration does not protect.
 //
 // Told: `key` {passphrase, room}, `participants` {self, others} and `slot` {receiver, number}. Tells: `state` {number,
 // state}.
@@ -133,8 +133,8 @@ function clearPart(plain, mimeType) {
       // which no packet may have (RFC 6716 section 3.2.5).
       return Uint8Array.of((plain[0] ?? 0) | 0x03, 0);
     case 'video/vp8': {
-      // The frame tag and, of a key frame, start code and size (RFC 6386 section 9.1); but the first partition is longer
-      // than the frame.
+      // The frame tag and, of a key frame, start code and size (RFC 6386 section 9.1); but the first partition is
+      // longer than the frame.
       if (plain.length < 3) return null;
       const clear = plain.slice(0, plain[0] & 0x01 ? 3 : 10);
       clear[0] |= 0xe0;
@@ -164,8 +164,8 @@ async function decrypt(frame, receiver) {
     const key = await keyOf(number);
     if (!key) continue;
     try {
-      const plain = await crypto.subtle.decrypt({ name: 'AES-GCM', tagLength: TAG_LENGTH * 8, ...parts.parameters }, key,
-        parts.sealed);
+      const parameters = { name: 'AES-GCM', tagLength: TAG_LENGTH * 8, ...parts.parameters };
+      const plain = await crypto.subtle.decrypt(parameters, key, parts.sealed);
       told(number, 'readable');
       return plain;
     } catch {

@@ -1,5 +1,5 @@
-// End-to-end encryption of frames, as a DEMONSTRATION: who has the room's passphrase sees and hears, the server forwards
-// what it cannot read. No forward secrecy, no proof of who is who: docs/encryption.md. The work is done in
+// End-to-end encryption of frames, as a DEMONSTRATION: who has the room's passphrase sees and hears, the server
+// forwards what it cannot read. No forward secrecy, no proof of who is who: docs/encryption.md. The work is done in
 // encryption-worker.js; this is the room's side of it.
 
 /** The video codecs whose frames can be encrypted: the packets of others follow the structure inside the frame. */

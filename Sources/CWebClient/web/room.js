@@ -1,28 +1,17 @@
-// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers,
-// the server always answers; who comes and goes changes slots, never the description. Draws nothing.
+// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
+// server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
+import { keepCodecs, sendEncodings } from './codecs.js';
 import { ENCRYPTABLE_CODECS, Encryption } from './encryption.js';
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
 import { Sampler } from './statistics.js';
 
-/** Simulcast as the server expects it: quarter, half and full size, lowest first, with what each may cost in bit/s. */
-export const SIMULCAST = [
-  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
-];
-/** The greatest bit rate of a camera without simulcast and of a shared screen, in bit/s. */
-const PLAIN_VIDEO_BITRATE = 1_700_000;
-const SCREEN_BITRATE = 2_500_000;
 /** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer.
  *  Browsers take two seconds to notice a new address, and another restart meanwhile would only delay it. */
 const RESTART_PATIENCE = 2_000;
 const GREATEST_RESTART_PATIENCE = 10_000;
-
-// Browsers send these as one stream a layer; the others as layers within one stream.
-const SIMULCAST_CODECS = ['vp8', 'h264'];
 
 const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAudio: 'audio' };
 
@@ -292,22 +281,17 @@ export class Room extends EventTarget {
   #addPublication(publication) {
     const { source, track } = publication;
     const kind = KINDS[source];
-    let sendEncodings;
-    if (source === 'camera') {
-      sendEncodings = this.#options.simulcast && SIMULCAST_CODECS.includes(this.#videoCodecs()[0]?.toLowerCase())
-        ? SIMULCAST.map((encoding) => ({ ...encoding })) : [{ maxBitrate: PLAIN_VIDEO_BITRATE }];
-    } else if (source === 'screen') {
-      sendEncodings = [{ maxBitrate: SCREEN_BITRATE }];
-    }
+    const codec = kind === 'audio' ? 'opus' : this.#videoCodecs()[0];
+    const encodings = sendEncodings(source, this.#options.simulcast, codec);
     if (track) {
       track.enabled = !publication.muted;
       if (source === 'screen') track.contentHint = 'detail';
     }
     const transceiver = this.#pc.addTransceiver(track ?? kind, {
-      direction: 'sendonly', ...(sendEncodings && { sendEncodings }),
+      direction: 'sendonly', ...(encodings && { sendEncodings: encodings }),
     });
     publication.transceiver = transceiver;
-    this.#encryption.encrypt(transceiver.sender, `${kind}/${kind === 'audio' ? 'opus' : this.#videoCodecs()[0]}`);
+    this.#encryption.encrypt(transceiver.sender, `${kind}/${codec}`);
     this.#trimCodecs(transceiver, kind);
   }
 
@@ -318,16 +302,9 @@ export class Room extends EventTarget {
     this.#encryption.decrypt(transceiver.receiver);
   }
 
-  // A description with only what rooms use: a quarter of the bytes, and no codec that nobody could forward.
   #trimCodecs(transceiver, kind) {
-    if (!transceiver.setCodecPreferences) return;
-    const wanted = kind === 'audio' ? ['opus'] : [...this.#videoCodecs(), 'rtx'];
-    const names = wanted.map((name) => `${kind}/${name}`.toLowerCase());
-    const rank = (codec) => names.indexOf(codec.mimeType.toLowerCase());
-    const known = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
-    const kept = known.filter((codec) => rank(codec) >= 0).sort((a, b) => rank(a) - rank(b));
     try {
-      if (kept.length) transceiver.setCodecPreferences(kept);
+      keepCodecs(transceiver, kind, kind === 'audio' ? ['opus'] : [...this.#videoCodecs(), 'rtx']);
     } catch (error) {
       this.#dispatch('error', { error }); // The server chooses from the longer list.
     }
@@ -479,7 +456,7 @@ export class Room extends EventTarget {
 
   #receive(message) {
     if (message.version !== undefined && message.re === undefined) this.version = message.version;
-    if (this.#roster.receive(message)) return undefined;
+    if (this.#roster.receive(message)) return;
     switch (message.type) {
       case 'slots':
         this.#slotTable.assign(message.slots);
@@ -493,7 +470,6 @@ export class Room extends EventTarget {
         break;
       default:
     }
-    return undefined;
   }
 
   // The end.
