@@ -21,11 +21,20 @@ static const unsigned char app_js[] = {
 static const unsigned char call_js[] = {
 #embed "web/call.js"
 };
+static const unsigned char codecs_js[] = {
+#embed "web/codecs.js"
+};
 static const unsigned char devices_js[] = {
 #embed "web/devices.js"
 };
 static const unsigned char dom_js[] = {
 #embed "web/dom.js"
+};
+static const unsigned char encryption_js[] = {
+#embed "web/encryption.js"
+};
+static const unsigned char encryption_worker_js[] = {
+#embed "web/encryption-worker.js"
 };
 static const unsigned char link_js[] = {
 #embed "web/link.js"
@@ -68,8 +77,11 @@ const majlis_web_file majlis_web_files[] = {
     {"/icons.svg", "image/svg+xml", icons_svg, sizeof icons_svg},
     {"/app.js", "text/javascript; charset=utf-8", app_js, sizeof app_js},
     {"/call.js", "text/javascript; charset=utf-8", call_js, sizeof call_js},
+    {"/codecs.js", "text/javascript; charset=utf-8", codecs_js, sizeof codecs_js},
     {"/devices.js", "text/javascript; charset=utf-8", devices_js, sizeof devices_js},
     {"/dom.js", "text/javascript; charset=utf-8", dom_js, sizeof dom_js},
+    {"/encryption.js", "text/javascript; charset=utf-8", encryption_js, sizeof encryption_js},
+    {"/encryption-worker.js", "text/javascript; charset=utf-8", encryption_worker_js, sizeof encryption_worker_js},
     {"/link.js", "text/javascript; charset=utf-8", link_js, sizeof link_js},
     {"/majlis.js", "text/javascript; charset=utf-8", majlis_js, sizeof majlis_js},
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},

@@ -137,6 +137,7 @@ async function join() {
     const room = await session.join(link.room, {
       microphone, camera, muted: { microphone: startMuted, camera: !camera }, slots: link.slots,
       simulcast: link.simulcast, relay: link.relay, name: link.name || undefined,
+      passphrase: link.passphrase,
     });
     stopMeter();
     byID('preview-video').srcObject = null;
@@ -156,7 +157,7 @@ async function joinAgain() {
 }
 
 const END_OF_CODE = { invalidOffer: 'failed', closed: 'left' };
-const WITHOUT_AGAIN = new Set(['noLink', 'expired', 'unauthorised', 'forbidden', 'removed']);
+const WITHOUT_AGAIN = new Set(['noLink', 'encryptionUnsupported', 'expired', 'unauthorised', 'forbidden', 'removed']);
 
 function endOf(error) {
   const code = END_OF_CODE[error.code] ?? error.code;

@@ -37,6 +37,10 @@ export class Call {
     this.#listen();
     this.#dress();
     byID('room-name').textContent = room.name;
+    const lock = byID('encrypted');
+    lock.hidden = !room.encryption.isOn;
+    lock.title = strings.encrypted;
+    lock.setAttribute('aria-label', strings.encrypted);
     document.title = `${room.name} · ${strings.appName}`;
     this.#drawEverything();
     this.#drawConnection();
@@ -68,6 +72,11 @@ export class Call {
       on(room, type, ({ participant }) => this.#drawParticipant(participant));
     }
     on(room, 'slots', ({ slots }) => this.#slotsChanged(slots));
+    on(room, 'encryption', () => {
+      for (const participant of room.participants.values()) this.#drawParticipant(participant);
+      this.#drawConnection();
+      this.#sizesChanged();
+    });
     on(room, 'rejoined', () => this.#drawEverything());
     on(room, 'connection', () => this.#drawConnection());
     on(room, 'statistics', ({ statistics }) => this.#drawStatistics(statistics));
@@ -253,7 +262,23 @@ export class Call {
   #drawPicture(tile, participant, source, tracks) {
     const slot = this.#room.slotOf(participant, source);
     const track = tracks.find((one) => one.source === source);
-    tile.show(slot?.mediaTrack ?? null, Boolean(slot?.showing && track && !track.muted));
+    const obstacle = this.#obstacleOf(participant);
+    tile.note = { undecryptable: strings.cannotDecrypt, plain: strings.notEncrypted }[obstacle] ?? null;
+    tile.show(slot?.mediaTrack ?? null, Boolean(slot?.showing && track && !track.muted && !obstacle));
+  }
+
+  // Why this participant's frames are not used, or null.
+  #obstacleOf(id) {
+    const { participants, encryption } = this.#room;
+    const state = encryption.stateOf(participants.get(id)?.number);
+    return state && state !== 'readable' ? state : null;
+  }
+
+  // Whether nobody can be decrypted of those who encrypt.
+  get #lacksKey() {
+    const { participants, encryption } = this.#room;
+    const states = [...participants.values()].map(({ number }) => encryption.stateOf(number));
+    return states.includes('undecryptable') && !states.includes('readable');
   }
 
   #slotsChanged(slots) {
@@ -278,8 +303,10 @@ export class Call {
       for (const slot of this.#room.slots.values()) {
         if (slot.kind !== 'video' || !slot.participant) continue;
         const key = slot.source === 'screen' ? `${slot.participant}/screen` : slot.participant;
-        const height = this.#stage.find(key)?.height;
-        if (height) wishes.push({ mid: slot.mid, wantedHeight: height });
+        // What cannot be decrypted would only make its sender be asked for key frames again and again.
+        const unusable = this.#obstacleOf(slot.participant) !== null;
+        const height = unusable ? 0 : this.#stage.find(key)?.height;
+        if (height || unusable) wishes.push({ mid: slot.mid, wantedHeight: height });
       }
       const told = JSON.stringify(wishes);
       if (!wishes.length || told === this.#told) return;
@@ -339,9 +366,12 @@ export class Call {
       this.#banner(this.#shutdown ? strings.bannerSignallingShutdown : strings.bannerSignalling);
     } else if (state === 'connected') {
       this.#shutdown = false;
+      const standing = this.#lacksKey ? strings.noKey : null;
       if (before === 'recovering' || before === 'signalling') {
         this.#banner(strings.bannerBack, true);
-        this.#bannerTimer = setTimeout(() => this.#banner(null), BANNER_BACK_TIME);
+        this.#bannerTimer = setTimeout(() => this.#banner(standing), BANNER_BACK_TIME);
+      } else if (standing || byID('banner').textContent === strings.noKey) {
+        this.#banner(standing);
       }
     }
   }

@@ -1,5 +1,5 @@
 // What the page's address says. Everything is in the fragment, which browsers send to no server and no log.
-// `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0]`
+// `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0][&e2ee=PASSPHRASE]`
 
 /** The link's parameters; what is read from the token is for display only, the server checks it. */
 export function readLink() {
@@ -14,6 +14,7 @@ export function readLink() {
     displayName: parameters.get('name') || claims.name || claims.sub || '',
     relay: parameters.get('relay') === '1',
     autojoin: parameters.get('autojoin') === '1',
+    passphrase: parameters.get('e2ee') || null,
     simulcast: parameters.get('simulcast') !== '0',
     slots: Number.isInteger(slots) ? Math.min(Math.max(slots, 0), 24) : 8,
   };

@@ -9,6 +9,7 @@
 //
 // Losing the WebSocket is not losing the call: the session resumes on a new socket, the peer connection is left alone.
 
+import { Encryption } from './encryption.js';
 import { Room } from './room.js';
 export { Room };
 
@@ -43,7 +44,7 @@ const FINAL_CLOSES = new Map([
 /**
  * An error that the server answered, or the end of a session.
  * `code` is the protocol's error code, or one of: `expired`, `unauthorised`, `forbidden`, `replaced`, `removed`,
- * `malformed`, `tooLarge`, `unreachable`, `left`.
+ * `malformed`, `tooLarge`, `unreachable`, `left`, `encryptionUnsupported`.
  */
 export class MajlisError extends Error {
   constructor(code, message, details = {}) {
@@ -131,6 +132,8 @@ export class Session extends EventTarget {
    */
   async join(name, options = {}) {
     if (this.room) throw new MajlisError('alreadyJoined', 'This session is in a room.');
+    const obstacle = options.passphrase ? Encryption.obstacle(options.videoCodecs ?? this.codecs) : null;
+    if (obstacle) throw new MajlisError('encryptionUnsupported', obstacle);
     const room = new Room(this, name, options);
     this.room = room;
     try {

@@ -1,27 +1,17 @@
-// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers,
-// the server always answers; who comes and goes changes slots, never the description. Draws nothing.
+// A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
+// server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
+import { keepCodecs, sendEncodings } from './codecs.js';
+import { ENCRYPTABLE_CODECS, Encryption } from './encryption.js';
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
 import { Sampler } from './statistics.js';
 
-/** Simulcast as the server expects it: quarter, half and full size, lowest first, with what each may cost in bit/s. */
-export const SIMULCAST = [
-  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
-];
-/** The greatest bit rate of a camera without simulcast and of a shared screen, in bit/s. */
-const PLAIN_VIDEO_BITRATE = 1_700_000;
-const SCREEN_BITRATE = 2_500_000;
 /** After an ICE restart the path has so long to come back, in milliseconds; then the next one, each time longer.
  *  Browsers take two seconds to notice a new address, and another restart meanwhile would only delay it. */
 const RESTART_PATIENCE = 2_000;
 const GREATEST_RESTART_PATIENCE = 10_000;
-
-// Browsers send these as one stream a layer; the others as layers within one stream.
-const SIMULCAST_CODECS = ['vp8', 'h264'];
 
 const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAudio: 'audio' };
 
@@ -31,13 +21,15 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * Options of `join`: `microphone`, `camera` (MediaStreamTrack or null: the section is offered all the same, so that a
  * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
  * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
- * `videoCodecs` (names, the preferred first; default: those of the server).
+ * `videoCodecs` (names, the preferred first; default: those of the server), `passphrase` (frames are encrypted between
+ * those who have it, see encryption.js; default none).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `participantJoined`, `participantUpdated` `{participant}`, `participantLeft` `{participant, reason}`
  * - `trackPublished`, `trackUnpublished`, `trackMuted` `{participant, track}`
  * - `slots` `{slots}`: those that show something else now, or whose picture is theirs only from now on (`showing`)
  * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
+ * - `encryption`: `encryption.stateOf` answers something else about somebody
  * - `statistics` `{statistics}`: each second, see statistics.js
  * - `refused` `{source, mid, reason}`: a section that the server did not take
  * - `rejoined`: the server had forgotten the session; participants and slots are new
@@ -57,8 +49,16 @@ export class Room extends EventTarget {
   #restarting = false;
   #state = 'joining';
   #receivers = [];
-  #roster = new Roster((type, detail) => (type === 'left' ? this.#end(detail.reason) : this.#dispatch(type, detail)));
-  #slotTable = new SlotTable((slots) => this.#dispatch('slots', { slots }));
+  #encryption;
+  #roster = new Roster((type, detail) => {
+    if (type === 'left') return this.#end(detail.reason);
+    if (type !== 'trackMuted') this.#encryption.know(this.self, this.participants.values());
+    return this.#dispatch(type, detail);
+  });
+  #slotTable = new SlotTable((slots) => {
+    this.#encryption.show(slots);
+    this.#dispatch('slots', { slots });
+  });
   #path;
   #sampler;
   #onMessage = (event) => this.#receive(event.detail);
@@ -69,7 +69,8 @@ export class Room extends EventTarget {
     super();
     this.#session = session;
     this.#options = {
-      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: null, ...options,
+      slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: null, passphrase: null,
+      ...options,
     };
     this.name = name;
     /** The number of the room's last change. */
@@ -83,6 +84,9 @@ export class Room extends EventTarget {
         source, track: this.#options[source] ?? null, muted: Boolean(this.#options.muted[source]), active: true,
       });
     }
+    this.#encryption = new Encryption({
+      passphrase: this.#options.passphrase, room: name, changed: () => this.#dispatch('encryption', {}),
+    });
     this.#path = new PathWatch((reason) => this.#pathSuspected(reason));
     this.#sampler = new Sampler((report) => this.#sampled(report), (statistics) => {
       this.#dispatch('statistics', { statistics });
@@ -102,6 +106,8 @@ export class Room extends EventTarget {
   get state() { return this.#state; }
   /** The RTCPeerConnection, for looking at; what changes it goes through this object. */
   get peerConnection() { return this.#pc; }
+  /** The frame encryption, on or off. See encryption.js. */
+  get encryption() { return this.#encryption; }
   /** The last second's figures, or null. */
   get statistics() { return this.#sampler.last; }
 
@@ -121,6 +127,7 @@ export class Room extends EventTarget {
     this.timing.joined = performance.now();
     this.version = joined.version;
     this.#roster.snapshot(joined);
+    this.#encryption.know(this.self, this.participants.values());
     this.#slotTable.make(this.#receivers, joined.slots);
     await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
     this.#joined = true;
@@ -264,6 +271,7 @@ export class Room extends EventTarget {
       if (publication.active) this.#addPublication(publication);
     }
     this.#receivers = [];
+    this.#encryption.forgetReceivers();
     for (let i = 0; i < this.#options.audioSlots; i += 1) this.#addReceiver('audio');
     for (let i = 0; i < this.#options.slots; i += 1) this.#addReceiver('video');
     this.#sampler.watch(pc);
@@ -273,21 +281,17 @@ export class Room extends EventTarget {
   #addPublication(publication) {
     const { source, track } = publication;
     const kind = KINDS[source];
-    let sendEncodings;
-    if (source === 'camera') {
-      sendEncodings = this.#options.simulcast && SIMULCAST_CODECS.includes(this.#videoCodecs()[0]?.toLowerCase())
-        ? SIMULCAST.map((encoding) => ({ ...encoding })) : [{ maxBitrate: PLAIN_VIDEO_BITRATE }];
-    } else if (source === 'screen') {
-      sendEncodings = [{ maxBitrate: SCREEN_BITRATE }];
-    }
+    const codec = kind === 'audio' ? 'opus' : this.#videoCodecs()[0];
+    const encodings = sendEncodings(source, this.#options.simulcast, codec);
     if (track) {
       track.enabled = !publication.muted;
       if (source === 'screen') track.contentHint = 'detail';
     }
     const transceiver = this.#pc.addTransceiver(track ?? kind, {
-      direction: 'sendonly', ...(sendEncodings && { sendEncodings }),
+      direction: 'sendonly', ...(encodings && { sendEncodings: encodings }),
     });
     publication.transceiver = transceiver;
+    this.#encryption.encrypt(transceiver.sender, `${kind}/${codec}`);
     this.#trimCodecs(transceiver, kind);
   }
 
@@ -295,18 +299,12 @@ export class Room extends EventTarget {
     const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
     this.#trimCodecs(transceiver, kind);
     this.#receivers.push(transceiver);
+    this.#encryption.decrypt(transceiver.receiver);
   }
 
-  // A description with only what rooms use: a quarter of the bytes, and no codec that nobody could forward.
   #trimCodecs(transceiver, kind) {
-    if (!transceiver.setCodecPreferences) return;
-    const wanted = kind === 'audio' ? ['opus'] : [...this.#videoCodecs(), 'rtx'];
-    const names = wanted.map((name) => `${kind}/${name}`.toLowerCase());
-    const rank = (codec) => names.indexOf(codec.mimeType.toLowerCase());
-    const known = RTCRtpReceiver.getCapabilities(kind)?.codecs ?? [];
-    const kept = known.filter((codec) => rank(codec) >= 0).sort((a, b) => rank(a) - rank(b));
     try {
-      if (kept.length) transceiver.setCodecPreferences(kept);
+      keepCodecs(transceiver, kind, kind === 'audio' ? ['opus'] : [...this.#videoCodecs(), 'rtx']);
     } catch (error) {
       this.#dispatch('error', { error }); // The server chooses from the longer list.
     }
@@ -314,8 +312,8 @@ export class Room extends EventTarget {
 
   // Those asked for, else the server's.
   #videoCodecs() {
-    const audio = ['opus'];
-    return this.#options.videoCodecs ?? this.#session.codecs.filter((name) => !audio.includes(name.toLowerCase()));
+    const names = this.#options.videoCodecs ?? this.#session.codecs.filter((name) => name.toLowerCase() !== 'opus');
+    return this.#encryption.isOn ? names.filter((name) => ENCRYPTABLE_CODECS.includes(name.toLowerCase())) : names;
   }
 
   async #describe(pc, options = {}) {
@@ -398,6 +396,7 @@ export class Room extends EventTarget {
 
   #sampled(report) {
     this.#path.sampled(report);
+    this.#encryption.sampled(report, this.slots);
     const isBack = this.#state === 'recovering' && !this.#restarting && this.#path.isAlive;
     if (isBack && this.#pc.connectionState === 'connected') this.#become('connected');
   }
@@ -457,7 +456,7 @@ export class Room extends EventTarget {
 
   #receive(message) {
     if (message.version !== undefined && message.re === undefined) this.version = message.version;
-    if (this.#roster.receive(message)) return undefined;
+    if (this.#roster.receive(message)) return;
     switch (message.type) {
       case 'slots':
         this.#slotTable.assign(message.slots);
@@ -471,7 +470,6 @@ export class Room extends EventTarget {
         break;
       default:
     }
-    return undefined;
   }
 
   // The end.
@@ -486,6 +484,7 @@ export class Room extends EventTarget {
     this.#path.stop();
     this.#sampler.stop();
     this.#pc?.close();
+    this.#encryption.stop();
     if (this.#session.room === this) this.#session.room = null;
     this.#become('closed');
     this.#dispatch('left', { reason });

@@ -119,13 +119,14 @@ class Tile {
   #label = element('span.tile-name', { dir: 'auto' });
   #badge = element('span.tile-muted', { hidden: true }, icon('microphone-off'),
     element('span.visually-hidden', { textContent: strings.mutedLabel }));
+  #note = element('p.tile-note', { hidden: true });
   #loudAt = -Infinity;
   #mediaTrack = null;
 
   constructor(key, { own, screen }) {
     this.isScreen = screen;
     this.element = element('article.tile', { data: { key, kind: screen ? 'screen' : 'camera' } },
-      element('div.tile-empty', {}, this.#avatar), this.#video,
+      element('div.tile-empty', {}, this.#avatar, this.#note), this.#video,
       element('footer.tile-label', {}, this.#badge, this.#label));
     this.element.classList.toggle('own', own);
     if (own && !screen) this.#video.classList.add('mirrored');
@@ -142,6 +143,12 @@ class Tile {
     this.#avatar.textContent = initials(name);
     this.element.style.setProperty('--hue', String(hueOf(name)));
     this.element.setAttribute('aria-label', label);
+  }
+
+  /** Says why there is no picture, or nothing for null. */
+  set note(sentence) {
+    this.#note.hidden = !sentence;
+    this.#note.textContent = sentence ?? '';
   }
 
   set muted(muted) { this.#badge.hidden = !muted; }

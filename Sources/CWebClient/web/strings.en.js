@@ -55,6 +55,12 @@ export const strings = {
   personLeft: (name) => `${name} left.`,
   personDropped: (name) => `${name} lost the connection.`,
 
+  // End-to-end encryption
+  encrypted: 'Encrypted from end to end: only those who have the key of this room see and hear.',
+  noKey: 'You do not have the key of this room.',
+  cannotDecrypt: 'Cannot be decrypted',
+  notEncrypted: 'Not encrypted, so not shown',
+
   // Connection states, in the chip and the banner
   stateConnecting: 'Connecting…',
   stateConnected: 'Connected',
@@ -100,6 +106,9 @@ export const strings = {
     removed: ['You were removed from the room', 'Somebody who looks after the room asked you to leave.'],
     roomEnded: ['The meeting has ended', 'The room was closed for everybody.'],
     timedOut: ['The connection was lost for too long', 'The others were told that you left. You can join again.'],
+    encryptionUnsupported: ['This room cannot be encrypted here',
+      'Your link asks for encryption from end to end. That needs a recent browser, a secure (https) address, '
+      + 'and a server with VP8 or VP9.'],
     failed: ['The connection failed', 'Your network may block calls. You can try again.'],
     left: ['You left the room', 'You can come back any time with the same link.'],
     other: ['Something went wrong', 'The server and this page did not understand each other. Try again.'],
