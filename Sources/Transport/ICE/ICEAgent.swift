@@ -242,13 +242,18 @@ protocol ICEDatagramReceiver: AnyObject {
         let own = localCredentials
         unsafe nice_agent_restart_stream(agent, stream)
         unsafe nice_agent_set_local_credentials(agent, stream, own.ufrag, own.password)
-        guard wasReady, let checked else {
+        guard let checked else {
+            append(.state(.failed))
+            return
+        }
+        unsafe nice_agent_set_remote_credentials(agent, stream, checked.ufrag, checked.password)
+        remoteCandidates = 0
+        guard wasReady else {
+            // Where no pair ever worked the other side's own checks, late as they come, still can make one.
             append(.state(.failed))
             return
         }
         append(.state(.disconnected))
-        unsafe nice_agent_set_remote_credentials(agent, stream, checked.ufrag, checked.password)
-        remoteCandidates = 0
         for candidate in checked.candidates { _ = add(candidate) }
     }
 
