@@ -32,6 +32,7 @@ let package = Package(
 
         // Level 2: one outside thing each.
         .target(name: "Tokens", dependencies: ["COpenSSL"]),
+        .target(name: "Captures", dependencies: ["MediaCore"]),
         .target(name: "Negotiation", dependencies: ["SDP", "MediaCore"]),
         .target(name: "Transport", dependencies: ["EventLoop", "CNice", "COpenSSL", "CSRTP", "CSupport"]),
         .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient"]),
@@ -67,6 +68,7 @@ let package = Package(
             path: "Tests/NativeClients"),
         .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
+        .testTarget(name: "CapturesTests", dependencies: ["Captures", "MediaCore", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
         .testTarget(
             name: "NegotiationTests", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
