@@ -42,6 +42,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "MediaCore", "SDP", "Signalling", "EventLoop", "Tokens", "Negotiation", "Transport", "Gateway",
+                "Captures",
             ]),
         .executableTarget(name: "majlis", dependencies: ["Server"]),
 
