@@ -87,7 +87,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "NativeClients", "TestSupport",
+                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "Captures", "NativeClients",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]
