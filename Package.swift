@@ -32,6 +32,7 @@ let package = Package(
 
         // Level 2: one outside thing each.
         .target(name: "Tokens", dependencies: ["COpenSSL"]),
+        .target(name: "Captures", dependencies: ["MediaCore"]),
         .target(name: "Negotiation", dependencies: ["SDP", "MediaCore"]),
         .target(name: "Transport", dependencies: ["EventLoop", "CNice", "COpenSSL", "CSRTP", "CSupport"]),
         .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient"]),
@@ -41,6 +42,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "MediaCore", "SDP", "Signalling", "EventLoop", "Tokens", "Negotiation", "Transport", "Gateway",
+                "Captures",
             ]),
         .executableTarget(name: "majlis", dependencies: ["Server"]),
 
@@ -67,6 +69,7 @@ let package = Package(
             path: "Tests/NativeClients"),
         .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
+        .testTarget(name: "CapturesTests", dependencies: ["Captures", "MediaCore", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
         .testTarget(
             name: "NegotiationTests", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],
@@ -84,7 +87,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "NativeClients", "TestSupport",
+                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "Captures", "NativeClients",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]
@@ -98,7 +102,7 @@ if fuzzing {
     for (name, dependencies) in [
         ("FuzzRTP", ["MediaCore"]), ("FuzzRTCP", ["MediaCore"]), ("FuzzDemultiplexer", ["MediaCore"]),
         ("FuzzSDP", ["SDP", "Negotiation", "MediaCore"]), ("FuzzMessages", ["Signalling"]), ("FuzzTokens", ["Tokens"]),
-        ("FuzzRoom", ["MediaCore"]),
+        ("FuzzRoom", ["MediaCore"]), ("FuzzCaptures", ["Captures"]),
     ] where wanted == ["all"] || wanted == ["1"] || wanted.contains(name) {
         package.targets.append(
             .executableTarget(

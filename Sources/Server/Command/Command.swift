@@ -11,9 +11,10 @@ public enum Command {
 
           majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
           majlis token --room ROOM --user USER [--name NAME] [--hours N] [--listen-only] [--config FILE]
+          majlis capture convert IN OUT [--codec PT=NAME ...] [--extension ID=NAME ...] [--srtp-key HEX ...]
           majlis version
 
-        majlis serve --help and majlis token --help say more.
+        majlis serve --help, majlis capture --help and majlis token --help say more.
 
         """
 
@@ -24,6 +25,7 @@ public enum Command {
             switch arguments.first {
             case "serve": return try ServeCommand.run(rest)
             case "token": return try TokenCommand.run(rest)
+            case "capture": return try CaptureCommand.run(rest)
             case "version", "--version":
                 print("majlis \(version)")
                 return 0
