@@ -57,8 +57,12 @@ public struct Scenario: Sendable {
     }
 
     /// Plays the scenario to its end.
-    public func play() -> Simulation {
+    public func play() -> Simulation { play { _ in } }
+
+    /// Plays the scenario to its end, the simulation prepared before its first step.
+    public func play(_ prepare: (Simulation) -> Void) -> Simulation {
         let simulation = Simulation(configuration: configuration, seed: seed)
+        prepare(simulation)
         for step in steps { simulation.perform(step) }
         return simulation
     }

@@ -36,6 +36,7 @@ public final class Simulation {
     private var indexOf: [PeerID: Int] = [:]
     private var attackers: [Attacker] = []
     private var trackOfSSRC: [UInt32: TrackID] = [:]
+    private var shadow: Shadow?
 
     /// An empty room with this seed, which is the core's as well as the network's.
     public init(configuration: RoomConfiguration = RoomConfiguration(), seed: UInt64) {
@@ -60,6 +61,33 @@ public final class Simulation {
 
     /// What the slots of a participant show.
     public func slots(of number: UInt32) -> [SlotAssignment] { core.slotAssignments(of: PeerID(number)) }
+
+    // MARK: Checkpoints
+
+    /// How cores that were restored from checkpoints compared to the room's own.
+    public struct ShadowFigures: Sendable, Hashable {
+        /// How many were restored, and how often their whole state was compared.
+        public var restored = 0, states = 0
+        /// Datagrams compared, and how many of them had a payload that a checkpoint does not keep.
+        public var datagrams = 0, withoutPayload = 0
+    }
+
+    /// From now on a core restored from a checkpoint follows the room's, for `span` each, the next one at most `pause` behind
+    /// the last. Where they differ an invariant is violated.
+    public func checkpoint(seed: UInt64, pause: TimeDelta, span: TimeDelta) {
+        shadow = Shadow(seed: seed, pause: pause, span: span)
+    }
+
+    /// How they compared.
+    public var shadowFigures: ShadowFigures {
+        guard let shadow else { return ShadowFigures() }
+        return ShadowFigures(
+            restored: shadow.restored, states: shadow.states, datagrams: shadow.datagrams,
+            withoutPayload: shadow.zeroed)
+    }
+
+    /// The room's state as a checkpoint.
+    public func checkpoint(into checkpoint: inout Checkpoint) { core.checkpoint(into: &checkpoint) }
 
     // MARK: Steps
 
@@ -301,12 +329,18 @@ public final class Simulation {
 
     private func turn(_ body: (inout RoomCore, Timestamp, inout Egress) -> Void) {
         let now = clock.now
+        shadow?.prepare(core, at: now)
         body(&core, now, &egress)
         if let deadline = core.nextDeadline, deadline.at <= now {
             core.advance(to: now, into: &egress)
             if let next = core.nextDeadline, next.at <= now {
                 invariants.violate("the deadline \(next) is not later than the time it was advanced to", at: now)
             }
+        }
+        if let shadow {
+            let before = shadow.differences.count
+            shadow.follow(core, egress, at: now, body)
+            for sentence in shadow.differences.dropFirst(before) { invariants.violate(sentence, at: now) }
         }
         flush(at: now)
     }
