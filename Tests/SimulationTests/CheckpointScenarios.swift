@@ -56,6 +56,18 @@ struct CheckpointScenarios {
         #expect(simulation.shadowFigures.restored >= 3)
     }
 
+    @Test("A room of fifty, three of whom speak, takes less than 300 kB")
+    func sizeOfAudioRoom() {
+        let simulation = Simulation(seed: 1)
+        for number in 1...50 as ClosedRange<UInt32> {
+            simulation.perform(.join(number, number <= 3 ? .speaker : .listener))
+        }
+        simulation.perform(.run(.seconds(4)))
+        var checkpoint = Checkpoint()
+        simulation.checkpoint(into: &checkpoint)
+        #expect((100_000..<300_000).contains(checkpoint.bytes.count))
+    }
+
     @Test("An empty room has a checkpoint")
     func emptyRoom() throws {
         let simulation = Simulation(seed: 1)

@@ -117,7 +117,7 @@ extension PacketHistory {
             let row = rows[place]
             Self.save(row, behind: before, into: &w)
             let head = Self.headCount(row)
-            if row.vp9 != nil { w.write(UInt64(head)) } else if row.vp8 != nil { w.byte(UInt8(head)) }
+            if row.vp8 != nil || row.vp9 != nil { w.write(UInt64(head)) }
             for i in 0..<head { w.byte(bytes[place * Self.slotBytes + i]) }
             before = row
         }
@@ -136,7 +136,7 @@ extension PacketHistory {
         w.write(row.number &- before.number)
         w.write(Int64(Int32(bitPattern: row.timestamp &- before.timestamp)))
         w.write(UInt64(row.length))
-        if flags & KeptFlag.hasCodec != 0 { w.byte(row.codec) }
+        if flags & KeptFlag.hasCodec != 0 { w.write(UInt64(row.codec)) }
         if flags & KeptFlag.hasAudioLevel != 0 { w.write(UInt64(row.audioLevel)) }
         if flags & KeptFlag.hasOrientation != 0 { w.write(UInt64(row.videoOrientation)) }
         if flags & KeptFlag.hasPlayoutDelay != 0 { w.write(UInt64(row.playoutDelay)) }

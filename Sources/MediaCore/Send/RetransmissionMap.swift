@@ -118,10 +118,10 @@ extension RetransmissionMap {
             w.write(row: row.encoding)
             w.write(UInt64(row.serial))
             w.write(UInt64(row.contributingSource))
-            w.byte(row.codec)
+            w.write(UInt64(row.codec))
         }
         if flags & SentFlag.wasResent != 0 {
-            w.byte(row.resent)
+            w.write(UInt64(row.resent))
             w.write(row.resentAt)
         }
         if flags & SentFlag.hasPicture != 0 { w.write(row.picture) }
@@ -157,6 +157,7 @@ extension RetransmissionMap {
     ) throws(CheckpointError) -> SentPacket {
         var row = before
         let flags = try r.byte()
+        try r.require(flags < SentFlag.hasOrientation * 2)
         row.marker = flags & SentFlag.marker != 0
         row.number = try r.readNumber(behind: before.number)
         row.source = try r.readNumber(behind: before.source)
