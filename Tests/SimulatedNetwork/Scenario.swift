@@ -56,9 +56,10 @@ public struct Scenario: Sendable {
         self.steps = steps
     }
 
-    /// Plays the scenario to its end.
-    public func play() -> Simulation {
+    /// Plays the scenario to its end; `onCall` is told of every call into the core.
+    public func play(onCall: ((CoreCall, Timestamp) -> Void)? = nil) -> Simulation {
         let simulation = Simulation(configuration: configuration, seed: seed)
+        simulation.onCall = onCall
         for step in steps { simulation.perform(step) }
         return simulation
     }

@@ -128,8 +128,8 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noBeginning(let events):
-            "the capture has neither the room's opening nor a checkpoint in its \(events) events, so there is nothing to "
-                + "begin with"
+            "the capture has neither the room's opening nor a checkpoint in its \(events) events, so there is "
+                + "nothing to begin with"
         case .unusableCheckpoint(let event, let reason):
             "the checkpoint in event \(event) cannot be used: \(reason)"
         case .settingsInCheckpoint:
