@@ -72,3 +72,13 @@ struct AudioGate: BitwiseCopyable {
         return last + Self.hangOver
     }
 }
+
+extension AudioGate: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&isOpen)
+        try c.code(&loudness, 0...127 * 16)
+        try c.code(&lastSpeech)
+        try c.code(&openedAt)
+        try c.count(&run, Self.openingPackets)
+    }
+}

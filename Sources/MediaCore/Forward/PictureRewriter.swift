@@ -94,3 +94,23 @@ struct PictureRewriter: BitwiseCopyable {
         return sourcePicture + difference
     }
 }
+
+extension PictureNumbers: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&pictureID)
+        try c.code(&tl0PictureIndex)
+        try c.code(&keyIndex)
+    }
+}
+
+extension PictureRewriter: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.number(&newestPicture)
+        try c.code(&newestTL0)
+        try c.code(&newestKey)
+        try c.number(&sourcePicture)
+        try c.number(&pictureOffset)
+        try c.code(&tl0Offset)
+        try c.code(&keyOffset)
+    }
+}

@@ -337,3 +337,89 @@ struct KeyFrameBudget: BitwiseCopyable {
         deferredTo = nil
     }
 }
+
+extension RetiredStream: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&ssrc)
+        try c.number(&highest)
+        try c.code(&rtxSequence)
+    }
+}
+
+extension KeyFrameBudget: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&grantedAt)
+        try c.code(&deferredTo)
+        try c.code(&keyFrameAt)
+    }
+}
+
+extension ReceiveSlot: CheckpointRow {
+    func save(into w: inout CheckpointWriter) {
+        w.write(row: peer)
+        w.write(plan)
+        w.write(pin)
+        w.write(isHidden)
+        w.write(row: track)
+        w.write(assignment)
+        w.write(row: current)
+        w.write(row: target)
+        w.write(targetSince)
+        w.write(keyFrames)
+        w.write(sequence)
+        w.write(line)
+        w.write(pictures)
+        w.write(sent != nil)
+        sent?.save(into: &w)
+        w.write(UInt64(rtxSequence))
+        w.write(firstOfTalk)
+        w.write(UInt64(orientation))
+        w.write(resetsOrientation)
+        w.write(delaysPlayout)
+        w.write(resetsPlayoutDelay)
+        w.write(UInt64(packetCount))
+        w.write(UInt64(octetCount))
+        w.write(Int64(codecOfSource))
+        w.write(UInt64(codecAsked))
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        let peer = try r.readRow()
+        var plan = ReceiveSlotPlan.any
+        try r.code(&plan)
+        // Whatever these numbers are, they are replaced below.
+        var chance = SplitMix64(seed: 0)
+        var made = Self(peer: Int(peer), plan: plan, continuing: nil, random: &chance)
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        try r.code(&pin)
+        try r.code(&isHidden)
+        try r.row(&track)
+        try r.code(&assignment)
+        try r.row(&current)
+        try r.row(&target)
+        try r.code(&targetSince)
+        try r.code(&keyFrames)
+        try r.code(&sequence)
+        try r.code(&line)
+        try r.code(&pictures)
+        if try r.readBool() {
+            let packets = isVideo ? RetransmissionMap.videoPackets : RetransmissionMap.audioPackets
+            sent = try RetransmissionMap.restored(&r, packets: packets)
+        }
+        try r.code(&rtxSequence)
+        try r.code(&firstOfTalk)
+        try r.code(&orientation)
+        try r.code(&resetsOrientation)
+        try r.code(&delaysPlayout)
+        try r.code(&resetsPlayoutDelay)
+        try r.code(&packetCount)
+        try r.code(&octetCount)
+        try r.code(&codecOfSource, -2...127)
+        try r.code(&codecAsked)
+    }
+}

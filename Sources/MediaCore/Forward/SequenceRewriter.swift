@@ -87,3 +87,18 @@ struct SequenceRewriter: BitwiseCopyable {
         return true
     }
 }
+
+extension SequenceRewriter: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.count(&count, Int(CheckpointLimit.number))
+        // Steps of earlier segments are never looked at again.
+        for back in 0..<min(count, Self.rememberedSteps) {
+            let place = (count - 1 - back) % Self.rememberedSteps
+            try c.number(&steps[place].from)
+            try c.number(&steps[place].offset)
+        }
+        try c.number(&highestSource)
+        try c.number(&highest)
+        try c.number(&highestGiven)
+    }
+}

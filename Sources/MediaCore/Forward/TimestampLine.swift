@@ -15,8 +15,8 @@ struct TimestampLine: BitwiseCopyable {
     static let plausibleSeconds: Int64 = 10
 
     /// The slot's timestamp when the server's clock is zero.
-    let base: UInt32
-    private let clockRate: Int64
+    private(set) var base: UInt32
+    private var clockRate: Int64
     private var offset: UInt32 = 0
     private var formerOffset: UInt32 = 0
     /// The first timestamp of the source that has `offset`; those before it have `formerOffset`.
@@ -113,4 +113,18 @@ struct TimestampLine: BitwiseCopyable {
 
     /// The newest timestamp of the source, for `compare`.
     var newestOfSource: UInt32 { newestSource }
+}
+
+extension TimestampLine: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&base)
+        try c.code(&clockRate, 1...Int64(UInt32.max))
+        try c.code(&offset)
+        try c.code(&formerOffset)
+        try c.code(&changedAt)
+        try c.code(&newestSource)
+        try c.code(&pending, -CheckpointLimit.setting...CheckpointLimit.setting)
+        try c.code(&correctedAt)
+        try c.code(&newest)
+    }
 }

@@ -25,6 +25,15 @@ public struct Token: Hashable, Sendable, BitwiseCopyable {
     /// The number of bytes, 1 to 16.
     public let count: UInt8
 
+    /// The token "-".
+    static let dash = Token(high: 0x2d << 56, low: 0, count: 1)
+
+    private init(high: UInt64, low: UInt64, count: UInt8) {
+        self.high = high
+        self.low = low
+        self.count = count
+    }
+
     /// The token with these bytes, or nil when there are none, more than 16, or one outside printable ASCII.
     public init?(_ bytes: some Sequence<UInt8>) {
         var high: UInt64 = 0

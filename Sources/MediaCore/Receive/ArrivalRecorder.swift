@@ -69,3 +69,61 @@ struct ArrivalRecorder: ~Copyable {
         if end > newest { isPending = false }
     }
 }
+
+extension ArrivalRecorder {
+    /// The least number that can be asked for or told from a duplicate from now on; what is below is not written.
+    private var floor: Int64 { max(min(begin, newest - Self.maximumJump), end - Int64(Self.capacity)) }
+
+    func save(into w: inout CheckpointWriter) {
+        w.write(isStarted)
+        guard isStarted else { return }
+        w.write(newest)
+        w.write(end - begin)
+        w.write(isPending)
+        // Each arrival behind how many did not come before it, in nanoseconds since the one before.
+        var missing: UInt64 = 0
+        var before: Int64 = 0
+        for number in floor...newest {
+            let at = place(number)
+            guard numbers[at] == number else {
+                missing += 1
+                continue
+            }
+            w.write(missing)
+            w.write(arrivals[at] &- before)
+            before = arrivals[at]
+            missing = 0
+        }
+        // The newest number came, so that the list ends by itself.
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        try r.take(memory: Self.capacity * 16)
+        var made = Self()
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        isStarted = try r.readBool()
+        guard isStarted else { return }
+        newest = try r.readNumber()
+        let told = try r.readSigned()
+        try r.require(told >= 0 && told <= Int64(Self.capacity))
+        begin = end - told
+        isPending = try r.readBool()
+        var number = floor
+        var before: Int64 = 0
+        while number <= newest {
+            let missing = try r.readUnsigned(Self.capacity)
+            number += Int64(missing)
+            try r.require(number <= newest)
+            before = before &+ (try r.readSigned())
+            try r.require(before >= -CheckpointLimit.moment && before <= CheckpointLimit.moment)
+            numbers[place(number)] = number
+            arrivals[place(number)] = before
+            number += 1
+        }
+    }
+}

@@ -32,3 +32,10 @@ struct EncodingMonitor: BitwiseCopyable {
         return last + Self.silence
     }
 }
+
+extension EncodingMonitor: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&isAlive)
+        try c.code(&lastPacket)
+    }
+}

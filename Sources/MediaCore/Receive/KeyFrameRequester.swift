@@ -46,3 +46,13 @@ struct KeyFrameRequester: BitwiseCopyable {
         next = nil
     }
 }
+
+extension KeyFrameRequester: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&isPending)
+        try c.code(&cause)
+        try c.count(&attempts, Int(CheckpointLimit.setting))
+        try c.code(&lastSent)
+        try c.code(&next)
+    }
+}

@@ -92,3 +92,33 @@ struct NackTracker: ~Copyable {
         return gaveUp
     }
 }
+
+extension NackTracker {
+    func save(into w: inout CheckpointWriter) {
+        w.write(UInt64(missing.count))
+        for entry in missing {
+            w.write(entry.number)
+            w.write(entry.dueAt)
+            w.byte(entry.tries)
+        }
+        w.write(next)
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        var made = Self()
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        for _ in 0..<(try r.readUnsigned(Self.limit)) {
+            let number = try r.readNumber()
+            let entry = Missing(number: number, dueAt: try r.readTimestamp(), tries: try r.byte())
+            // They are found by halving.
+            try r.require((missing.last?.number ?? .min) < number && entry.tries <= Self.maximumTries)
+            missing.append(entry)
+        }
+        try r.code(&next)
+    }
+}

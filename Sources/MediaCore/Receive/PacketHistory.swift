@@ -52,15 +52,18 @@ struct PacketHistory: ~Copyable {
         for place in rows.indices { rows[place].number = .min }
     }
 
+    /// Takes the memory.
+    private mutating func start() {
+        rows = [HistoryPacket](repeating: HistoryPacket(), count: mask + 1)
+        bytes = ByteSlab(count: rows.count * Self.slotBytes)
+    }
+
     /// Keeps a packet and the payload at `payload` of a datagram; nil when its place holds a newer one or it is too
     /// long.
     mutating func store(_ packet: HistoryPacket, _ datagram: borrowing Span<UInt8>, payload: Int) -> Int? {
         let place = Int(truncatingIfNeeded: packet.number) & mask
         guard Int(packet.length) <= Self.slotBytes else { return nil }
-        if rows.isEmpty {
-            rows = [HistoryPacket](repeating: HistoryPacket(), count: mask + 1)
-            bytes = ByteSlab(count: rows.count * Self.slotBytes)
-        }
+        if rows.isEmpty { start() }
         guard rows[place].number < packet.number else { return nil }
         rows[place] = packet
         bytes.copy(datagram, from: payload, count: Int(packet.length), to: place * Self.slotBytes)
@@ -76,4 +79,133 @@ struct PacketHistory: ~Copyable {
 
     /// The packet at a place.
     @inline(__always) subscript(place: Int) -> HistoryPacket { rows[place] }
+}
+
+/// What one byte tells of a packet in a checkpoint.
+private enum KeptFlag {
+    static let isKeyFrame: UInt8 = 1
+    static let marker: UInt8 = 2
+    static let hasAudioLevel: UInt8 = 4
+    static let hasOrientation: UInt8 = 8
+    static let hasPlayoutDelay: UInt8 = 16
+    static let hasVP8: UInt8 = 32
+    static let hasVP9: UInt8 = 64
+    static let hasCodec: UInt8 = 128
+}
+
+/// Each packet is written as its differences to the one before it in the ring, and of its payload what its descriptor
+/// was read from.
+extension PacketHistory {
+    /// The bytes at a payload's beginning that its descriptor was read from: it is read from them again.
+    private static func headCount(_ row: HistoryPacket) -> Int {
+        var count = 0
+        // Behind a VP8 descriptor the frame's tag tells a key frame, whose head tells its size.
+        if let vp8 = row.vp8 { count = Int(vp8.length) + (vp8.isKeyFrame ? VP8Descriptor.keyFrameHeadLength : 1) }
+        if let vp9 = row.vp9 { count = Int(vp9.length) }
+        return min(count, Int(row.length))
+    }
+
+    func save(into w: inout CheckpointWriter) {
+        w.write(UInt64(mask + 1))
+        w.write(!rows.isEmpty)
+        guard !rows.isEmpty else { return }
+        var count: UInt64 = 0
+        for place in rows.indices where rows[place].number != .min { count += 1 }
+        w.write(count)
+        var before = HistoryPacket(number: 0)
+        for place in rows.indices where rows[place].number != .min {
+            let row = rows[place]
+            Self.save(row, behind: before, into: &w)
+            let head = Self.headCount(row)
+            if row.vp9 != nil { w.write(UInt64(head)) } else if row.vp8 != nil { w.byte(UInt8(head)) }
+            for i in 0..<head { w.byte(bytes[place * Self.slotBytes + i]) }
+            before = row
+        }
+    }
+
+    private static func save(_ row: HistoryPacket, behind before: HistoryPacket, into w: inout CheckpointWriter) {
+        var flags: UInt8 = row.isKeyFrame ? KeptFlag.isKeyFrame : 0
+        if row.marker { flags |= KeptFlag.marker }
+        if row.audioLevel != HistoryPacket.noByte { flags |= KeptFlag.hasAudioLevel }
+        if row.videoOrientation != HistoryPacket.noByte { flags |= KeptFlag.hasOrientation }
+        if row.playoutDelay != HistoryPacket.noPlayoutDelay { flags |= KeptFlag.hasPlayoutDelay }
+        if row.vp8 != nil { flags |= KeptFlag.hasVP8 }
+        if row.vp9 != nil { flags |= KeptFlag.hasVP9 }
+        if row.codec != 0 { flags |= KeptFlag.hasCodec }
+        w.byte(flags)
+        w.write(row.number &- before.number)
+        w.write(Int64(Int32(bitPattern: row.timestamp &- before.timestamp)))
+        w.write(UInt64(row.length))
+        if flags & KeptFlag.hasCodec != 0 { w.byte(row.codec) }
+        if flags & KeptFlag.hasAudioLevel != 0 { w.write(UInt64(row.audioLevel)) }
+        if flags & KeptFlag.hasOrientation != 0 { w.write(UInt64(row.videoOrientation)) }
+        if flags & KeptFlag.hasPlayoutDelay != 0 { w.write(UInt64(row.playoutDelay)) }
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        let capacity = try r.readUnsigned(1 << 16)
+        try r.require(capacity >= 16 && capacity & (capacity - 1) == 0)
+        var made = Self(packets: capacity)
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        guard try r.readBool() else { return }
+        let capacity = mask + 1
+        try r.take(memory: capacity * MemoryLayout<HistoryPacket>.stride)
+        start()
+        let count = try r.readUnsigned(capacity)
+        var before = HistoryPacket(number: 0)
+        var last = -1
+        for _ in 0..<count {
+            var row = HistoryPacket()
+            let flags = try Self.restore(&row, behind: before, &r)
+            let place = Int(truncatingIfNeeded: row.number) & mask
+            try r.require(place > last)
+            last = place
+            try restorePayload(of: &row, flags, place, &r)
+            rows[place] = row
+            before = row
+        }
+    }
+
+    private static func restore(
+        _ row: inout HistoryPacket, behind before: HistoryPacket, _ r: inout CheckpointReader
+    ) throws(CheckpointError) -> UInt8 {
+        let flags = try r.byte()
+        row.isKeyFrame = flags & KeptFlag.isKeyFrame != 0
+        row.marker = flags & KeptFlag.marker != 0
+        row.number = try r.readNumber(behind: before.number)
+        row.timestamp = before.timestamp &+ UInt32(truncatingIfNeeded: try r.readSigned())
+        try r.code(&row.length)
+        try r.require(Int(row.length) <= slotBytes)
+        if flags & KeptFlag.hasCodec != 0 { try r.code(&row.codec) }
+        if flags & KeptFlag.hasAudioLevel != 0 { try r.code(&row.audioLevel) }
+        if flags & KeptFlag.hasOrientation != 0 { try r.code(&row.videoOrientation) }
+        if flags & KeptFlag.hasPlayoutDelay != 0 { try r.code(&row.playoutDelay) }
+        return flags
+    }
+
+    /// The payload's head where one was written, zeros behind it, and the descriptor read from it again.
+    private mutating func restorePayload(
+        of row: inout HistoryPacket, _ flags: UInt8, _ place: Int, _ r: inout CheckpointReader
+    ) throws(CheckpointError) {
+        let at = place * Self.slotBytes
+        let length = Int(row.length)
+        try r.take(memory: length)
+        bytes.withMutableSpan(at, length) { $0.putZeros(length, at: 0) }
+        guard flags & (KeptFlag.hasVP8 | KeptFlag.hasVP9) != 0 else { return }
+        try r.require(flags & KeptFlag.hasVP8 == 0 || flags & KeptFlag.hasVP9 == 0)
+        let head = try r.readUnsigned(length)
+        for i in 0..<head { bytes[at + i] = try r.byte() }
+        if flags & KeptFlag.hasVP8 != 0 {
+            row.vp8 = bytes.withSpan(at, length) { VP8Descriptor($0, at: 0, length: length) }
+        } else {
+            row.vp9 = bytes.withSpan(at, length) { VP9Descriptor($0, at: 0, length: length) }
+        }
+        try r.require(row.vp8 != nil || row.vp9 != nil)
+        try r.require(head == Self.headCount(row))
+    }
 }

@@ -76,3 +76,18 @@ struct ReceptionStatistics: BitwiseCopyable {
             delaySinceLastSenderReport: delay)
     }
 }
+
+extension ReceptionStatistics: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.number(&base)
+        try c.number(&highest)
+        try c.number(&received)
+        try c.number(&expectedPrior)
+        try c.number(&receivedPrior)
+        try c.optional(&lastTransit, 0) { c, v throws(C.Failure) in try c.code(&v, Int64(Int32.min)...Int64(Int32.max)) }
+        try c.code(&jitter16)
+        try c.code(&lastSenderReport)
+        try c.code(&lastSenderReportAt)
+        try c.code(&isStarted)
+    }
+}

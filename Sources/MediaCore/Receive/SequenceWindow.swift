@@ -102,3 +102,12 @@ struct SequenceWindow: BitwiseCopyable {
         return .restarted(highest, jump: jump)
     }
 }
+
+extension SequenceWindow: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.number(&highest)
+        try c.code(&isStarted)
+        try c.code(&expectedAfterJump)
+        for i in bits.indices { try c.code(&bits[i]) }
+    }
+}

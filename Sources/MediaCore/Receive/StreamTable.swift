@@ -93,3 +93,41 @@ struct StreamTable: ~Copyable {
         rows.removeLast()
     }
 }
+
+extension StreamBinding: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&ssrc)
+        try c.row(&encoding)
+        try c.code(&isRetransmission)
+        try c.code(&isLearned)
+        try c.code(&lastPacket)
+    }
+}
+
+extension StreamTable {
+    func save(into w: inout CheckpointWriter) {
+        w.write(UInt64(rows.count))
+        for row in rows { w.write(row) }
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        var made = Self()
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        for row in 0..<(try r.readUnsigned(Self.learnedLimit + Self.declaredLimit)) {
+            var binding = StreamBinding(
+                ssrc: SSRC(0), encoding: -1, isRetransmission: false, isLearned: false,
+                lastPacket: Timestamp(nanoseconds: 0))
+            try r.code(&binding)
+            try r.require(find(binding.ssrc) == nil)
+            index.set(binding.ssrc.rawValue, to: row)
+            rows.append(binding)
+            if binding.isLearned { learned += 1 }
+        }
+        try r.require(learned <= Self.learnedLimit && rows.count - learned <= Self.declaredLimit)
+    }
+}

@@ -57,3 +57,58 @@ struct Encoding: ~Copyable {
         next &+= 1
     }
 }
+
+extension Encoding: CheckpointRow {
+    func save(into w: inout CheckpointWriter) {
+        w.write(row: peer)
+        w.write(row: track)
+        w.write(UInt64(layer))
+        w.write(isVideo)
+        w.write(UInt64(serial))
+        w.write(rid)
+        w.write(ssrc)
+        w.write(rtxSSRC)
+        w.write(window)
+        w.write(statistics)
+        nacks.save(into: &w)
+        history.save(into: &w)
+        w.write(monitor)
+        w.write(requester)
+        w.write(senderReport)
+        w.byte(payloadType)
+        w.byte(codec)
+        w.write(UInt64(clockRate))
+        w.write(rows: fanout)
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        let (peer, track) = (try r.readRow(), try r.readRow())
+        let layer = try r.readUnsigned(CheckpointLimit.listed)
+        let isVideo = try r.readBool()
+        let serial = try r.readUInt32()
+        var rid: Rid?
+        try r.code(&rid)
+        var made = Self(
+            peer: peer, track: track, layer: layer, isVideo: isVideo, serial: serial, rid: rid, clockRate: 0,
+            historyPackets: 0)
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        try r.code(&ssrc)
+        try r.code(&rtxSSRC)
+        try r.code(&window)
+        try r.code(&statistics)
+        nacks = try NackTracker.restored(&r)
+        history = try PacketHistory.restored(&r)
+        try r.code(&monitor)
+        try r.code(&requester)
+        try r.code(&senderReport)
+        payloadType = try r.byte()
+        codec = try r.byte()
+        try r.code(&clockRate)
+        fanout = try r.readRows()
+    }
+}

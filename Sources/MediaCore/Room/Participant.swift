@@ -70,3 +70,69 @@ extension Timestamp? {
         self = moment
     }
 }
+
+extension Participant: CheckpointRow {
+    func save(into w: inout CheckpointWriter) {
+        w.write(id)
+        w.write(UInt64(order))
+        w.write(isConnected)
+        w.write(extensions)
+        w.write(reducedSizeRTCP)
+        w.write(usesTransportFeedback)
+        w.write(rows: tracks)
+        w.write(rows: slots)
+        w.write(UInt64(retired.count))
+        for stream in retired { w.write(stream) }
+        streams.save(into: &w)
+        arrivals.save(into: &w)
+        w.byte(feedbackCount)
+        w.byte(feedbackCommand)
+        w.write(clock)
+        w.write(roundTrip)
+        w.write(transportSequencer)
+        w.write(retransmissionBudget)
+        w.write(statistics)
+        w.write(feedbackSSRC)
+        w.write(lastMediaSSRC)
+        w.write(nextReport)
+        w.write(nextFeedback)
+        w.write(nextNack)
+        w.write(nextKeyFrame)
+        w.write(nextLiveness)
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        let id = PeerID(try r.readUInt32())
+        var made = Self(id: id, order: try r.readUInt32(), firstTransportSequence: 0)
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        try r.code(&isConnected)
+        try r.code(&extensions)
+        try r.code(&reducedSizeRTCP)
+        try r.code(&usesTransportFeedback)
+        tracks = try r.readRows()
+        slots = try r.readRows()
+        let none = RetiredStream(ssrc: SSRC(0), highest: 0, rtxSequence: 0)
+        try r.list(&retired, RetiredStream.limit, none) { r, v throws(CheckpointError) in try r.code(&v) }
+        streams = try StreamTable.restored(&r)
+        arrivals = try ArrivalRecorder.restored(&r)
+        feedbackCount = try r.byte()
+        feedbackCommand = try r.byte()
+        try r.code(&clock)
+        try r.code(&roundTrip)
+        try r.code(&transportSequencer)
+        try r.code(&retransmissionBudget)
+        try r.code(&statistics)
+        try r.code(&feedbackSSRC)
+        try r.code(&lastMediaSSRC)
+        try r.code(&nextReport)
+        try r.code(&nextFeedback)
+        try r.code(&nextNack)
+        try r.code(&nextKeyFrame)
+        try r.code(&nextLiveness)
+    }
+}

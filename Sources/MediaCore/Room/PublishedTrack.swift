@@ -35,3 +35,42 @@ struct PublishedTrack: ~Copyable {
     /// The codec that arrives.
     var currentCodec: Codec? { codec < plan.codecs.count ? plan.codecs[codec].codec : nil }
 }
+
+extension PublishedTrack: CheckpointRow {
+    func save(into w: inout CheckpointWriter) {
+        w.write(id)
+        w.write(row: peer)
+        w.write(UInt64(order))
+        w.write(plan)
+        w.write(rows: encodings)
+        w.write(isMuted)
+        w.write(gate)
+        w.write(UInt64(codec))
+        w.write(hasStarted)
+        w.write(hasStalled)
+        w.write(quietSince)
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        var id = TrackID.any
+        try r.code(&id)
+        let peer = try r.readRow()
+        let order = try r.readUInt32()
+        var plan = PublishedTrackPlan.any
+        try r.code(&plan)
+        var made = Self(id: id, peer: Int(peer), order: order, plan: plan)
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        encodings = try r.readRows()
+        try r.code(&isMuted)
+        try r.code(&gate)
+        codec = try r.readUnsigned(255)
+        try r.code(&hasStarted)
+        try r.code(&hasStalled)
+        try r.code(&quietSince)
+    }
+}

@@ -4,7 +4,7 @@
 /// One room: takes authenticated packets, commands and the time, and writes packets, events and decisions. The same
 /// calls in the same order with the same arguments give the same output, byte for byte.
 public struct RoomCore: ~Copyable {
-    let configuration: RoomConfiguration
+    var configuration: RoomConfiguration
     var random: SplitMix64
     /// The room's counters.
     public internal(set) var statistics = Statistics()

@@ -32,19 +32,27 @@
         if let last = free.popLast() {
             index = Int(last)
         } else {
-            index = isUsed.count
-            if index == capacity {
-                let larger = UnsafeMutablePointer<Row>.allocate(capacity: capacity * 2)
-                unsafe larger.moveInitialize(from: rows, count: capacity)
-                unsafe rows.deallocate()
-                unsafe rows = larger
-                capacity *= 2
-            }
-            isUsed.append(false)
+            index = extend()
         }
         unsafe (rows + index).initialize(to: row)
         isUsed[index] = true
         count += 1
+        return index
+    }
+
+    private mutating func grow() {
+        let larger = UnsafeMutablePointer<Row>.allocate(capacity: capacity * 2)
+        unsafe larger.moveInitialize(from: rows, count: capacity)
+        unsafe rows.deallocate()
+        unsafe rows = larger
+        capacity *= 2
+    }
+
+    /// Makes one more number, without a row.
+    private mutating func extend() -> Int {
+        let index = isUsed.count
+        if index == capacity { grow() }
+        isUsed.append(false)
         return index
     }
 
@@ -67,6 +75,43 @@
             precondition(contains(index), "no row of this number")
             yield unsafe &rows[index]
         }
+    }
+}
+
+/// A row that can be written to a checkpoint and made from one.
+protocol CheckpointRow: ~Copyable {
+    func save(into w: inout CheckpointWriter)
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self
+}
+
+extension Slab where Row: CheckpointRow & ~Copyable {
+    /// Writes the numbers given out and free, the latter in the order in which they are given out again, and the rows.
+    func save(into w: inout CheckpointWriter) {
+        w.write(UInt64(limit))
+        w.write(rows: free)
+        for index in 0..<limit where contains(index) { self[index].save(into: &w) }
+    }
+
+    /// Fills an empty table.
+    mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        precondition(limit == 0, "a table is filled from a checkpoint before it is used")
+        let limit = try r.readUnsigned(CheckpointLimit.rows)
+        let holes = try r.readRows()
+        var isHole = [Bool](repeating: false, count: limit)
+        for hole in holes {
+            try r.require(hole >= 0 && Int(hole) < limit && !isHole[Int(hole)])
+            isHole[Int(hole)] = true
+        }
+        for index in 0..<limit {
+            try r.take(memory: MemoryLayout<Row>.stride)
+            if isHole[index] {
+                _ = extend()
+            } else {
+                // With no free number yet, the row gets the next one.
+                _ = insert(try Row.restored(&r))
+            }
+        }
+        free = holes
     }
 }
 

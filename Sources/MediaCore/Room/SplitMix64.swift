@@ -14,3 +14,9 @@ struct SplitMix64: BitwiseCopyable {
         return z ^ (z >> 31)
     }
 }
+
+extension SplitMix64: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&state)
+    }
+}

@@ -31,7 +31,7 @@ public struct Statistics: Hashable, Sendable {
     /// Transport-wide feedback packets sent to publishers.
     public internal(set) var transportFeedbackSent: UInt64 = 0
 
-    private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
+    var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
     /// All zero.
     public init() {}

@@ -71,3 +71,117 @@ struct RetransmissionMap: ~Copyable {
         for place in rows.indices { rows[place].number = .min }
     }
 }
+
+/// What one byte tells of a packet in a checkpoint.
+private enum SentFlag {
+    static let marker: UInt8 = 1
+    static let wasResent: UInt8 = 2
+    static let hasPicture: UInt8 = 4
+    /// It came from where the packet written before it came from.
+    static let sameOrigin: UInt8 = 8
+    static let hasPlayoutDelay: UInt8 = 16
+    static let hasOrientation: UInt8 = 32
+}
+
+/// Each packet is written as its differences to the one before it in the ring: a dozen bytes of its seventy.
+extension RetransmissionMap {
+    func save(into w: inout CheckpointWriter) {
+        var count: UInt64 = 0
+        for row in rows.indices where rows[row].number != .min { count += 1 }
+        w.write(count)
+        var before = SentPacket()
+        before.number = 0
+        for place in rows.indices where rows[place].number != .min {
+            let row = rows[place]
+            Self.save(row, behind: before, into: &w)
+            before = row
+        }
+    }
+
+    private static func save(_ row: SentPacket, behind before: SentPacket, into w: inout CheckpointWriter) {
+        let isSame =
+            row.encoding == before.encoding && row.serial == before.serial && row.codec == before.codec
+            && row.contributingSource == before.contributingSource
+        var flags: UInt8 = row.marker ? SentFlag.marker : 0
+        if row.resent > 0 { flags |= SentFlag.wasResent }
+        if row.picture != PictureNumbers() { flags |= SentFlag.hasPicture }
+        if isSame { flags |= SentFlag.sameOrigin }
+        if row.playoutDelay != HistoryPacket.noPlayoutDelay { flags |= SentFlag.hasPlayoutDelay }
+        if row.videoOrientation != HistoryPacket.noByte { flags |= SentFlag.hasOrientation }
+        w.byte(flags)
+        w.write(row.number &- before.number)
+        w.write(row.source &- before.source)
+        w.write(Int64(Int32(bitPattern: row.timestamp &- before.timestamp)))
+        w.write(Int64(Int32(bitPattern: row.absoluteSendTime &- before.absoluteSendTime)))
+        w.write(Int64(Int16(bitPattern: row.transportSequence &- before.transportSequence)))
+        if !isSame {
+            w.write(row: row.encoding)
+            w.write(UInt64(row.serial))
+            w.write(UInt64(row.contributingSource))
+            w.byte(row.codec)
+        }
+        if flags & SentFlag.wasResent != 0 {
+            w.byte(row.resent)
+            w.write(row.resentAt)
+        }
+        if flags & SentFlag.hasPicture != 0 { w.write(row.picture) }
+        if flags & SentFlag.hasPlayoutDelay != 0 { w.write(UInt64(row.playoutDelay)) }
+        if flags & SentFlag.hasOrientation != 0 { w.write(UInt64(row.videoOrientation)) }
+    }
+
+    static func restored(_ r: inout CheckpointReader, packets: Int) throws(CheckpointError) -> Self {
+        try r.take(memory: packets * MemoryLayout<SentPacket>.stride)
+        var made = Self(packets: packets)
+        try made.restore(&r)
+        return made
+    }
+
+    /// Fills what was made empty.
+    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
+        let count = try r.readUnsigned(rows.count)
+        var before = SentPacket()
+        before.number = 0
+        var last = -1
+        for _ in 0..<count {
+            let row = try Self.restore(behind: before, &r)
+            let place = Int(truncatingIfNeeded: row.number) & mask
+            try r.require(place > last)
+            last = place
+            rows[place] = row
+            before = row
+        }
+    }
+
+    private static func restore(
+        behind before: SentPacket, _ r: inout CheckpointReader
+    ) throws(CheckpointError) -> SentPacket {
+        var row = before
+        let flags = try r.byte()
+        row.marker = flags & SentFlag.marker != 0
+        row.number = try r.readNumber(behind: before.number)
+        row.source = try r.readNumber(behind: before.source)
+        row.timestamp = before.timestamp &+ UInt32(truncatingIfNeeded: try r.readSigned())
+        row.absoluteSendTime = before.absoluteSendTime &+ UInt32(truncatingIfNeeded: try r.readSigned())
+        row.transportSequence = before.transportSequence &+ UInt16(truncatingIfNeeded: try r.readSigned())
+        if flags & SentFlag.sameOrigin == 0 {
+            try r.row(&row.encoding)
+            try r.code(&row.serial)
+            try r.code(&row.contributingSource)
+            try r.code(&row.codec)
+        }
+        row.resent = 0
+        row.resentAt = Timestamp(nanoseconds: 0)
+        if flags & SentFlag.wasResent != 0 {
+            try r.code(&row.resent)
+            try r.code(&row.resentAt)
+            try r.require(row.resent > 0)
+        }
+        row.picture = PictureNumbers()
+        if flags & SentFlag.hasPicture != 0 { try r.code(&row.picture) }
+        row.playoutDelay = HistoryPacket.noPlayoutDelay
+        if flags & SentFlag.hasPlayoutDelay != 0 { try r.code(&row.playoutDelay) }
+        row.videoOrientation = HistoryPacket.noByte
+        if flags & SentFlag.hasOrientation != 0 { try r.code(&row.videoOrientation) }
+        return row
+    }
+}

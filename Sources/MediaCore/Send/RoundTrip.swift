@@ -49,3 +49,20 @@ struct Budget: BitwiseCopyable {
         return true
     }
 }
+
+extension RoundTrip: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&last)
+        try c.code(&smoothed)
+        try c.require((last ?? .zero) >= .zero && (last ?? .zero) < Self.largest)
+        try c.require((smoothed ?? .zero) >= .zero && (smoothed ?? .zero) < Self.largest)
+    }
+}
+
+extension Budget: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        // How much it holds and how fast it fills are constants of the core.
+        try c.code(&level, 0...capacity)
+        try c.code(&filledAt)
+    }
+}

@@ -12,3 +12,9 @@ struct TransportSequencer: BitwiseCopyable {
         return next
     }
 }
+
+extension TransportSequencer: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+        try c.code(&next)
+    }
+}
