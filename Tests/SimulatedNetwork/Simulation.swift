@@ -20,7 +20,8 @@ public enum CoreCall: Sendable {
     case apply(RoomCommand)
     case advance
     /// What the core gave out is taken, and the egress emptied.
-    case flush(datagrams: [(peer: PeerID, kind: Egress.Kind, bytes: [UInt8])], events: [RoomEvent], decisions: [Decision])
+    case flush(
+        datagrams: [(peer: PeerID, kind: Egress.Kind, bytes: [UInt8])], events: [RoomEvent], decisions: [Decision])
 }
 
 /// A running simulation.

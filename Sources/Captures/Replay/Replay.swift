@@ -210,7 +210,13 @@ public struct Replay {
         digest = OutputDigest(scope: options.digestScope)
         guard room == nil else { return }
         guard options.changes.isEmpty else { throw .settingsInCheckpoint }
-        throw .unusableCheckpoint(event: summary.events, reason: "checkpoints are not known to this build")
+        do throws(CheckpointError) {
+            let room = Room(try RoomCore(checkpoint: Checkpoint(bytes: bytes)))
+            self.room = room
+            trace?.resumed(room.core.statistics, at: now)
+        } catch {
+            throw .unusableCheckpoint(event: summary.events, reason: "\(error)")
+        }
     }
 
     private mutating func flush(_ room: Room) {

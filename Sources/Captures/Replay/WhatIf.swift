@@ -1,6 +1,6 @@
 // Two runs of one capture, the second with other settings, and what was decided otherwise. Open loop: the clients' packets
 // are those that were recorded, whatever the room would have sent them.
-public import MediaCore
+import MediaCore
 
 /// What another run of the same inputs decided otherwise.
 public struct WhatIf: Sendable {

@@ -1,5 +1,5 @@
 // The report of a replay: one HTML page with its data, styles and script inside, which asks nothing of any network.
-public import MediaCore
+import MediaCore
 
 /// Makes the report's page.
 public enum ReplayReport {

@@ -79,7 +79,6 @@ public final class ReplayTrace {
     private(set) var digest = OutputDigest()
     private var indexOf: [PeerID: Int] = [:]
     private var counted = [UInt64](repeating: 0, count: DropReason.allCases.count)
-    private var countedDrops: UInt64 = 0
 
     /// A trace for a capture of this length; it decides how fine the time is drawn.
     public init(duration: TimeDelta) {
@@ -95,9 +94,15 @@ public final class ReplayTrace {
         counted = [UInt64](repeating: 0, count: counted.count)
     }
 
+    /// A room made from a checkpoint counts on where it was.
+    func resumed(_ statistics: Statistics, at: Timestamp) {
+        note(at, index: 0, kind: "checkpoint", peers: [], "the replay goes on from a checkpoint")
+        for reason in DropReason.allCases { counted[Int(reason.rawValue)] = statistics[reason] }
+    }
+
     func received(_ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, at: Timestamp) {
         see(at)
-        guard let p = indexOf[peer] else { return }
+        guard let p = row(peer, at) else { return }
         let b = bucketNumber(at)
         Self.add(bytes.count, to: &peers[p].bytesFrom, at: b)
         guard kind == .rtp, peers[p].extensions.audioLevel != 0, let header = RTPHeader(bytes.span),
@@ -122,12 +127,9 @@ public final class ReplayTrace {
         see(at)
         note(at, index: index, kind: command.name, peers: [command.peer], command.sentence)
         switch command {
-        case .addParticipant(let peer):
-            guard indexOf[peer] == nil, peers.count < Self.peerLimit else { return }
-            indexOf[peer] = peers.count
-            peers.append(Peer(id: peer, joined: since(at)))
+        case .addParticipant(let peer): _ = row(peer, at)
         case .applyPlan(let peer, let plan):
-            guard let p = indexOf[peer] else { return }
+            guard let p = row(peer, at) else { return }
             peers[p].extensions = plan.headerExtensions
             peers[p].published = plan.published
             for slot in plan.slots where !peers[p].slots.contains(where: { $0.mid == slot.mid }) {
@@ -159,7 +161,7 @@ public final class ReplayTrace {
     }
 
     func sent(_ datagram: Egress.Datagram, at: Timestamp) {
-        guard let p = indexOf[datagram.peer] else { return }
+        guard let p = row(datagram.peer, at) else { return }
         Self.add(datagram.count, to: &peers[p].bytesTo, at: bucketNumber(at))
     }
 
@@ -215,6 +217,15 @@ public final class ReplayTrace {
     }
 
     // MARK: Lines and slots
+
+    /// The row of a peer, which a capture that begins at a checkpoint does not introduce.
+    private func row(_ peer: PeerID, _ at: Timestamp) -> Int? {
+        if let p = indexOf[peer] { return p }
+        guard peers.count < Self.peerLimit else { return nil }
+        indexOf[peer] = peers.count
+        peers.append(Peer(id: peer, joined: since(at)))
+        return peers.count - 1
+    }
 
     private func note(_ at: Timestamp, index: Int, kind: String, peers: [PeerID], _ text: String) {
         see(at)

@@ -11,9 +11,10 @@ public enum Command {
 
           majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
           majlis token --room ROOM --user USER [--name NAME] [--hours N] [--listen-only] [--config FILE]
+          majlis replay FILE [--until SECONDS] [--report FILE.html] [--set KEY=VALUE ...] [--json]
           majlis version
 
-        majlis serve --help and majlis token --help say more.
+        majlis serve --help, majlis token --help and majlis replay --help say more.
 
         """
 
@@ -24,6 +25,7 @@ public enum Command {
             switch arguments.first {
             case "serve": return try ServeCommand.run(rest)
             case "token": return try TokenCommand.run(rest)
+            case "replay": return ReplayCommand.run(rest)
             case "version", "--version":
                 print("majlis \(version)")
                 return 0
