@@ -34,7 +34,7 @@ final class ReplayRecorder {
     /// Plays a scenario and gives what was recorded.
     static func record(_ scenario: Scenario, _ outputs: Outputs) -> ReplayRecorder {
         let recorder = ReplayRecorder(outputs, configuration: scenario.configuration, seed: scenario.seed)
-        _ = scenario.play { recorder.take($0, at: $1) }
+        _ = scenario.play { $0.onCall = { recorder.take($0, at: $1) } }
         recorder.end()
         return recorder
     }

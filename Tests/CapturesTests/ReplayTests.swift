@@ -159,6 +159,12 @@ struct ReplayTests {
         #expect(third.digest == recorder.digest)
         #expect(third.summary.gaps == 1)
         #expect(third.summary.skipped > 100)
+        // A file may say again what room it is, before the checkpoint at which it begins.
+        let fourth = try replay([recorder.events[0]] + recorder.events[before...])
+        #expect(fourth.verdict == .identical)
+        #expect(fourth.digest == recorder.digest)
+        broken.insert(recorder.events[0], at: try #require(broken.firstIndex(of: .gap(events: 200))) + 1)
+        #expect(try replay(broken).verdict == .identical)
         #expect(throws: ReplayError.settingsInCheckpoint) {
             try replay(Array(recorder.events[before...])) { try? $0.changes.add("reportIntervalMilliseconds=500") }
         }

@@ -56,10 +56,13 @@ public struct Scenario: Sendable {
         self.steps = steps
     }
 
-    /// Plays the scenario to its end; `onCall` is told of every call into the core.
-    public func play(onCall: ((CoreCall, Timestamp) -> Void)? = nil) -> Simulation {
+    /// Plays the scenario to its end.
+    public func play() -> Simulation { play { _ in } }
+
+    /// Plays the scenario to its end, the simulation prepared before its first step.
+    public func play(_ prepare: (Simulation) -> Void) -> Simulation {
         let simulation = Simulation(configuration: configuration, seed: seed)
-        simulation.onCall = onCall
+        prepare(simulation)
         for step in steps { simulation.perform(step) }
         return simulation
     }

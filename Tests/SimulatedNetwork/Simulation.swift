@@ -50,6 +50,7 @@ public final class Simulation {
     private var indexOf: [PeerID: Int] = [:]
     private var attackers: [Attacker] = []
     private var trackOfSSRC: [UInt32: TrackID] = [:]
+    private var shadow: Shadow?
 
     /// An empty room with this seed, which is the core's as well as the network's.
     public init(configuration: RoomConfiguration = RoomConfiguration(), seed: UInt64) {
@@ -74,6 +75,33 @@ public final class Simulation {
 
     /// What the slots of a participant show.
     public func slots(of number: UInt32) -> [SlotAssignment] { core.slotAssignments(of: PeerID(number)) }
+
+    // MARK: Checkpoints
+
+    /// How cores that were restored from checkpoints compared to the room's own.
+    public struct ShadowFigures: Sendable, Hashable {
+        /// How many were restored, and how often their whole state was compared.
+        public var restored = 0, states = 0
+        /// Datagrams compared, and how many of them had a payload that a checkpoint does not keep.
+        public var datagrams = 0, withoutPayload = 0
+    }
+
+    /// From now on a core restored from a checkpoint follows the room's, for `span` each, the next one at most `pause` behind
+    /// the last. Where they differ an invariant is violated.
+    public func checkpoint(seed: UInt64, pause: TimeDelta, span: TimeDelta) {
+        shadow = Shadow(seed: seed, pause: pause, span: span)
+    }
+
+    /// How they compared.
+    public var shadowFigures: ShadowFigures {
+        guard let shadow else { return ShadowFigures() }
+        return ShadowFigures(
+            restored: shadow.restored, states: shadow.states, datagrams: shadow.datagrams,
+            withoutPayload: shadow.zeroed)
+    }
+
+    /// The room's state as a checkpoint.
+    public func checkpoint(into checkpoint: inout Checkpoint) { core.checkpoint(into: &checkpoint) }
 
     // MARK: Steps
 
@@ -315,15 +343,17 @@ public final class Simulation {
 
     private func turn(_ call: CoreCall?) {
         let now = clock.now
-        if let call {
-            onCall?(call, now)
+        if let call { onCall?(call, now) }
+        let body: (inout RoomCore, Timestamp, inout Egress) -> Void = { core, now, out in
             switch call {
-            case .receiveRTP(let peer, let bytes): core.receiveRTP(bytes.span, from: peer, at: now, into: &egress)
-            case .receiveRTCP(let peer, let bytes): core.receiveRTCP(bytes.span, from: peer, at: now, into: &egress)
-            case .apply(let command): core.apply(command, at: now, into: &egress)
-            case .advance, .flush: break
+            case .receiveRTP(let peer, let bytes): core.receiveRTP(bytes.span, from: peer, at: now, into: &out)
+            case .receiveRTCP(let peer, let bytes): core.receiveRTCP(bytes.span, from: peer, at: now, into: &out)
+            case .apply(let command): core.apply(command, at: now, into: &out)
+            case .advance, .flush, nil: break
             }
         }
+        shadow?.prepare(core, at: now)
+        body(&core, now, &egress)
         if let deadline = core.nextDeadline, deadline.at <= now {
             onCall?(.advance, now)
             core.advance(to: now, into: &egress)
@@ -336,6 +366,11 @@ public final class Simulation {
                 (egress.datagrams[index].peer, egress.datagrams[index].kind, egress.copy(of: index))
             }
             onCall(.flush(datagrams: datagrams, events: egress.events, decisions: egress.decisions), now)
+        }
+        if let shadow {
+            let before = shadow.differences.count
+            shadow.follow(core, egress, at: now, body)
+            for sentence in shadow.differences.dropFirst(before) { invariants.violate(sentence, at: now) }
         }
         flush(at: now)
     }

@@ -77,6 +77,10 @@ public struct Replay {
     private let trace: ReplayTrace?
     private var room: Room?
     private var hasBegun = false
+    /// The room was opened and nothing was given to it: a checkpoint that comes now is where it begins.
+    private var isFresh = false
+    /// Events are missing, and no checkpoint has come since.
+    private var isBehindGap = false
     private var digest: OutputDigest
     private var difference: ReplayDifference?
     private var recent: [TimedDecision] = []
@@ -112,7 +116,11 @@ public struct Replay {
         if let at = event.moment, !begin(event, at: at) { return }
         switch event {
         case .opened(let configuration, let seed, _, let at):
+            // Behind a gap the opening is told again for those who begin to read there; the checkpoint that follows has
+            // the state.
+            guard !isBehindGap else { break }
             room = Room(RoomCore(configuration: options.changes.applied(to: configuration), seed: seed))
+            isFresh = true
             digest = OutputDigest(scope: options.digestScope)
             trace?.opened(configuration, at: at)
         case .rtp(let peer, let bytes, let at): receive(bytes, .rtp, from: peer, at: at)
@@ -144,6 +152,7 @@ public struct Replay {
         case .gap(let missing):
             settle()
             room = nil
+            isBehindGap = true
             summary.gaps += 1
             trace?.noted("\(missing) events are missing here", at: now)
         case .comment(let text): trace?.noted(text, at: now)
@@ -170,6 +179,7 @@ public struct Replay {
 
     private mutating func running() -> Room? {
         if room == nil { summary.skipped += 1 } else { hasBegun = true }
+        isFresh = false
         return room
     }
 
@@ -204,15 +214,17 @@ public struct Replay {
         trace.count(room.core.statistics, at: at)
     }
 
-    /// A checkpoint is where the digests begin again; a room is made from it only where none is running.
+    /// A checkpoint is where the digests begin again; a room is made from it only where none runs.
     private mutating func resume(_ bytes: [UInt8]) throws(ReplayError) {
         settle()
         digest = OutputDigest(scope: options.digestScope)
-        guard room == nil else { return }
+        guard room == nil || isFresh else { return }
         guard options.changes.isEmpty else { throw .settingsInCheckpoint }
         do throws(CheckpointError) {
             let room = Room(try RoomCore(checkpoint: Checkpoint(bytes: bytes)))
             self.room = room
+            isFresh = false
+            isBehindGap = false
             trace?.resumed(room.core.statistics, at: now)
         } catch {
             throw .unusableCheckpoint(event: summary.events, reason: "\(error)")

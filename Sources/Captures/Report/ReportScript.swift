@@ -86,7 +86,7 @@ extension ReportPage {
          const svg=document.createElementNS(ns,'svg');svg.setAttribute('viewBox','0 0 '+buckets+' 100');
          svg.setAttribute('preserveAspectRatio','none');
          const p=document.createElementNS(ns,'path');let d='',pen=false;
-         list.forEach((x,i)=>{if(x<0)return;const y=top>0?96-x/top*88:96;
+         list.forEach((x,i)=>{if(x<0)return;const y=top>0?94-x/top*66:94;
           d+=(pen?'L':'M')+(i+.5)+' '+y.toFixed(1);pen=true});
          for(const[k,v]of[['d',d],['fill','none'],['stroke','var(--accent)'],['stroke-width','1.5'],
           ['vector-effect','non-scaling-stroke']])p.setAttribute(k,v);
@@ -109,16 +109,18 @@ extension ReportPage {
          if(p.to.length)d.append(row('sent',chart(p.to,bits,
           t=>sec(t)+': '+bits(value(p.to,t)||0)+' to '+called(p.id))));
          if(p.loss.some(x=>x>0))d.append(row('loss',chart(p.loss,x=>(x/10).toFixed(1)+' %',
-          t=>{const x=value(p.loss,t);return sec(t)+': '+(x>=0?(x/10).toFixed(1)+' % lost, as reported':'no report')})));
+          t=>{const x=value(p.loss,t);return sec(t)+': '+(x>=0?(x/10).toFixed(1)+' % lost, as reported':
+           'no report')})));
          if(p.rtt.some(x=>x>=0))d.append(row('round trip',chart(p.rtt,x=>(x/10).toFixed(1)+' ms',
           t=>{const x=value(p.rtt,t);return sec(t)+': '+(x>=0?(x/10).toFixed(1)+' ms':'not measured')})));
          d.append(axis())}
         function receivers(){const box=$('receivers');
+         if(D.peers.length>8)box.className='many';
          D.peers.forEach((p,i)=>{const d=make('details'),s=make('summary'),dot=make('span','dot');
           dot.style.background=colour(p.id);
           const bytes=p.to.reduce((a,b)=>a+b,0),span=(p.left===null?N:p.left)-p.joined,worst=Math.max(0,...p.loss);
           put(s,dot,called(p.id)+' ',make('span','soft',
-           ['publishes '+(p.publishes||'nothing'),p.slots.length+' slots',
+           [D.peers.length>8?p.publishes:'publishes '+(p.publishes||'nothing'),p.slots.length+' slots',
             span>0?'on average '+big(Math.round(bytes*8000/span))+'bit/s':'',
             worst>0?'up to '+(worst/10).toFixed(1)+' % lost':''].filter(Boolean).join(' · ')));
           d.append(s);d.ontoggle=()=>{if(d.open)receiver(p,d)};box.append(d);

@@ -6,7 +6,8 @@ extension ReportPage {
         :root{color-scheme:light dark;--bg:#f7f7f5;--card:#fff;--ink:#1d2125;--soft:#5c666f;--line:#dfe2e4;
         --accent:#1f6f5c;--good:#1b7a4b;--bad:#b3261e;--warn:#8a5a00;--track:#eceeef;--bar:46%;--sat:52%}
         @media (prefers-color-scheme:dark){:root{--bg:#15181a;--card:#1d2124;--ink:#e8eaec;--soft:#9aa5ae;
-        --line:#32383d;--accent:#62c4ab;--good:#5fcf94;--bad:#ff8a80;--warn:#e6b455;--track:#272c30;--bar:42%;--sat:45%}}
+        --line:#32383d;--accent:#62c4ab;--good:#5fcf94;--bad:#ff8a80;--warn:#e6b455;--track:#272c30;
+        --bar:42%;--sat:45%}}
         *{box-sizing:border-box}
         body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
         main{max-width:1180px;margin:0 auto;padding:20px 16px 60px}
@@ -31,6 +32,7 @@ extension ReportPage {
         td.t{white-space:nowrap;font-variant-numeric:tabular-nums}
         .scroll{overflow-x:auto}
         .row{display:grid;grid-template-columns:92px 1fr;gap:10px;align-items:center;min-height:24px}
+        .row:has(.chart){margin-top:4px}
         .row.wide{grid-template-columns:1fr}
         .name{font-size:13px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
         .lane{position:relative;height:18px;background:var(--track);border-radius:4px;overflow:hidden;cursor:crosshair}
@@ -38,16 +40,20 @@ extension ReportPage {
         .lane.chart{height:44px}
         .lane.axis{height:18px;background:none;cursor:default;overflow:visible}
         .lane canvas,.lane svg{position:absolute;inset:0;width:100%;height:100%;display:block}
+        .lane canvas{image-rendering:pixelated}
         .span{position:absolute;top:0;bottom:0;color:#fff;font-size:11px;line-height:18px;padding-left:5px;
         white-space:nowrap;overflow:hidden;min-width:1px;border-left:1px solid var(--card)}
         .video .span{line-height:22px}
-        .wait{opacity:.55;background-image:repeating-linear-gradient(135deg,transparent 0 4px,rgba(255,255,255,.45) 4px 7px)}
+        .wait{opacity:.55;
+        background-image:repeating-linear-gradient(135deg,transparent 0 4px,rgba(255,255,255,.45) 4px 7px)}
         .tick{position:absolute;font-size:11px;color:var(--soft);transform:translateX(-50%);white-space:nowrap}
         .tick:first-child{transform:none}
         .tick:last-child{transform:translateX(-100%)}
         .lane .top-value{position:absolute;right:5px;top:1px;font-size:11px;color:var(--soft)}
         details{border-top:1px solid var(--line);padding:8px 0}
         details:first-of-type{border-top:0}
+        .many{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:0 24px}
+        .many details[open]{grid-column:1/-1}
         summary{cursor:pointer;font-weight:600;margin-bottom:4px}
         summary .soft{font-weight:400;font-size:13px}
         .filters{display:flex;gap:8px;flex-wrap:wrap;margin-bottom:10px}
