@@ -25,6 +25,12 @@ public struct ConvertedFlow: Sendable, Equatable {
         public let ssrc: SSRC
         /// The payload type.
         public let payloadType: PayloadType
+
+        /// The source with the payload type.
+        public init(ssrc: SSRC, payloadType: PayloadType) {
+            self.ssrc = ssrc
+            self.payloadType = payloadType
+        }
     }
     /// Most SSRCs of one flow that are told apart.
     public static let maximumStreams = 256
