@@ -111,7 +111,7 @@ extension ReportPage {
          if(p.loss.some(x=>x>0))d.append(row('loss',chart(p.loss,x=>(x/10).toFixed(1)+' %',
           t=>{const x=value(p.loss,t);return sec(t)+': '+(x>=0?(x/10).toFixed(1)+' % lost, as reported':
            'no report')})));
-         if(p.rtt.some(x=>x>=0))d.append(row('round trip',chart(p.rtt,x=>(x/10).toFixed(1)+' ms',
+         if(p.rtt.some(x=>x>=0))d.append(row('rtt',chart(p.rtt,x=>(x/10).toFixed(1)+' ms',
           t=>{const x=value(p.rtt,t);return sec(t)+': '+(x>=0?(x/10).toFixed(1)+' ms':'not measured')})));
          d.append(axis())}
         function receivers(){const box=$('receivers');
