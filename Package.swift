@@ -102,7 +102,7 @@ if fuzzing {
     for (name, dependencies) in [
         ("FuzzRTP", ["MediaCore"]), ("FuzzRTCP", ["MediaCore"]), ("FuzzDemultiplexer", ["MediaCore"]),
         ("FuzzSDP", ["SDP", "Negotiation", "MediaCore"]), ("FuzzMessages", ["Signalling"]), ("FuzzTokens", ["Tokens"]),
-        ("FuzzRoom", ["MediaCore"]), ("FuzzCaptures", ["Captures"]),
+        ("FuzzRoom", ["MediaCore"]), ("FuzzCaptures", ["Captures"]), ("FuzzCheckpoint", ["MediaCore"]),
     ] where wanted == ["all"] || wanted == ["1"] || wanted.contains(name) {
         package.targets.append(
             .executableTarget(

@@ -1,7 +1,7 @@
 // A second core beside a simulated room's, made from a checkpoint at a moment that chance chose: it is given what the original is
 // given from then on, and has to give what the original gives. Media payloads from before the checkpoint are zeros in it.
 
-public import MediaCore
+import MediaCore
 
 /// A restored core that follows a room for a while, then another one, and so on.
 final class Shadow {

@@ -27,7 +27,9 @@ struct CheckpointScenarios {
             ])
     }
 
-    @Test("A restored core does what the original does, whenever it was restored", arguments: 1...8 as ClosedRange<UInt64>)
+    @Test(
+        "A restored core does what the original does, whenever it was restored", arguments: 1...8 as ClosedRange<UInt64>
+    )
     func followsEventfulRoom(seed: UInt64) {
         let simulation = eventful(seed: seed).play {
             $0.checkpoint(seed: seed &* 77, pause: .seconds(2), span: .seconds(6))

@@ -74,7 +74,7 @@ struct AudioGate: BitwiseCopyable {
 }
 
 extension AudioGate: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&isOpen)
         try c.code(&loudness, 0...127 * 16)
         try c.code(&lastSpeech)

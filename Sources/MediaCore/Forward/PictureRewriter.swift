@@ -96,7 +96,7 @@ struct PictureRewriter: BitwiseCopyable {
 }
 
 extension PictureNumbers: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&pictureID)
         try c.code(&tl0PictureIndex)
         try c.code(&keyIndex)
@@ -104,7 +104,7 @@ extension PictureNumbers: CheckpointField {
 }
 
 extension PictureRewriter: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.number(&newestPicture)
         try c.code(&newestTL0)
         try c.code(&newestKey)

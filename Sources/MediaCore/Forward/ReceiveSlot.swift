@@ -339,7 +339,7 @@ struct KeyFrameBudget: BitwiseCopyable {
 }
 
 extension RetiredStream: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&ssrc)
         try c.number(&highest)
         try c.code(&rtxSequence)
@@ -347,7 +347,7 @@ extension RetiredStream: CheckpointField {
 }
 
 extension KeyFrameBudget: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&grantedAt)
         try c.code(&deferredTo)
         try c.code(&keyFrameAt)

@@ -89,7 +89,7 @@ struct SequenceRewriter: BitwiseCopyable {
 }
 
 extension SequenceRewriter: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.count(&count, Int(CheckpointLimit.number))
         // Steps of earlier segments are never looked at again.
         for back in 0..<min(count, Self.rememberedSteps) {

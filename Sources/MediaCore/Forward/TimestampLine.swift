@@ -116,7 +116,7 @@ struct TimestampLine: BitwiseCopyable {
 }
 
 extension TimestampLine: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&base)
         try c.code(&clockRate, 1...Int64(UInt32.max))
         try c.code(&offset)

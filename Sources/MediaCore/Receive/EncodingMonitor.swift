@@ -34,7 +34,7 @@ struct EncodingMonitor: BitwiseCopyable {
 }
 
 extension EncodingMonitor: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&isAlive)
         try c.code(&lastPacket)
     }

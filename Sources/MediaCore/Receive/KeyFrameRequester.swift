@@ -48,7 +48,7 @@ struct KeyFrameRequester: BitwiseCopyable {
 }
 
 extension KeyFrameRequester: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&isPending)
         try c.code(&cause)
         try c.count(&attempts, Int(CheckpointLimit.setting))

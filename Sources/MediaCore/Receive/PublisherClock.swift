@@ -73,15 +73,15 @@ struct SenderReportMapping: BitwiseCopyable {
 }
 
 extension PublisherClock: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         // NTP eras wrap, and so may the offset: any number will do.
-        try c.optional(&offset, 0) { c, v throws(C.Failure) in try c.code(&v) }
+        try c.optional(&offset, 0) { c, v throws(CheckpointError) in try c.code(&v) }
         try c.code(&notedAt)
     }
 }
 
 extension SenderReportMapping: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&ntp)
         try c.code(&timestamp)
         try c.code(&isKnown)

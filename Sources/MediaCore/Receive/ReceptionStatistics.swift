@@ -78,13 +78,15 @@ struct ReceptionStatistics: BitwiseCopyable {
 }
 
 extension ReceptionStatistics: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.number(&base)
         try c.number(&highest)
         try c.number(&received)
         try c.number(&expectedPrior)
         try c.number(&receivedPrior)
-        try c.optional(&lastTransit, 0) { c, v throws(C.Failure) in try c.code(&v, Int64(Int32.min)...Int64(Int32.max)) }
+        try c.optional(&lastTransit, 0) { c, v throws(CheckpointError) in
+            try c.code(&v, Int64(Int32.min)...Int64(Int32.max))
+        }
         try c.code(&jitter16)
         try c.code(&lastSenderReport)
         try c.code(&lastSenderReportAt)

@@ -104,7 +104,7 @@ struct SequenceWindow: BitwiseCopyable {
 }
 
 extension SequenceWindow: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.number(&highest)
         try c.code(&isStarted)
         try c.code(&expectedAfterJump)

@@ -95,7 +95,7 @@ struct StreamTable: ~Copyable {
 }
 
 extension StreamBinding: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&ssrc)
         try c.row(&encoding)
         try c.code(&isRetransmission)

@@ -4,29 +4,27 @@
 
 /// A direction of coding: what writes leaves values as they are, what reads replaces them.
 protocol CheckpointCoder {
-    /// `Never` for what writes.
-    associatedtype Failure: Error
     /// Codes a number that is at most `limit`.
-    mutating func unsigned(_ value: UInt64, limit: UInt64) throws(Failure) -> UInt64
+    mutating func unsigned(_ value: UInt64, limit: UInt64) throws(CheckpointError) -> UInt64
     /// Demands something of values read.
-    mutating func require(_ condition: Bool) throws(Failure)
+    mutating func require(_ condition: Bool) throws(CheckpointError)
     /// Demands that so much memory may be taken.
-    mutating func take(memory: Int) throws(Failure)
+    mutating func take(memory: Int) throws(CheckpointError)
 }
 
 /// A value whose fields are coded one after another.
 protocol CheckpointField {
     /// Codes every field; the ranges that are demanded make sure that nothing overflows later.
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure)
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError)
 }
 
 extension CheckpointCoder {
-    mutating func code<T: FixedWidthInteger & UnsignedInteger>(_ value: inout T) throws(Failure) {
+    mutating func code<T: FixedWidthInteger & UnsignedInteger>(_ value: inout T) throws(CheckpointError) {
         value = T(truncatingIfNeeded: try unsigned(UInt64(truncatingIfNeeded: value), limit: UInt64(T.max)))
     }
 
     /// Any signed number.
-    mutating func code(_ value: inout Int64) throws(Failure) {
+    mutating func code(_ value: inout Int64) throws(CheckpointError) {
         let folded = UInt64(bitPattern: value &<< 1) ^ UInt64(bitPattern: value &>> 63)
         let read = try unsigned(folded, limit: .max)
         value = Int64(bitPattern: read &>> 1) ^ (0 &- Int64(bitPattern: read & 1))
@@ -34,7 +32,7 @@ extension CheckpointCoder {
 
     mutating func code<T: FixedWidthInteger & SignedInteger>(
         _ value: inout T, _ range: ClosedRange<Int64>
-    ) throws(Failure) {
+    ) throws(CheckpointError) {
         var wide = Int64(truncatingIfNeeded: value)
         try code(&wide)
         try require(range.contains(wide))
@@ -42,41 +40,41 @@ extension CheckpointCoder {
     }
 
     /// A counter or an extended number.
-    mutating func number(_ value: inout Int64) throws(Failure) {
+    mutating func number(_ value: inout Int64) throws(CheckpointError) {
         try code(&value, -CheckpointLimit.number...CheckpointLimit.number)
     }
 
     /// A count from zero to a limit.
-    mutating func count(_ value: inout Int, _ limit: Int) throws(Failure) {
+    mutating func count(_ value: inout Int, _ limit: Int) throws(CheckpointError) {
         value = Int(
             truncatingIfNeeded: try unsigned(
                 UInt64(truncatingIfNeeded: value), limit: UInt64(truncatingIfNeeded: max(limit, 0))))
     }
 
     /// The number of a row, or -1.
-    mutating func row(_ value: inout Int32) throws(Failure) {
+    mutating func row(_ value: inout Int32) throws(CheckpointError) {
         value = Int32(
             truncatingIfNeeded: Int64(
                 truncatingIfNeeded: try unsigned(
                     UInt64(truncatingIfNeeded: Int64(value) &+ 1), limit: UInt64(CheckpointLimit.rows))) &- 1)
     }
 
-    mutating func code(_ value: inout Bool) throws(Failure) {
+    mutating func code(_ value: inout Bool) throws(CheckpointError) {
         value = try unsigned(value ? 1 : 0, limit: 1) == 1
     }
 
-    mutating func code(_ value: inout Timestamp) throws(Failure) {
+    mutating func code(_ value: inout Timestamp) throws(CheckpointError) {
         try code(&value.nanoseconds, -CheckpointLimit.moment...CheckpointLimit.moment)
     }
 
-    mutating func code(_ value: inout TimeDelta) throws(Failure) {
+    mutating func code(_ value: inout TimeDelta) throws(CheckpointError) {
         try code(&value.nanoseconds, -CheckpointLimit.moment...CheckpointLimit.moment)
     }
 
-    mutating func code<T: CheckpointField>(_ value: inout T) throws(Failure) { try value.code(&self) }
+    mutating func code<T: CheckpointField>(_ value: inout T) throws(CheckpointError) { try value.code(&self) }
 
     /// A value of an enumeration by its number.
-    mutating func code<T: RawRepresentable>(_ value: inout T) throws(Failure) where T.RawValue == UInt8 {
+    mutating func code<T: RawRepresentable>(_ value: inout T) throws(CheckpointError) where T.RawValue == UInt8 {
         let number = UInt8(truncatingIfNeeded: try unsigned(UInt64(value.rawValue), limit: 255))
         let found = T(rawValue: number)
         try require(found != nil)
@@ -85,8 +83,8 @@ extension CheckpointCoder {
 
     /// Something that may be nil; `empty` is any value.
     mutating func optional<T>(
-        _ value: inout T?, _ empty: T, _ body: (inout Self, inout T) throws(Failure) -> Void
-    ) throws(Failure) {
+        _ value: inout T?, _ empty: T, _ body: (inout Self, inout T) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) {
         var isThere = value != nil
         try code(&isThere)
         guard isThere else {
@@ -98,22 +96,22 @@ extension CheckpointCoder {
         value = present
     }
 
-    mutating func code(_ value: inout Timestamp?) throws(Failure) {
-        try optional(&value, Timestamp(nanoseconds: 0)) { c, v throws(Failure) in try c.code(&v) }
+    mutating func code(_ value: inout Timestamp?) throws(CheckpointError) {
+        try optional(&value, Timestamp(nanoseconds: 0)) { c, v throws(CheckpointError) in try c.code(&v) }
     }
 
-    mutating func code(_ value: inout TimeDelta?) throws(Failure) {
-        try optional(&value, .zero) { c, v throws(Failure) in try c.code(&v) }
+    mutating func code(_ value: inout TimeDelta?) throws(CheckpointError) {
+        try optional(&value, .zero) { c, v throws(CheckpointError) in try c.code(&v) }
     }
 
-    mutating func code<T: FixedWidthInteger & UnsignedInteger>(_ value: inout T?) throws(Failure) {
-        try optional(&value, 0) { c, v throws(Failure) in try c.code(&v) }
+    mutating func code<T: FixedWidthInteger & UnsignedInteger>(_ value: inout T?) throws(CheckpointError) {
+        try optional(&value, 0) { c, v throws(CheckpointError) in try c.code(&v) }
     }
 
     /// A list of at most `limit` elements; `empty` is any element.
     mutating func list<T>(
-        _ value: inout [T], _ limit: Int, _ empty: T, _ body: (inout Self, inout T) throws(Failure) -> Void
-    ) throws(Failure) {
+        _ value: inout [T], _ limit: Int, _ empty: T, _ body: (inout Self, inout T) throws(CheckpointError) -> Void
+    ) throws(CheckpointError) {
         var count = value.count
         try self.count(&count, limit)
         try take(memory: count &* MemoryLayout<T>.stride)
@@ -133,7 +131,6 @@ extension CheckpointCoder {
 
 /// Writes the bytes of a checkpoint.
 struct CheckpointWriter: CheckpointCoder {
-    typealias Failure = Never
     private var bytes: [UInt8]
     private var position = 0
 
@@ -188,25 +185,29 @@ struct CheckpointWriter: CheckpointCoder {
     }
     mutating func write<T: CheckpointField>(_ value: T) {
         var copy = value
-        code(&copy)
+        describe { w throws(CheckpointError) in try copy.code(&w) }
     }
     mutating func write(_ value: Bool) { byte(value ? 1 : 0) }
-    mutating func write(_ value: Timestamp?) {
-        var copy = value
-        code(&copy)
-    }
     mutating func write(_ value: Timestamp) { write(value.nanoseconds) }
+    mutating func write(_ value: Timestamp?) {
+        write(value != nil)
+        if let value { write(value) }
+    }
     mutating func write(_ value: SSRC?) {
-        var copy = value
-        code(&copy)
+        write(value != nil)
+        if let value { write(value) }
     }
     mutating func write(_ value: Rid?) {
-        var copy = value
-        code(&copy)
+        write(value != nil)
+        if let value { write(value) }
     }
     mutating func write(_ value: TrackID?) {
-        var copy = value
-        code(&copy)
+        write(value != nil)
+        if let value { write(value) }
+    }
+    /// Nothing that is written is refused: only what reads throws.
+    private mutating func describe(_ body: (inout Self) throws(CheckpointError) -> Void) {
+        do { try body(&self) } catch { assertionFailure("a writer refuses nothing") }
     }
     /// The number of a row, or -1.
     mutating func write(row: Int32) { write(UInt64(truncatingIfNeeded: Int64(row) &+ 1)) }
@@ -218,7 +219,6 @@ struct CheckpointWriter: CheckpointCoder {
 
 /// Reads the bytes of a checkpoint; whatever they are, it gives a value or an error.
 struct CheckpointReader: CheckpointCoder {
-    typealias Failure = CheckpointError
     private let bytes: [UInt8]
     private(set) var position = 0
     private var memory = CheckpointLimit.memory

@@ -1,7 +1,7 @@
 // The fields of what the control plane gave the core, for checkpoints: identifiers, plans, settings.
 
 extension Token: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         var length = Int(count)
         try c.count(&length, 16)
         var bytes = InlineArray<16, UInt8>(repeating: 0)
@@ -17,7 +17,7 @@ extension Token: CheckpointField {
 
 extension Mid: CheckpointField {
     static let any = Mid(token: .dash)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         var token = token
         try token.code(&c)
         self = Mid(token: token)
@@ -26,7 +26,7 @@ extension Mid: CheckpointField {
 
 extension Rid: CheckpointField {
     static let any = Rid(token: .dash)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         var token = token
         try token.code(&c)
         self = Rid(token: token)
@@ -34,39 +34,39 @@ extension Rid: CheckpointField {
 }
 
 extension SSRC: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) { try c.code(&rawValue) }
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) { try c.code(&rawValue) }
 }
 
 extension CheckpointCoder {
-    mutating func code(_ value: inout SSRC?) throws(Failure) {
-        try optional(&value, SSRC(0)) { c, v throws(Failure) in try c.code(&v) }
+    mutating func code(_ value: inout SSRC?) throws(CheckpointError) {
+        try optional(&value, SSRC(0)) { c, v throws(CheckpointError) in try c.code(&v) }
     }
-    mutating func code(_ value: inout Rid?) throws(Failure) {
-        try optional(&value, .any) { c, v throws(Failure) in try c.code(&v) }
+    mutating func code(_ value: inout Rid?) throws(CheckpointError) {
+        try optional(&value, .any) { c, v throws(CheckpointError) in try c.code(&v) }
     }
-    mutating func code(_ value: inout TrackID?) throws(Failure) {
-        try optional(&value, .any) { c, v throws(Failure) in try c.code(&v) }
+    mutating func code(_ value: inout TrackID?) throws(CheckpointError) {
+        try optional(&value, .any) { c, v throws(CheckpointError) in try c.code(&v) }
     }
-    mutating func code(_ value: inout [CodecPlan]) throws(Failure) {
+    mutating func code(_ value: inout [CodecPlan]) throws(CheckpointError) {
         // The core tells a codec by its place in a byte.
-        try list(&value, 256, .any) { c, v throws(Failure) in try c.code(&v) }
+        try list(&value, 256, .any) { c, v throws(CheckpointError) in try c.code(&v) }
     }
 }
 
 extension PeerID: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) { try c.code(&rawValue) }
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) { try c.code(&rawValue) }
 }
 
 extension TrackID: CheckpointField {
     static let any = TrackID(peer: PeerID(0), mid: .any)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&peer)
         try c.code(&mid)
     }
 }
 
 extension SlotAssignment: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&mid)
         try c.code(&track)
         try c.code(&reason)
@@ -74,7 +74,7 @@ extension SlotAssignment: CheckpointField {
 }
 
 extension Codec: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         var kind: UInt8
         var profile: UInt16 = 0
         var mode: UInt8 = 0
@@ -101,7 +101,7 @@ extension Codec: CheckpointField {
 
 extension CodecPlan: CheckpointField {
     static let any = CodecPlan(codec: .opus, payloadType: PayloadType(0), rtxPayloadType: nil, clockRate: 0)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&codec)
         try c.code(&payloadType.rawValue)
         payloadType = PayloadType(payloadType.rawValue)
@@ -115,7 +115,7 @@ extension CodecPlan: CheckpointField {
 extension FeedbackPlan: CheckpointField {
     static let any = FeedbackPlan(
         nack: false, pictureLossIndication: false, fullIntraRequest: false, transportFeedback: false)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&nack)
         try c.code(&pictureLossIndication)
         try c.code(&fullIntraRequest)
@@ -124,7 +124,7 @@ extension FeedbackPlan: CheckpointField {
 }
 
 extension HeaderExtensionMap: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&mid)
         try c.code(&rid)
         try c.code(&repairedRid)
@@ -138,7 +138,7 @@ extension HeaderExtensionMap: CheckpointField {
 }
 
 extension EncodingPlan: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&rid)
         try c.code(&ssrc)
         try c.code(&rtxSSRC)
@@ -148,13 +148,13 @@ extension EncodingPlan: CheckpointField {
 extension PublishedTrackPlan: CheckpointField {
     static let any = PublishedTrackPlan(
         mid: .any, kind: .audio, source: .microphone, codecs: [], encodings: [], feedback: .any, isMuted: false)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&mid)
         try c.code(&kind)
         try c.code(&source)
         try c.code(&codecs)
         try c.list(&encodings, CheckpointLimit.listed, EncodingPlan(rid: nil, ssrc: nil, rtxSSRC: nil)) {
-            c, v throws(C.Failure) in try c.code(&v)
+            c, v throws(CheckpointError) in try c.code(&v)
         }
         try c.code(&feedback)
         try c.code(&isMuted)
@@ -164,7 +164,7 @@ extension PublishedTrackPlan: CheckpointField {
 extension ReceiveSlotPlan: CheckpointField {
     static let any = ReceiveSlotPlan(
         mid: .any, kind: .audio, ssrc: SSRC(0), rtxSSRC: nil, codecs: [], feedback: .any)
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&mid)
         try c.code(&kind)
         try c.code(&ssrc)
@@ -175,7 +175,7 @@ extension ReceiveSlotPlan: CheckpointField {
 }
 
 extension RoomConfiguration: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         let range = -CheckpointLimit.setting...CheckpointLimit.setting
         try c.code(&ntpAtOrigin)
         try c.code(&keyFrameRequestIntervalMilliseconds, range)
@@ -187,7 +187,7 @@ extension RoomConfiguration: CheckpointField {
 }
 
 extension Statistics: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&rtpPacketsReceived)
         try c.code(&rtpBytesReceived)
         try c.code(&rtpPacketsSent)
@@ -208,7 +208,7 @@ extension Statistics: CheckpointField {
 
 extension PeerStatistics: CheckpointField {
     // Jitter and the round trip are filled in when somebody asks.
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&packetsReceived)
         try c.code(&bytesReceived)
         try c.code(&packetsSent)

@@ -52,7 +52,9 @@ extension RoomCore {
         var ownedSlots = Owned(slots.limit)
         for number in peerOrder {
             let p = Int(number)
-            guard peers.contains(p), order.take(p), isConsistent(peer: p, &ownedTracks, &ownedSlots) else { return false }
+            guard peers.contains(p), order.take(p), isConsistent(peer: p, &ownedTracks, &ownedSlots) else {
+                return false
+            }
         }
         for t in 0..<tracks.limit where tracks.contains(t) {
             guard isConsistent(track: t, &ownedEncodings) else { return false }

@@ -16,7 +16,7 @@ struct SplitMix64: BitwiseCopyable {
 }
 
 extension SplitMix64: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&state)
     }
 }

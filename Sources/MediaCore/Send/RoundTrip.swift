@@ -51,7 +51,7 @@ struct Budget: BitwiseCopyable {
 }
 
 extension RoundTrip: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&last)
         try c.code(&smoothed)
         try c.require((last ?? .zero) >= .zero && (last ?? .zero) < Self.largest)
@@ -60,7 +60,7 @@ extension RoundTrip: CheckpointField {
 }
 
 extension Budget: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         // How much it holds and how fast it fills are constants of the core.
         try c.code(&level, 0...capacity)
         try c.code(&filledAt)

@@ -14,7 +14,7 @@ struct TransportSequencer: BitwiseCopyable {
 }
 
 extension TransportSequencer: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(C.Failure) {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&next)
     }
 }
