@@ -111,7 +111,7 @@ struct ReplayTests {
             throw Failure(description: "another difference")
         }
         #expect(found.index > lost)
-        #expect(lastEqual < found.at)
+        #expect(lastEqual < found.since)
     }
 
     @Test("A replay ends where it is told to")

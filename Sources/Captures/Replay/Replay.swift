@@ -86,7 +86,7 @@ public struct Replay {
     private var recent: [TimedDecision] = []
     private var now = Timestamp(nanoseconds: 0)
     private var lastInput: CaptureEvent?
-    private var lastEqualDigest: Timestamp?
+    private var lastEqualDigest: TimeDelta?
     private var recordedDatagrams = Queue<SentDatagram>()
     private var replayedDatagrams = Queue<SentDatagram>()
     private var recordedDecisions = Queue<Decision>()
@@ -248,11 +248,16 @@ public struct Replay {
         if datagram.kind == .rtp { summary.rtpOut += 1 } else { summary.rtcpOut += 1 }
         summary.bytesOut += datagram.count
         trace?.sent(datagram, at: now)
-        let bytes = room.egress.copy(of: index)
-        digest.add(datagram: bytes.span, to: datagram.peer, kind: datagram.kind)
+        unsafe room.egress.withBytes(of: index) { bytes, count in
+            // Only for this call, within which the arena does not move.
+            let span = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            digest.add(datagram: span, to: datagram.peer, kind: datagram.kind)
+        }
         if options.comparesDatagrams, difference == nil {
             replayedDatagrams.append(
-                SentDatagram(peer: datagram.peer, kind: datagram.kind, bytes: bytes, length: bytes.count))
+                SentDatagram(
+                    peer: datagram.peer, kind: datagram.kind, bytes: room.egress.copy(of: index),
+                    length: datagram.count))
         }
     }
 
@@ -262,7 +267,7 @@ public struct Replay {
     }
 
     private mutating func note(_ decision: Decision) {
-        let timed = TimedDecision(at: now, decision: decision)
+        let timed = TimedDecision(at: now, since: sinceStart, decision: decision)
         trace?.decided(timed, index: summary.events)
         if options.keepsDecisions { decisions.append(timed) }
         if options.comparesDecisions, difference == nil { replayedDecisions.append(decision) }
@@ -273,6 +278,8 @@ public struct Replay {
         if recent.count == Self.nearbyBefore { recent.removeFirst() }
         recent.append(timed)
     }
+
+    private var sinceStart: TimeDelta { summary.duration }
 
     // MARK: Comparing
 
@@ -304,7 +311,7 @@ public struct Replay {
         guard difference == nil else { return }
         summary.compared += 1
         if recorded == digest {
-            lastEqualDigest = now
+            lastEqualDigest = sinceStart
         } else {
             differ(.digest(recorded: recorded, replayed: digest, lastEqual: lastEqualDigest), fields: [])
         }
@@ -312,7 +319,8 @@ public struct Replay {
 
     private mutating func differ(_ subject: ReplayDifference.Subject, fields: [FieldDifference]) {
         difference = ReplayDifference(
-            subject: subject, index: summary.events, at: now, before: Self.sentence(lastInput), fields: fields,
+            subject: subject, index: summary.events, at: now, since: sinceStart, before: Self.sentence(lastInput),
+            fields: fields,
             nearby: recent)
     }
 

@@ -5,6 +5,8 @@ public import MediaCore
 public struct TimedDecision: Hashable, Sendable {
     /// When.
     public var at: Timestamp
+    /// How long after the capture's first input.
+    public var since: TimeDelta
     /// What was decided.
     public var decision: Decision
 }
@@ -36,8 +38,8 @@ public struct ReplayDifference: Hashable, Sendable {
         case datagram(recorded: SentDatagram?, replayed: SentDatagram?)
         /// A decision.
         case decision(recorded: Decision?, replayed: Decision?)
-        /// Everything up to a digest; the last digest that was equal tells where to look.
-        case digest(recorded: OutputDigest, replayed: OutputDigest, lastEqual: Timestamp?)
+        /// Everything up to a digest; `lastEqual` tells when the last equal one was.
+        case digest(recorded: OutputDigest, replayed: OutputDigest, lastEqual: TimeDelta?)
     }
     /// What differs.
     public var subject: Subject
@@ -45,6 +47,8 @@ public struct ReplayDifference: Hashable, Sendable {
     public var index: Int
     /// The time of the last input before it.
     public var at: Timestamp
+    /// How long after the capture's first input that is.
+    public var since: TimeDelta
     /// The last input before it, as a sentence.
     public var before: String
     /// The fields that are not equal, of datagrams.
@@ -141,7 +145,9 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
 extension ReplayDifference: CustomStringConvertible {
     /// The difference on several lines.
     public var description: String {
-        var lines = ["first difference: event \(index), after \(Milliseconds.seconds(at.nanoseconds)) s, \(before)"]
+        var lines = [
+            "first difference: event \(index), at \(Milliseconds.seconds(since.nanoseconds)) s, after \(before)"
+        ]
         switch subject {
         case .datagram(let recorded, let replayed):
             lines.append("  recorded: \(Self.text(recorded))")
@@ -166,7 +172,7 @@ extension ReplayDifference: CustomStringConvertible {
         if !nearby.isEmpty {
             lines.append("  decisions nearby:")
             for timed in nearby {
-                lines.append("    \(Milliseconds.seconds(timed.at.nanoseconds)) s  \(timed.decision.sentence)")
+                lines.append("    \(Milliseconds.seconds(timed.since.nanoseconds)) s  \(timed.decision.sentence)")
             }
         }
         return lines.joined(separator: "\n")

@@ -99,10 +99,10 @@ extension WhatIf: CustomStringConvertible {
         lines.append("  \(differenceCount) decisions were taken in one run only")
         for difference in differences {
             if let before = difference.before {
-                lines.append("  - \(Milliseconds.seconds(before.at.nanoseconds)) s  \(before.decision.sentence)")
+                lines.append("  - \(Milliseconds.seconds(before.since.nanoseconds)) s  \(before.decision.sentence)")
             }
             if let after = difference.after {
-                lines.append("  + \(Milliseconds.seconds(after.at.nanoseconds)) s  \(after.decision.sentence)")
+                lines.append("  + \(Milliseconds.seconds(after.since.nanoseconds)) s  \(after.decision.sentence)")
             }
         }
         return lines.joined(separator: "\n")

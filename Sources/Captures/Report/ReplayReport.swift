@@ -76,7 +76,7 @@ public enum ReplayReport {
             case .different(let difference):
                 verdictData.field("kind", "different")
                 verdictData.field("index", difference.index)
-                verdictData.field("at", Milliseconds.seconds(difference.at.nanoseconds))
+                verdictData.field("at", Milliseconds.seconds(difference.since.nanoseconds))
                 verdictData.field("before", difference.before)
                 let sides = difference.sides
                 verdictData.field("recorded", sides.recorded)
@@ -95,7 +95,7 @@ public enum ReplayReport {
                 verdictData.array { list in
                     for timed in difference.nearby {
                         list.array { row in
-                            row.string(Milliseconds.seconds(timed.at.nanoseconds))
+                            row.string(Milliseconds.seconds(timed.since.nanoseconds))
                             row.string(timed.decision.sentence)
                         }
                     }
@@ -125,7 +125,7 @@ public enum ReplayReport {
                         guard let timed else { continue }
                         list.array { row in
                             row.string(mark)
-                            row.string(Milliseconds.seconds(timed.at.nanoseconds))
+                            row.string(Milliseconds.seconds(timed.since.nanoseconds))
                             row.string(timed.decision.sentence)
                         }
                     }

@@ -46,7 +46,7 @@ extension ReportPage {
          if(s.gaps||s.skipped)list.push([s.gaps+' / '+count(s.skipped),'gaps / inputs left out']);
          for(const[a,c]of list)put($('facts'),put(make('div'),make('b','',a),make('span','',c)));
          $('origin').textContent=[D.recordedBy?'recorded by '+D.recordedBy:'','replayed by '+D.replayedBy,
-          D.seed?'seed '+D.seed:'','the clock begins at '+D.start+' s'].filter(Boolean).join(' · ');
+          D.seed?'seed '+D.seed:'','0 s is '+D.start+' s on the server’s clock'].filter(Boolean).join(' · ');
          $('digest').textContent=D.digest}
         function table(head,rows,numeric=[],times=[]){const t=make('table'),h=make('tr');
          head.forEach((c,i)=>h.append(make('th',numeric.includes(i)?'n':'',c)));t.append(put(make('thead'),h));
@@ -56,7 +56,7 @@ extension ReportPage {
         function difference(){const v=D.verdict;if(v.kind!=='different')return;
          const c=$('difference');c.hidden=false;
          put(c,make('h2','bad','The first difference'),
-          make('p','','Event '+v.index+', at '+v.at+' s on the capture’s clock, after '+v.before+'.'),
+          make('p','','Event '+v.index+', at '+v.at+' s, after '+v.before+'.'),
           table(['','recorded','replayed'],[['',v.recorded,v.replayed],...v.fields]));
          if(v.nearby.length)put(c,make('p','soft small','Decisions of the replay nearby'),
           table(['time','decision'],v.nearby.map(r=>[r[0]+' s',r[1]]),[],[0]))}
