@@ -69,7 +69,8 @@ let package = Package(
             path: "Tests/NativeClients"),
         .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
-        .testTarget(name: "CapturesTests", dependencies: ["Captures", "MediaCore", "TestSupport"]),
+        .testTarget(
+            name: "CapturesTests", dependencies: ["Captures", "MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SDPTests", dependencies: ["SDP", "TestSupport"]),
         .testTarget(
             name: "NegotiationTests", dependencies: ["Negotiation", "SDP", "MediaCore", "TestSupport"],

@@ -13,6 +13,17 @@ private enum NetworkEvent {
     case attack(Int, until: Timestamp, every: TimeDelta)
 }
 
+/// One call into the core, as a recorder at its door sees it.
+public enum CoreCall: Sendable {
+    case receiveRTP(PeerID, [UInt8])
+    case receiveRTCP(PeerID, [UInt8])
+    case apply(RoomCommand)
+    case advance
+    /// What the core gave out is taken, and the egress emptied.
+    case flush(
+        datagrams: [(peer: PeerID, kind: Egress.Kind, bytes: [UInt8])], events: [RoomEvent], decisions: [Decision])
+}
+
 /// A running simulation.
 public final class Simulation {
     /// The core itself.
@@ -27,6 +38,9 @@ public final class Simulation {
     public private(set) var decisions: [(at: Timestamp, decision: Decision)] = []
     /// The participants that are in the room or were, in the order in which they came.
     public private(set) var clients: [SimulatedClient] = []
+
+    /// Told of every call into the core, in order and with its time; nil costs nothing.
+    public var onCall: ((CoreCall, Timestamp) -> Void)?
 
     private var egress = Egress()
     private var clock = VirtualClock(startingAt: Timestamp(nanoseconds: 1_000_000_000))
@@ -138,7 +152,7 @@ public final class Simulation {
             command(.setSlotWishes(PeerID(number), wishes))
         case .jumpClock(let span):
             clock.move(to: now + span)
-            turn { _, _, _ in }
+            turn(nil)
         case .attack(let number, let attack, let rate, let span):
             invariants.noteMalicious(PeerID(number))
             attackers.append(Attacker(attack, peer: PeerID(number), random: &random))
@@ -215,7 +229,7 @@ public final class Simulation {
             guard let next, next <= end else { break }
             if let deadline, deadline <= next, event.map({ deadline < $0 }) ?? true {
                 clock.move(to: deadline)
-                turn { _, _, _ in }
+                turn(nil)
             } else if let number = clock.take(notAfter: next), let event = scheduled[number] {
                 scheduled[number] = nil
                 free.append(number)
@@ -292,7 +306,7 @@ public final class Simulation {
         let egressDropsBefore = egressDrops
         let track = bytes.count >= 12 ? trackOfSSRC[bytes.bigEndian32(at: 8)] : nil
         let showingBefore = track.map { invariants.slotsShowing($0) } ?? 0
-        turn { core, now, out in core.receiveRTP(bytes.span, from: peer, at: now, into: &out) }
+        turn(.receiveRTP(peer, bytes))
         let drops = ingressDrops - dropsBefore
         if drops > 1 { invariants.violate("one packet was dropped for \(drops) reasons", at: now) }
         guard drops == 0, let track, track.peer == peer else { return }
@@ -308,11 +322,11 @@ public final class Simulation {
     /// Gives an RTCP datagram to the core now, as if it had arrived.
     public func receiveRTCP(_ bytes: [UInt8], from peer: PeerID) {
         invariants.receivedRTCP()
-        turn { core, now, out in core.receiveRTCP(bytes.span, from: peer, at: now, into: &out) }
+        turn(.receiveRTCP(peer, bytes))
     }
 
     private func command(_ command: RoomCommand) {
-        turn { core, now, out in core.apply(command, at: now, into: &out) }
+        turn(.apply(command))
     }
 
     private static let ingressReasons: [DropReason] = DropReason.allCases.filter { !notIngressReasons.contains($0) }
@@ -327,15 +341,31 @@ public final class Simulation {
     private var ingressDrops: UInt64 { Self.ingressReasons.reduce(0) { $0 + core.statistics[$1] } }
     private var egressDrops: UInt64 { Self.egressReasons.reduce(0) { $0 + core.statistics[$1] } }
 
-    private func turn(_ body: (inout RoomCore, Timestamp, inout Egress) -> Void) {
+    private func turn(_ call: CoreCall?) {
         let now = clock.now
+        if let call { onCall?(call, now) }
+        let body: (inout RoomCore, Timestamp, inout Egress) -> Void = { core, now, out in
+            switch call {
+            case .receiveRTP(let peer, let bytes): core.receiveRTP(bytes.span, from: peer, at: now, into: &out)
+            case .receiveRTCP(let peer, let bytes): core.receiveRTCP(bytes.span, from: peer, at: now, into: &out)
+            case .apply(let command): core.apply(command, at: now, into: &out)
+            case .advance, .flush, nil: break
+            }
+        }
         shadow?.prepare(core, at: now)
         body(&core, now, &egress)
         if let deadline = core.nextDeadline, deadline.at <= now {
+            onCall?(.advance, now)
             core.advance(to: now, into: &egress)
             if let next = core.nextDeadline, next.at <= now {
                 invariants.violate("the deadline \(next) is not later than the time it was advanced to", at: now)
             }
+        }
+        if let onCall {
+            let datagrams = egress.datagrams.indices.map { index in
+                (egress.datagrams[index].peer, egress.datagrams[index].kind, egress.copy(of: index))
+            }
+            onCall(.flush(datagrams: datagrams, events: egress.events, decisions: egress.decisions), now)
         }
         if let shadow {
             let before = shadow.differences.count

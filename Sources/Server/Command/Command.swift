@@ -12,9 +12,10 @@ public enum Command {
           majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
           majlis token --room ROOM --user USER [--name NAME] [--hours N] [--listen-only] [--config FILE]
           majlis capture convert IN OUT [--codec PT=NAME ...] [--extension ID=NAME ...] [--srtp-key HEX ...]
+          majlis replay FILE [--until SECONDS] [--report FILE.html] [--set KEY=VALUE ...] [--json]
           majlis version
 
-        majlis serve --help, majlis capture --help and majlis token --help say more.
+        Each of them says more with --help.
 
         """
 
@@ -26,6 +27,7 @@ public enum Command {
             case "serve": return try ServeCommand.run(rest)
             case "token": return try TokenCommand.run(rest)
             case "capture": return try CaptureCommand.run(rest)
+            case "replay": return ReplayCommand.run(rest)
             case "version", "--version":
                 print("majlis \(version)")
                 return 0

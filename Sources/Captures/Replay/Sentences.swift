@@ -1,0 +1,230 @@
+// Decisions, commands and reasons as a person reads them: one sentence each, with its numbers.
+public import MediaCore
+
+extension TimeDelta {
+    /// The span in milliseconds with one digit behind the point, as "12.5 ms".
+    public var millisecondsText: String { Milliseconds.text(nanoseconds) + " ms" }
+}
+
+/// Numbers as text without the C library.
+enum Milliseconds {
+    /// Nanoseconds as milliseconds with one digit behind the point, cut, not rounded.
+    static func text(_ nanoseconds: Int64) -> String {
+        let tenths = nanoseconds.magnitude / 100_000
+        return "\(nanoseconds < 0 ? "-" : "")\(tenths / 10).\(tenths % 10)"
+    }
+
+    /// A moment as seconds with three digits behind the point, cut, not rounded.
+    static func seconds(_ nanoseconds: Int64) -> String {
+        let thousandths = nanoseconds.magnitude / 1_000_000
+        let rest = String(thousandths % 1_000)
+        return "\(nanoseconds < 0 ? "-" : "")\(thousandths / 1_000)."
+            + String(repeating: "0", count: 3 - rest.count) + rest
+    }
+}
+
+extension TrackID {
+    /// As "peer 3's video0".
+    public var sentence: String { "peer \(peer.rawValue)'s \(mid.text)" }
+}
+
+extension Codec {
+    /// The codec's name (RFC 8866 `a=rtpmap`).
+    public var name: String {
+        switch self {
+        case .opus: "Opus"
+        case .vp8: "VP8"
+        case .vp9: "VP9"
+        case .h264: "H264"
+        case .av1: "AV1"
+        }
+    }
+}
+
+extension SlotReason {
+    /// Why, as the end of a sentence.
+    public var sentence: String {
+        switch self {
+        case .pinned: "the receiver pinned it"
+        case .everyone: "there is a slot for everybody"
+        case .speaker: "one of the loudest"
+        case .screen: "a shared screen"
+        case .nothing: "nothing is left to show"
+        case .unsupportedCodec: "its codec was not negotiated"
+        }
+    }
+}
+
+extension KeyFrameCause {
+    /// What asked, as the middle of a sentence.
+    public var sentence: String {
+        switch self {
+        case .sourceSwitch: "a slot switches to it"
+        case .receiverRequest: "a receiver asked"
+        case .upstreamLoss: "packets from the publisher are lost"
+        case .peerConnected: "a peer was connected"
+        case .streamRestart: "the stream started anew"
+        }
+    }
+}
+
+extension KeyFrameSuppression {
+    /// Why it was put off, as the end of a sentence.
+    public var sentence: String {
+        switch self {
+        case .coalesced: "one was asked for a moment ago"
+        case .receiverBudget: "the receiver asks too often"
+        case .onItsWay: "a key frame is on its way"
+        case .notNegotiated: "such requests were not negotiated"
+        }
+    }
+}
+
+extension Decision {
+    /// The names of all kinds, in the order of `kindNumber`.
+    public static let kindNames = [
+        "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
+        "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
+        "nackListOverflowed", "timestampCorrected",
+    ]
+
+    /// The number of its kind: the place in `kindNames`.
+    public var kindNumber: Int {
+        switch self {
+        case .streamBound: 0
+        case .streamEvicted: 1
+        case .streamRestarted: 2
+        case .layerAlive: 3
+        case .layerDead: 4
+        case .slotAssigned: 5
+        case .unsupportedCodec: 6
+        case .waitingForKeyFrame: 7
+        case .switched: 8
+        case .keyFrameRequested: 9
+        case .keyFrameSuppressed: 10
+        case .nackListOverflowed: 11
+        case .timestampCorrected: 12
+        }
+    }
+
+    /// The name of its kind.
+    public var kindName: String { Self.kindNames[kindNumber] }
+
+    /// The peers that it is about: the receiver or publisher first, then the other one where there is one.
+    public var peers: [PeerID] {
+        switch self {
+        case .streamBound(let peer, _, _, _, _), .streamEvicted(let peer, _, _): [peer]
+        case .streamRestarted(let track, _, _), .layerAlive(let track, _), .layerDead(let track, _, _),
+            .keyFrameRequested(let track, _, _, _), .keyFrameSuppressed(let track, _, _, _),
+            .nackListOverflowed(let track, _, _):
+            [track.peer]
+        case .slotAssigned(let peer, _, let track, _): track.map { [peer, $0.peer] } ?? [peer]
+        case .unsupportedCodec(let peer, _, let track, _), .waitingForKeyFrame(let peer, _, let track, _),
+            .switched(let peer, _, let track, _, _):
+            [peer, track.peer]
+        case .timestampCorrected(let peer, _, _): [peer]
+        }
+    }
+
+    /// The decision as a sentence, with the numbers it was taken on.
+    public var sentence: String {
+        switch self {
+        case .streamBound(let peer, let ssrc, let mid, let layer, let isRetransmission):
+            "SSRC \(Hexadecimal.text(ssrc.rawValue)) of peer \(peer.rawValue) is \(mid.text), layer \(layer)"
+                + (isRetransmission ? ", retransmissions" : "")
+        case .streamEvicted(let peer, let ssrc, let idle):
+            "SSRC \(Hexadecimal.text(ssrc.rawValue)) of peer \(peer.rawValue) is forgotten: idle for "
+                + idle.millisecondsText
+        case .streamRestarted(let track, let layer, let jump):
+            "\(track.sentence), layer \(layer), started anew: its sequence numbers jumped by \(jump)"
+        case .layerAlive(let track, let layer): "\(track.sentence), layer \(layer), sends"
+        case .layerDead(let track, let layer, let silence):
+            "\(track.sentence), layer \(layer), is silent: nothing for \(silence.millisecondsText)"
+        case .slotAssigned(let peer, let slot, let track, let reason):
+            "peer \(peer.rawValue)'s slot \(slot.text) shows \(track?.sentence ?? "nothing"): \(reason.sentence)"
+        case .unsupportedCodec(let peer, let slot, let track, let codec):
+            "peer \(peer.rawValue)'s slot \(slot.text) cannot carry \(track.sentence): no \(codec.name)"
+        case .waitingForKeyFrame(let peer, let slot, let track, let layer):
+            "peer \(peer.rawValue)'s slot \(slot.text) waits for a key frame of \(track.sentence), layer \(layer)"
+        case .switched(let peer, let slot, let track, let layer, let waited):
+            "peer \(peer.rawValue)'s slot \(slot.text) forwards \(track.sentence), layer \(layer), after "
+                + waited.millisecondsText
+        case .keyFrameRequested(let track, let layer, let cause, let attempt):
+            "a key frame of \(track.sentence), layer \(layer), is asked for because \(cause.sentence)"
+                + (attempt > 1 ? " (attempt \(attempt))" : "")
+        case .keyFrameSuppressed(let track, let layer, let cause, let why):
+            "a key frame of \(track.sentence), layer \(layer), is not asked for (\(cause.sentence)): \(why.sentence)"
+        case .nackListOverflowed(let track, let layer, let limit):
+            "\(track.sentence), layer \(layer): more than \(limit) packets missing, all given up"
+        case .timestampCorrected(let peer, let slot, let ticks):
+            "the time of peer \(peer.rawValue)'s slot \(slot.text) was moved by \(ticks) ticks"
+        }
+    }
+}
+
+extension RoomCommand {
+    /// The name of the command.
+    public var name: String {
+        switch self {
+        case .addParticipant: "addParticipant"
+        case .applyPlan: "applyPlan"
+        case .peerConnected: "peerConnected"
+        case .peerDisconnected: "peerDisconnected"
+        case .removeParticipant: "removeParticipant"
+        case .setMuted: "setMuted"
+        case .setSlotWishes: "setSlotWishes"
+        }
+    }
+
+    /// The peer that it is about.
+    public var peer: PeerID {
+        switch self {
+        case .addParticipant(let peer), .applyPlan(let peer, _), .peerConnected(let peer),
+            .peerDisconnected(let peer), .removeParticipant(let peer, _), .setSlotWishes(let peer, _):
+            peer
+        case .setMuted(let track, _): track.peer
+        }
+    }
+
+    /// The command as a sentence.
+    public var sentence: String {
+        switch self {
+        case .addParticipant(let peer): return "peer \(peer.rawValue) is admitted"
+        case .applyPlan(let peer, let plan):
+            let published = plan.published.map { "\($0.mid.text) (\($0.source))" }.joined(separator: ", ")
+            return "peer \(peer.rawValue) negotiated: publishes \(published.isEmpty ? "nothing" : published), "
+                + "receives on \(plan.slots.count) slots"
+        case .peerConnected(let peer): return "peer \(peer.rawValue) is connected"
+        case .peerDisconnected(let peer): return "peer \(peer.rawValue) lost its connection"
+        case .removeParticipant(let peer, let reason): return "peer \(peer.rawValue) is gone: \(reason)"
+        case .setMuted(let track, let isMuted): return "\(track.sentence) is \(isMuted ? "muted" : "unmuted")"
+        case .setSlotWishes(let peer, let wishes):
+            let text = wishes.map { wish in
+                "\(wish.mid.text) at \(wish.wantedHeight) lines"
+                    + (wish.pin.map { ", pinned to \($0.sentence)" } ?? "")
+            }
+            return "peer \(peer.rawValue) wishes: \(text.joined(separator: "; "))"
+        }
+    }
+}
+
+/// Hexadecimal numbers.
+enum Hexadecimal {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    /// Eight digits.
+    static func text(_ value: UInt32) -> String {
+        String(decoding: (0..<8).map { digits[Int(value >> (28 - 4 * $0) & 15)] }, as: UTF8.self)
+    }
+
+    /// Two digits a byte, with a space between; at most `limit` bytes of a slice.
+    static func text(_ bytes: ArraySlice<UInt8>, limit: Int = 24) -> String {
+        var out: [UInt8] = []
+        for byte in bytes.prefix(limit) {
+            if !out.isEmpty { out.append(0x20) }
+            out.append(digits[Int(byte >> 4)])
+            out.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: out, as: UTF8.self) + (bytes.count > limit ? " …" : "")
+    }
+}
