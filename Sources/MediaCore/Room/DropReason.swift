@@ -63,6 +63,6 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case retransmissionTooSoon
     /// The same packet was sent again as often as is allowed.
     case retransmissionLimit
-    /// The peer used up its retransmission budget for now.
+    /// The peer has used up its retransmission budget of the moment.
     case retransmissionBudget
 }

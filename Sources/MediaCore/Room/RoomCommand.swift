@@ -41,7 +41,7 @@ public enum RoomCommand: Sendable, Equatable {
     case applyPlan(PeerID, PeerPlan)
     /// DTLS is connected and the fingerprint checked: media may flow.
     case peerConnected(PeerID)
-    /// The transport is gone for now (an ICE failure): nothing more is sent until `peerConnected`.
+    /// The transport is lost (an ICE failure): nothing more is sent until `peerConnected` comes again.
     case peerDisconnected(PeerID)
     /// The participant is gone for good.
     case removeParticipant(PeerID, RemovalReason)
