@@ -28,7 +28,7 @@ public struct Configuration: Sendable, Equatable {
         public var secret = ""
         /// PEM public keys whose RS256, ES256 or EdDSA tokens are accepted.
         public var publicKeyFiles: [String] = []
-        /// The `aud` that a token must carry; empty accepts any.
+        /// The `aud` that a token must carry; empty: a token must carry none.
         public var audience = ""
     }
     /// What a room is.
