@@ -85,7 +85,9 @@ struct Setting: Sendable {
         list(
             "tokens.publicKeyFiles", \.tokens.publicKeyFiles,
             "PEM public keys whose RS256, ES256 or EdDSA tokens are accepted."),
-        text("tokens.audience", \.tokens.audience, "The `aud` that a token must carry; empty: a token must carry none."),
+        text(
+            "tokens.audience", \.tokens.audience,
+            "The `aud` that a token must carry; empty: a token must carry none."),
         number("rooms.maximumParticipants", \.rooms.maximumParticipants, 1...1_000, "People in one room."),
         number("rooms.maximumRooms", \.rooms.maximumRooms, 1...1_000_000, "Rooms at once on this server."),
         list(
