@@ -72,6 +72,29 @@ public struct Configuration: Sendable, Equatable {
         /// Seconds that a TURN credential is good.
         public var credentialSeconds = 14_400
     }
+    /// Recording what goes into rooms.
+    public struct Captures: Sendable, Equatable {
+        /// The folder for captures; empty takes $STATE_DIRECTORY/captures, else a private one below /var/tmp.
+        public var folder = ""
+        /// All files of the folder together; the oldest that the flight recorder kept make room.
+        public var folderMegabytes = 1_024
+        /// Record every room from its beginning: headers, or nothing.
+        public var record = "nothing"
+        /// The longest one recording may become.
+        public var fileMegabytes = 256
+        /// Keep the last seconds of every room, headers alone, for when something goes wrong.
+        public var flightRecorder = true
+        /// How many seconds.
+        public var flightSeconds = 30
+        /// The most of one room.
+        public var flightMegabytes = 8
+        /// The most of all rooms; further rooms have no flight recorder.
+        public var flightTotalMegabytes = 1_024
+        /// The folder for what is not kept yet, best in memory; empty takes a private one below /dev/shm.
+        public var flightFolder = ""
+        /// A receiver that loses more than this for five seconds makes the flight recorder keep what it holds; 0 never.
+        public var keepAboveLossPercent = 20
+    }
     /// The life of a session.
     public struct Sessions: Sendable, Equatable {
         /// Seconds in which a client whose socket was lost may come back to the same session.
@@ -98,6 +121,8 @@ public struct Configuration: Sendable, Equatable {
     public var media = Media()
     /// The relay that clients are told of.
     public var turn = Turn()
+    /// Recording what goes into rooms.
+    public var captures = Captures()
     /// The life of a session.
     public var sessions = Sessions()
     /// debug, info, warning or error.
@@ -139,6 +164,9 @@ extension Configuration {
         }
         if sessions.silenceSeconds <= sessions.heartbeatSeconds {
             throw ConfigurationError("sessions.silenceSeconds must be longer than sessions.heartbeatSeconds")
+        }
+        if !["nothing", "headers"].contains(captures.record) {
+            throw ConfigurationError("captures.record is nothing or headers, not \"\(captures.record)\"")
         }
         let known = ["opus", "vp8", "vp9", "h264", "av1"]
         for codec in rooms.codecs where !known.contains(codec.lowercased()) {

@@ -117,6 +117,29 @@ struct Setting: Sendable {
             "turn.secret", \.turn.secret, "coturn's static-auth-secret, for time-limited credentials.", secret: true),
         number(
             "turn.credentialSeconds", \.turn.credentialSeconds, 60...86_400, "Seconds that a TURN credential is good."),
+        text(
+            "captures.folder", \.captures.folder,
+            "The folder for captures; empty takes $STATE_DIRECTORY/captures, else a private one below /var/tmp."),
+        number(
+            "captures.folderMegabytes", \.captures.folderMegabytes, 1...1_000_000,
+            "All files of the folder together; the oldest that the flight recorder kept make room."),
+        text("captures.record", \.captures.record, "Record every room from its beginning: headers, or nothing."),
+        number("captures.fileMegabytes", \.captures.fileMegabytes, 1...65_536, "The longest one recording may become."),
+        flag(
+            "captures.flightRecorder", \.captures.flightRecorder,
+            "Keep the last seconds of every room, headers alone, for when something goes wrong."),
+        number("captures.flightSeconds", \.captures.flightSeconds, 10...600, "How many seconds."),
+        number("captures.flightMegabytes", \.captures.flightMegabytes, 1...1_024, "The most of one room."),
+        number(
+            "captures.flightTotalMegabytes", \.captures.flightTotalMegabytes, 1...1_000_000,
+            "The most of all rooms; further rooms have no flight recorder."),
+        text(
+            "captures.flightFolder", \.captures.flightFolder,
+            "The folder for what is not kept yet, best in memory; empty takes a private one below /dev/shm."),
+        number(
+            "captures.keepAboveLossPercent", \.captures.keepAboveLossPercent, 0...100,
+            "A receiver that loses more than this for five seconds makes the flight recorder keep what it holds; 0 never."
+        ),
         number(
             "sessions.resumeSeconds", \.sessions.resumeSeconds, 1...600,
             "Seconds in which a client whose socket was lost may come back to the same session."),

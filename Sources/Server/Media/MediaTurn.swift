@@ -158,6 +158,7 @@ final class MediaTurn {
             if let room = rooms[key] { apply(.setSlotWishes(id, wishes), to: room) }
         case .remove(let key, let id, let reason):
             if let room = rooms[key] { remove(id, from: room, reason) }
+        case .startCapture, .stopCapture, .keepFlight, .explain: break
         case .finish: finish()
         }
     }

@@ -35,6 +35,14 @@ enum WorkerCommand: Sendable {
     case setMuted(RoomKey, TrackID, Bool)
     case setSlotWishes(RoomKey, PeerID, [SlotWish])
     case remove(RoomKey, PeerID, RemovalReason)
+    /// Records the room into a file from now on; `captureStarted` answers, and `captureEnded` follows once it did start.
+    case startCapture(RoomKey, CaptureRequest)
+    /// Ends the recording, if there is one.
+    case stopCapture(RoomKey)
+    /// Keeps what the flight recorder holds; `flightKept` answers.
+    case keepFlight(RoomKey, request: UInt64?, FlightReason)
+    /// Asks for the decisions with numbers above `after`, the oldest first; `explained` answers.
+    case explain(RoomKey, request: UInt64, after: UInt64, limit: Int)
     /// Closes every transport; `WorkerEvent.finished` follows.
     case finish
 }
@@ -72,5 +80,9 @@ enum WorkerEvent: Sendable {
     case candidate(RoomKey, PeerID, candidate: String, usernameFragment: String)
     case transport(RoomKey, PeerID, PeerTransportState)
     case slots(RoomKey, PeerID, [SlotAssignment])
+    case captureStarted(RoomKey, request: UInt64, Result<String, CaptureRefusal>)
+    case captureEnded(RoomKey, CaptureEnded)
+    case flightKept(RoomKey, request: UInt64?, FlightReason, Result<String, CaptureRefusal>)
+    case explained(RoomKey, request: UInt64, Explanation)
     case finished(worker: Int)
 }
