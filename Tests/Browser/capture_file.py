@@ -23,8 +23,7 @@ class CaptureFile:
         self.commands = collections.Counter()
         self.decisions = collections.Counter()
         self.packets_in = collections.Counter()  # by peer
-        self.media_bytes = 0  # of payloads that are in the file, the first packets' descriptors included
-        self.longest_kept = 0  # bytes of a received RTP packet that are in the file
+        self.bytes_in = self.bytes_kept = 0  # of received RTP packets: on the wire, and in the file
         self.first = self.last = None
         self._read(path.read_bytes())
 
@@ -78,9 +77,8 @@ class CaptureFile:
         self.last = at
         if port == 5004:
             self.packets_in[peers[interface]] += 1
-            self.longest_kept = max(self.longest_kept, captured - 28)
-            if captured < original:
-                self.events["cut"] += 1
+            self.bytes_kept += captured - 28
+            self.bytes_in += original - 28
 
     def _event(self, kind, body):
         name = KINDS[kind]

@@ -150,14 +150,19 @@ class Call:
             namespace=namespace or self.namespace, origin=self.server.origin,
             loopback=(namespace or self.namespace) == self.namespace, **options)
 
-    def join(self, browser, user, camera=None, pitch=None, size=(1280, 800), **parameters):
-        """Opens the page in the room and waits until it is connected."""
+    def join(self, browser, user, camera=None, pitch=None, size=(1280, 800), waits=True, **parameters):
+        """Opens the page in the room and waits until it is connected, or lets `connected` do so."""
         link = self.server.link(user, self.ROOM, autojoin=1, **parameters)
         page = self.browsers.open(browser, link, user, size=size, init=devices(camera, pitch))
-        page.joined(30)
         self.pages.append(page)
-        self.say(f"{user} is connected")
+        if waits:
+            self.connected([page])
         return page
+
+    def connected(self, pages):
+        for page in pages:
+            page.joined(30)
+        self.say(f"{', '.join(page.user for page in pages)} connected")
 
     def say(self, text):
         print(f"  {time.monotonic() - self.began:5.1f} s  {text}", flush=True)
