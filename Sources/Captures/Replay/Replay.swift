@@ -137,11 +137,11 @@ public struct Replay {
             summary.commands += 1
             trace?.obeyed(command, index: summary.events, at: at)
             room.core.apply(command, at: at, into: &room.egress)
-            trace?.count(room.core.statistics, at: at)
+            called(room, at: at)
         case .advanced(let at):
             guard let room = try running() else { break }
             room.core.advance(to: at, into: &room.egress)
-            trace?.count(room.core.statistics, at: at)
+            called(room, at: at)
         case .flushed:
             if let room = try running() { flush(room) }
         case .sent(let peer, let kind, let bytes):
@@ -260,10 +260,18 @@ public struct Replay {
             summary.rtcpIn += 1
             room.core.receiveRTCP(bytes.span, from: peer, at: at, into: &room.egress)
         }
-        guard let trace else { return }
-        trace.received(bytes, kind, from: peer, at: at)
-        if kind == .rtcp { trace.measured(room.core.peerStatistics(peer), of: peer, at: at) }
-        trace.count(room.core.statistics, at: at)
+        if let trace {
+            trace.received(bytes, kind, from: peer, at: at)
+            if kind == .rtcp { trace.measured(room.core.peerStatistics(peer), of: peer, at: at) }
+        }
+        called(room, at: at)
+    }
+
+    /// A call has returned. The arena is emptied as whoever recorded it did: what shared it with other rooms was emptied
+    /// there at the latest.
+    private mutating func called(_ room: Room, at: Timestamp) {
+        trace?.count(room.core.statistics, at: at)
+        if room.egress.isNearlyFull { flush(room) }
     }
 
     /// A checkpoint is where the digests begin again; a room is made from it only where none runs.

@@ -9,6 +9,8 @@ struct MediaSettings: Sendable {
     var transport: TransportConfiguration
     var negotiation: NegotiationConfiguration
     var room: RoomConfiguration
+    /// What recordings share; nil where nothing is recorded.
+    var captures: CaptureServices?
 
     init(_ configuration: Configuration) throws {
         let media = configuration.media

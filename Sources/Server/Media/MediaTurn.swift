@@ -23,6 +23,11 @@ final class MediaTurn {
     var touched: [MediaRoom] = []
     /// Peers with datagrams in this turn's egress.
     var waiting: [MediaPeer] = []
+    /// Rooms with a recording that was asked for, and those whose flight recording is kept at the end of this turn.
+    var recorded: [MediaRoom] = []
+    var keeping: [MediaRoom] = []
+    /// Comes back to this thread from another one.
+    let resume: @Sendable (@escaping @Sendable (MediaTurn) -> Void) -> Void
 
     private let poller: ICEPoller
     private var hook: TurnHook?
@@ -50,7 +55,8 @@ final class MediaTurn {
 
     init(
         worker: Int, loop: LoopThread, settings: MediaSettings, metrics: WorkerMetrics, log: Log,
-        report: @escaping @Sendable (WorkerEvent) -> Void
+        report: @escaping @Sendable (WorkerEvent) -> Void,
+        resume: @escaping @Sendable (@escaping @Sendable (MediaTurn) -> Void) -> Void
     ) throws {
         self.worker = worker
         self.loop = loop
@@ -58,6 +64,7 @@ final class MediaTurn {
         self.metrics = metrics
         self.log = log
         self.report = report
+        self.resume = resume
         poller = try ICEPoller(loop: loop)
         context = try DTLSContext(identity: DTLSIdentity())
         contextMadeAt = MonotonicClock.now
@@ -76,16 +83,18 @@ final class MediaTurn {
         for room in allRooms {
             guard let due = room.due, due <= now else { continue }
             enter(room)
+            if room.taps.isInUse { room.taps.advanced(at: now) }
             room.core.advance(to: now, into: &egress)
             if egress.isNearlyFull { flush() }
         }
         flush()
+        endRecordings(at: now)
         for room in touched {
             room.isTouched = false
             room.due = room.core.nextDeadline?.at
         }
         touched.removeAll(keepingCapacity: true)
-        var earliest: Timestamp?
+        var earliest = nextRecordingEnd
         for room in allRooms {
             guard let due = room.due else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
@@ -118,6 +127,8 @@ final class MediaTurn {
         let span = unsafe UnsafeBufferPointer(start: base.assumingMemoryBound(to: UInt8.self), count: count).span
         let room = peer.room
         enter(room)
+        let now = self.now
+        if room.taps.isInUse { room.taps.received(isRTCP ? .rtcp : .rtp, span, from: peer.id, at: now) }
         if isRTCP {
             room.core.receiveRTCP(span, from: peer.id, at: now, into: &egress)
         } else {
@@ -130,7 +141,10 @@ final class MediaTurn {
 
     private func apply(_ command: RoomCommand, to room: MediaRoom) {
         enter(room)
+        let now = self.now
+        room.taps.commanded(command, at: now)
         room.core.apply(command, at: now, into: &egress)
+        if egress.isNearlyFull { flush() }
     }
 
     // MARK: Commands
@@ -144,6 +158,7 @@ final class MediaTurn {
             let room = MediaRoom(key: key, name: name, configuration: settings.room, seed: seed)
             rooms[key] = room
             allRooms.append(room)
+            openTaps(room)
         case .closeRoom(let key): closeRoom(key)
         case .admit(let key, let id, let permissions, let offer): admit(key, id, permissions, offer)
         case .negotiate(let key, let id, let offer):
@@ -158,7 +173,10 @@ final class MediaTurn {
             if let room = rooms[key] { apply(.setSlotWishes(id, wishes), to: room) }
         case .remove(let key, let id, let reason):
             if let room = rooms[key] { remove(id, from: room, reason) }
-        case .startCapture, .stopCapture, .keepFlight, .explain: break
+        case .startCapture(let key, let request): startCapture(key, request)
+        case .stopCapture(let key): stopCapture(key)
+        case .keepFlight(let key, let request, let reason): keepFlight(key, request: request, reason)
+        case .explain: break
         case .finish: finish()
         }
     }
@@ -166,6 +184,7 @@ final class MediaTurn {
     private func closeRoom(_ key: RoomKey) {
         guard let room = rooms.removeValue(forKey: key) else { return }
         flush()
+        closeTaps(room)
         // The core goes as a whole: nobody is left in it whom the others would have to be taken from.
         for id in room.peers.keys.sorted() {
             room.peers[id]?.transport?.close()
@@ -282,6 +301,7 @@ final class MediaTurn {
         switch state {
         case .connecting: told = .connecting
         case .connected:
+            peer.hasConnected = true
             apply(.peerConnected(peer.id), to: peer.room)
             told = .connected
         case .disconnected: told = .disconnected
@@ -290,6 +310,7 @@ final class MediaTurn {
             log(
                 .info, "transport failed", ("room", peer.room.name), ("peer", "\(peer.id.rawValue)"),
                 ("why", "\(failure)"))
+            if peer.hasConnected { keepFlight(peer.room, .transportFailed) }
             told = .failed
         case .closed: return
         }
