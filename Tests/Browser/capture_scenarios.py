@@ -30,7 +30,7 @@ ENCODED = """async () => {
 }"""
 
 
-def sends_layers(page, count=3, least=5, seconds=30):
+def sends_layers(page, count=3, least=5, seconds=12):
     """Waits until so many layers of a page's camera are sent."""
     until(lambda: sum(frames >= least for frames in page.evaluate(ENCODED).values()) >= count, seconds,
           f"{page.user} sends {count} layers")
@@ -67,21 +67,21 @@ def check_simulcast_call(seen):
     seen.least("switched", 2 + 2)
 
 
-def _narrowing(browsers, name, is_uplink):
+def _narrowing(browsers, name, wide, is_uplink):
     with rig.joined_namespaces() as ((near, near_device), (far, far_device)):
         with Call(name, browsers, namespace=near, host=SERVER_ADDRESS) as call:
             narrowed = (far, far_device) if is_uplink else (near, near_device)
-            narrow(*narrowed, 2_000)
+            narrow(*narrowed, wide)
             anna = call.join(call.browser(far if is_uplink else near), "anna", camera=HD)
             bela = call.join(call.browser(near if is_uplink else far), "bela")
             sees(bela, "anna")
             sends_layers(anna)
-            call.run(2, "2 Mb/s")
+            call.run(2, f"{wide} kb/s")
             narrow(*narrowed, 400)
             call.run(4, "400 kb/s")
             before = frames(bela, "anna")
-            narrow(*narrowed, 2_000)
-            call.run(4, "2 Mb/s again")
+            narrow(*narrowed, wide)
+            call.run(4, f"{wide} kb/s again")
             until(lambda: frames(bela, "anna") > before, 15, "bela's picture goes on")
             browsers.close()
     return call
@@ -89,7 +89,7 @@ def _narrowing(browsers, name, is_uplink):
 
 def narrow_link(browsers):
     """The way to the receiver carries 2 Mb/s, then 400 kb/s, then 2 Mb/s again."""
-    return _narrowing(browsers, "narrow-link", is_uplink=False)
+    return _narrowing(browsers, "narrow-link", 2_000, is_uplink=False)
 
 
 def check_narrow_link(seen):
@@ -98,8 +98,8 @@ def check_narrow_link(seen):
 
 
 def narrow_uplink(browsers):
-    """The way from the sender carries 2 Mb/s, then 400 kb/s, then 2 Mb/s again; it gives up layers by itself."""
-    return _narrowing(browsers, "narrow-uplink", is_uplink=True)
+    """The way from the sender carries 3 Mb/s, then 400 kb/s, then 3 Mb/s again; it gives up layers by itself."""
+    return _narrowing(browsers, "narrow-uplink", 3_000, is_uplink=True)
 
 
 def check_narrow_uplink(seen):
@@ -244,6 +244,7 @@ def storm(browsers):
         links = [{"user": user, "token": rig.token(user, Call.ROOM)} for user in users]
         took = page.evaluate(STORM, [links, 3, 60])
         call.say(f"16 people joined within {took:.0f} ms")
+        assert took < 2_000, "that is no storm"
         until(lambda: page.evaluate(STORM_CONNECTED) == 16, 20, "all are connected")
         until(lambda: page.evaluate(STORM_DECODED) == 16, 20, "all see somebody")
         page.evaluate("() => voice.speak(2)")

@@ -25,8 +25,10 @@ from capture_file import CaptureFile
 from capture_scenarios import SCENARIOS
 
 LARGEST = 700_000
-# The bytes of a packet that headers, extensions and descriptors may take, on the average.
-MOST_KEPT = 100
+# A call that a busy machine spoilt is played again.
+TRIES = 3
+# The bytes of a packet that headers, extensions and descriptors may take, on the average; padding is kept whole.
+MOST_KEPT = 130
 
 
 class Seen:
@@ -51,7 +53,8 @@ class Seen:
         """What holds for every capture."""
         assert self.replay["verdict"] == "identical", self.replay
         assert self.replay["gaps"] == 0 and self.replay["skipped"] == 0, self.replay
-        assert self.file.events["opened"] == 1 and self.file.events["digest"] > 1
+        assert self.file.events["opened"] == 1 and self.file.events["checkpoint"] == 0, "it does not begin with the room"
+        assert self.file.events["digest"] > 1
         assert self.file.events["rtp out"] == 0, "the outputs are in the digests, not in the file"
         kept = self.file.bytes_kept / self.file.events["rtp in"]
         assert kept < MOST_KEPT, f"{kept:.0f} bytes of each packet are in the file"
@@ -103,6 +106,18 @@ def record(name, browsers, out, keeps):
         shutil.rmtree(call.folder, ignore_errors=True)
 
 
+def attempt(name, playwright, options):
+    browsers = rig.Chromium(playwright)
+    try:
+        record(name, browsers, options.out, keeps=not options.tries)
+        return True
+    except Exception:
+        traceback.print_exc()
+        return False
+    finally:
+        browsers.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENARIOS))
@@ -112,6 +127,7 @@ def main():
     unknown = set(options.names) - set(SCENARIOS)
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; known are {', '.join(SCENARIOS)}")
+    options.out.mkdir(parents=True, exist_ok=True)
     may = rig.may_make_namespaces()
     failed = []
     with sync_playwright() as playwright:
@@ -120,14 +136,8 @@ def main():
             if SCENARIOS[name][2] and not may:
                 print("  skipped: network namespaces need root")
                 continue
-            browsers = rig.Chromium(playwright)
-            try:
-                record(name, browsers, options.out, keeps=not options.tries)
-            except Exception:
-                traceback.print_exc()
+            if not any(attempt(name, playwright, options) for _ in range(TRIES)):
                 failed.append(name)
-            finally:
-                browsers.close()
     if failed:
         print(f"failed: {', '.join(failed)}")
     return 1 if failed else 0

@@ -155,6 +155,7 @@ struct RealCall {
 
     /// When the last participant was still there: what follows is the leaving.
     var leaving: TimeDelta {
-        commands.first { $0.command.name == "removeParticipant" || $0.command.name == "peerDisconnected" }?.at ?? duration
+        commands.first { $0.command.name == "removeParticipant" || $0.command.name == "peerDisconnected" }?.at
+            ?? duration
     }
 }
