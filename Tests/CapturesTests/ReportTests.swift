@@ -109,9 +109,7 @@ struct ReportTests {
             slots: try (0..<5_000).map(slot), reducedSizeRTCP: false)
         for peer in 0..<20 as Range<UInt32> {
             let at = Timestamp(nanoseconds: peer % 2 == 0 ? .max : .min)
-            events += [
-                .command(.addParticipant(PeerID(peer)), at: at), .command(.applyPlan(PeerID(peer), plan), at: at),
-            ]
+            events += [.command(.addParticipant(PeerID(peer)), at: at), .command(.applyPlan(PeerID(peer), plan), at: at)]
         }
         let text = try page(events).page
         #expect(text.utf8.count < 1_500_000, "\(text.utf8.count) bytes")
@@ -133,9 +131,7 @@ struct ReportTests {
         #expect(json.contains("\\u003c/script\\u003e") && json.contains("\u{1F600}"))
         // Two script elements and nothing else that a browser would run or fetch.
         #expect(text.split(separator: "<script", omittingEmptySubsequences: false).count == 3)
-        for word in [
-            "innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "fetch(", "XMLHttp", "@import",
-        ] {
+        for word in ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "fetch(", "XMLHttp", "@import"] {
             #expect(!text.contains(word), "\(word)")
         }
         #expect(text.contains("default-src 'none'"))
