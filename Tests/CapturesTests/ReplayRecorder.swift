@@ -163,5 +163,22 @@ enum ReplayScenarios {
         return Scenario("coming-and-going", seed: 12, steps: steps)
     }
 
-    static var all: [Scenario] { [threePeople, lossyUplink, fiftyAudio, comingAndGoing] }
+    /// Six people with two slots each speak with pauses of every length around that after which somebody counts as silent,
+    /// and look for places on slots that the others may have left in the meantime.
+    static var pauses: Scenario {
+        let slots = ParticipantProfile([microphone(talks: false)], audioSlots: 2, videoSlots: 0)
+        var steps: [Step] = (UInt32(1)...6).map { Step.join($0, slots) }
+        steps.append(.run(.milliseconds(300)))
+        for (number, pause) in zip([1, 2, 3, 4, 5, 6, 1, 3] as [UInt32], [120, 200, 280, 340, 420, 520, 640, 900]) {
+            let other = number % 6 + 1
+            steps += [
+                .talk(number, true), .run(.milliseconds(360)), .talk(number, false), .run(.milliseconds(Int64(pause / 2))),
+                .talk(other, true), .run(.milliseconds(Int64(pause / 2))), .talk(number, true),
+                .run(.milliseconds(240)), .talk(number, false), .talk(other, false), .run(.milliseconds(Int64(pause))),
+            ]
+        }
+        return Scenario("pauses", seed: 17, steps: steps)
+    }
+
+    static var all: [Scenario] { [threePeople, lossyUplink, fiftyAudio, comingAndGoing, pauses] }
 }

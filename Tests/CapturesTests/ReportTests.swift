@@ -105,14 +105,14 @@ struct ReportTests {
                 feedback: track.feedback)
         }
         let plan = PeerPlan(
-            headerExtensions: HeaderExtensionMap(), published: Array(repeating: track, count: 5_000),
-            slots: try (0..<5_000).map(slot), reducedSizeRTCP: false)
-        for peer in 0..<20 as Range<UInt32> {
+            headerExtensions: HeaderExtensionMap(), published: Array(repeating: track, count: 500),
+            slots: try (0..<500).map(slot), reducedSizeRTCP: false)
+        for peer in 0..<3 as Range<UInt32> {
             let at = Timestamp(nanoseconds: peer % 2 == 0 ? .max : .min)
             events += [.command(.addParticipant(PeerID(peer)), at: at), .command(.applyPlan(PeerID(peer), plan), at: at)]
         }
         let text = try page(events).page
-        #expect(text.utf8.count < 1_500_000, "\(text.utf8.count) bytes")
+        #expect(text.utf8.count < 200_000, "\(text.utf8.count) bytes")
         #expect(!(try data(text)).contains("<"))
     }
 
