@@ -163,18 +163,19 @@ enum ReplayScenarios {
         return Scenario("coming-and-going", seed: 12, steps: steps)
     }
 
-    /// Six people with two slots each speak with pauses of every length around that after which somebody counts as silent,
-    /// and look for places on slots that the others may have left in the meantime.
+    /// Seven people with two slots each. Two speak and fall silent for a while, and when that is over two others begin: how
+    /// long somebody counts as speaking behind the last word says who of them has which slot, and when.
     static var pauses: Scenario {
-        let slots = ParticipantProfile([microphone(talks: false)], audioSlots: 2, videoSlots: 0)
-        var steps: [Step] = (UInt32(1)...6).map { Step.join($0, slots) }
-        steps.append(.run(.milliseconds(300)))
-        for (number, pause) in zip([1, 2, 3, 4, 5, 6, 1, 3] as [UInt32], [120, 200, 280, 340, 420, 520, 640, 900]) {
-            let other = number % 6 + 1
+        let profile = ParticipantProfile([microphone(talks: false)], audioSlots: 2, videoSlots: 0)
+        var steps: [Step] = (UInt32(1)...7).map { Step.join($0, profile) }
+        steps.append(.run(.milliseconds(200)))
+        let pairs: [(UInt32, UInt32)] = [(1, 2), (3, 4), (5, 6), (7, 1), (2, 3), (4, 5), (6, 7)]
+        for (pair, pause) in zip(pairs, [120, 220, 320, 400, 480, 560, 700] as [Int64]) {
             steps += [
-                .talk(number, true), .run(.milliseconds(360)), .talk(number, false), .run(.milliseconds(Int64(pause / 2))),
-                .talk(other, true), .run(.milliseconds(Int64(pause / 2))), .talk(number, true),
-                .run(.milliseconds(240)), .talk(number, false), .talk(other, false), .run(.milliseconds(Int64(pause))),
+                .talk(pair.0, true), .talk(pair.1, true), .run(.milliseconds(300)),
+                // A breath between two words.
+                .talk(pair.0, false), .run(.milliseconds(180)), .talk(pair.0, true), .run(.milliseconds(200)),
+                .talk(pair.0, false), .talk(pair.1, false), .run(.milliseconds(pause)),
             ]
         }
         return Scenario("pauses", seed: 17, steps: steps)
