@@ -64,6 +64,8 @@ public final class CaptureFile: Sendable {
     public var isAtLimit: Bool { ring.isAtLimit.load(ordering: .relaxed) }
     /// How many bytes are in the file.
     public var writtenBytes: Int { ring.tail.load(ordering: .acquiring) }
+    /// How many bytes were taken and are not in the file yet.
+    public var waitingBytes: Int { max(0, ring.head.load(ordering: .acquiring) - ring.tail.load(ordering: .acquiring)) }
     /// The `errno` of the write that failed, after which nothing more is written; nil while all is well.
     public var failure: Int32? {
         let code = ring.failure.load(ordering: .acquiring)

@@ -129,12 +129,14 @@ public final class RoomRecorder {
         isUncovered = true
         digest.add(egress, datagrams: indices)
         guard options.keepsDatagrams else { return }
+        // What the room got before the checkpoint and sends again has lost its payload in a replay.
+        let keepsPayloads = digest.scope == .whole && !isBehindGap
         for index in indices {
             let datagram = egress.datagrams[index]
             egress.withSpan(of: index) { bytes in
                 guard isRunning else { return miss() }
                 var kept = bytes.count
-                if !options.keepsPayloads, datagram.kind == .rtp, let header = RTPHeader(bytes) {
+                if !keepsPayloads, datagram.kind == .rtp, let header = RTPHeader(bytes) {
                     kept = Int(header.payloadOffset)
                 }
                 writer.appendSent(
@@ -191,7 +193,7 @@ public final class RoomRecorder {
     private func writeDigest(at now: Timestamp) {
         guard isRunning else { return }
         nextDigest = now + Self.digestInterval
-        // What a room gave out before the checkpoint and sends again has lost its payload in a replay.
+        // Behind a gap digests would cover payloads that a replay does not have any more.
         guard isUncovered, !(isBehindGap && digest.scope == .whole) else { return }
         isUncovered = false
         record(.digest(digest))

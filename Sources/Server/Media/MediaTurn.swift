@@ -313,7 +313,8 @@ final class MediaTurn {
             log(
                 .info, "transport failed", ("room", peer.room.name), ("peer", "\(peer.id.rawValue)"),
                 ("why", "\(failure)"))
-            if peer.hasConnected { keepFlight(peer.room, .transportFailed) }
+            // A browser's tab that is closed closes its transport: that is no failure to look into.
+            if peer.hasConnected, failure != .closedByPeer { keepFlight(peer.room, .transportFailed) }
             told = .failed
         case .closed: return
         }
