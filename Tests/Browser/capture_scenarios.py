@@ -1,11 +1,10 @@
 """The calls that are recorded into Captures/, each a function that plays one against a recording server, and what must be
 in the file afterwards."""
 
-import pathlib
 import time
 
 import rig
-from capture_world import (HD, SERVER_ADDRESS, SMALL, Call, cut, devices, frames, hears, lose, narrow, nft, sees)
+from capture_world import (HD, SERVER_ADDRESS, SMALL, Call, cut, devices, frames, hears, lose, narrow, sees)
 from firefox import Firefox
 from rig import until
 
