@@ -85,7 +85,7 @@ extension Decision {
     public static let kindNames = [
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
-        "nackListOverflowed", "timestampCorrected",
+        "nackListOverflowed", "timestampCorrected", "receiverFrozen",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -104,6 +104,7 @@ extension Decision {
         case .keyFrameSuppressed: 10
         case .nackListOverflowed: 11
         case .timestampCorrected: 12
+        case .receiverFrozen: 13
         }
     }
 
@@ -120,7 +121,7 @@ extension Decision {
             [track.peer]
         case .slotAssigned(let peer, _, let track, _): track.map { [peer, $0.peer] } ?? [peer]
         case .unsupportedCodec(let peer, _, let track, _), .waitingForKeyFrame(let peer, _, let track, _),
-            .switched(let peer, _, let track, _, _):
+            .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _):
             [peer, track.peer]
         case .timestampCorrected(let peer, _, _): [peer]
         }
@@ -158,6 +159,9 @@ extension Decision {
             "\(track.sentence), layer \(layer): more than \(limit) packets missing, all given up"
         case .timestampCorrected(let peer, let slot, let ticks):
             "the time of peer \(peer.rawValue)'s slot \(slot.text) was moved by \(ticks) ticks"
+        case .receiverFrozen(let peer, let slot, let track, let silence):
+            "peer \(peer.rawValue)'s slot \(slot.text) is frozen: nothing of \(track.sentence) for "
+                + silence.millisecondsText
         }
     }
 }
