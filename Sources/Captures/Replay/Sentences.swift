@@ -166,6 +166,26 @@ extension Decision {
     }
 }
 
+extension SlotQuality {
+    /// Why the slot shows what it shows, without naming anybody.
+    public var sentence: String {
+        let why = "; on this slot: \(assignment.reason.sentence)"
+        let position = "layer \((layer ?? 0) + 1) of \(layers)"
+        return switch status {
+        case .empty: SlotReason.nothing.sentence
+        case .hidden: "the receiver does not show it"
+        case .unsupportedCodec: SlotReason.unsupportedCodec.sentence
+        case .publisherSilent: "its publisher sends nothing" + why
+        case .awaitingKeyFrame: "waits for a key frame of its publisher" + why
+        case .frozen: "frozen: its publisher sends, but the key frame that is needed does not come" + why
+        case .forwarding where layers > 1: "\(position), the highest that its publisher sends" + why
+        case .forwarding: "all that its publisher sends" + why
+        case .lowerLayer: "\(position), below the highest that its publisher sends" + why
+        case .switchingLayer: "\(position) until the key frame of a higher one comes" + why
+        }
+    }
+}
+
 extension RoomCommand {
     /// The name of the command.
     public var name: String {
