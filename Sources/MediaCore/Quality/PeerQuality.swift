@@ -176,7 +176,8 @@ extension RoomCore {
         var worst = TimeDelta.zero
         for t in peers[p].tracks {
             for number in tracks[Int(t)].encodings where encodings[Int(number)].monitor.isAlive {
-                worst = max(worst, Self.jitter(encodings[Int(number)].statistics.jitter, encodings[Int(number)].clockRate))
+                worst = max(
+                    worst, Self.jitter(encodings[Int(number)].statistics.jitter, encodings[Int(number)].clockRate))
             }
         }
         return worst
@@ -225,7 +226,8 @@ extension RoomCore {
         return slots[s].isFrozen ? .frozen : .awaitingKeyFrame
     }
 
-    /// From mouth to ear: half of both peers' round trips, both losses.
+    /// From mouth to ear: half of both peers' round trips, the worse jitter, and the receiver's loss, in which its publisher's is:
+    /// gaps of what comes are gaps of what goes.
     private func score(ofSlot s: Int, from e: Int, _ slot: SlotQuality) -> Double? {
         let receiver = Int(slots[s].peer)
         let publisher = Int(encodings[e].peer)
