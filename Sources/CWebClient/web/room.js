@@ -30,7 +30,7 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * - `slots` `{slots}`: those that show something else now, or whose picture is theirs only from now on (`showing`)
  * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
  * - `encryption`: `encryption.stateOf` answers something else about somebody
- * - `statistics` `{statistics}`: each second, see statistics.js
+ * - `statistics` `{statistics}`: each second, see statistics.js; `quality` `{quality}`: the server's view
  * - `refused` `{source, mid, reason}`: a section that the server did not take
  * - `rejoined`: the server had forgotten the session; participants and slots are new
  * - `left` `{reason}`: this participant is no longer in the room
@@ -457,6 +457,7 @@ export class Room extends EventTarget {
   #receive(message) {
     if (message.version !== undefined && message.re === undefined) this.version = message.version;
     if (this.#roster.receive(message)) return;
+    if (message.type === 'quality') this.#dispatch('quality', { quality: this.quality = message });
     switch (message.type) {
       case 'slots':
         this.#slotTable.assign(message.slots);
@@ -468,7 +469,6 @@ export class Room extends EventTarget {
       case 'iceRestart':
         if (message.re === undefined) this.#restart('the server asked');
         break;
-      default:
     }
   }
 

@@ -35,6 +35,7 @@ export const strings = {
   stopScreen: 'Stop sharing',
   settings: 'Devices',
   statistics: 'Statistics',
+  why: 'Connection quality: why?',
   leave: 'Leave',
   close: 'Close',
   toolbarLabel: 'Call controls',
@@ -130,5 +131,19 @@ export const strings = {
     what: 'What', size: 'Size', frames: 'fps', rate: 'kbit/s', loss: 'Loss', jitter: 'Jitter', roundTrip: 'RTT',
   },
   emptySlot: 'free slot',
+
+  // Connection quality
+  whyHeading: 'Why?',
+  qualityOf: (level) => `Connection: ${level}`,
+  qualityLevels: ['unknown', 'bad', 'poor', 'good', 'very good'],
+  soundQuality: 'Sound can be',
+  lossBothWays: 'Lost',
+  jitterBothWays: 'Jitter',
+  rateBothWays: 'Rate',
+  bothWays: (toYou, fromYou) => `to you ${toYou}, from you ${fromYou}`,
+  layer: (number) => `layer ${number}`,
+  lost: (share) => `${share} lost`,
+  nothingReceived: 'Nothing is sent to you at present.',
+
   noFigures: 'Figures come with the first media.',
 };
