@@ -43,6 +43,24 @@ struct FreezeScenarios {
         #expect(freezes(simulation).count == 1)
     }
 
+    @Test(
+        "A core restored in the middle of a freeze tells it at the same moment, and not a second time", arguments: 1...6
+    )
+    func restored(seed: UInt64) {
+        let simulation = Scenario(
+            "restored freeze", seed: seed,
+            steps: [
+                .join(1, ParticipantProfile([.camera(.simulcast)], audioSlots: 0, videoSlots: 0)), .join(2, .viewer),
+                .run(.seconds(2)), .keyFrames(1, areGiven: false), .layer(1, rid: "f", isAlive: false),
+                .join(3, .viewer), .run(.seconds(6)),
+            ]
+        ).play { $0.checkpoint(seed: seed, pause: .milliseconds(300), span: .seconds(3)) }
+        #expect(simulation.violations == [])
+        // The layer that one saw is dead, and no other gives a key frame.
+        #expect(Set(freezes(simulation).map(\.peer)) == [PeerID(2), PeerID(3)])
+        #expect(freezes(simulation).count == 2)
+    }
+
     @Test("Healthy calls, with loss, layer switches and changes of source, freeze nobody")
     func nobody() {
         var lossy = ParticipantProfile([.microphone(), .camera(.simulcast)], audioSlots: 2, videoSlots: 1)
