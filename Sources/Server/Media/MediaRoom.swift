@@ -15,6 +15,7 @@ final class MediaRoom {
     var due: Timestamp?
     /// Whether the turn in progress has touched the core.
     var isTouched = false
+    let explanation = RoomExplanation()
 
     init(key: RoomKey, name: String, configuration: RoomConfiguration, seed: UInt64) {
         self.key = key

@@ -23,6 +23,7 @@ final class MediaTurn {
     var touched: [MediaRoom] = []
     /// Peers with datagrams in this turn's egress.
     var waiting: [MediaPeer] = []
+    let peerReports = PeerReports()
 
     private let poller: ICEPoller
     private var hook: TurnHook?
@@ -85,7 +86,7 @@ final class MediaTurn {
             room.due = room.core.nextDeadline?.at
         }
         touched.removeAll(keepingCapacity: true)
-        var earliest: Timestamp?
+        var earliest = reportPeers(at: now)
         for room in allRooms {
             guard let due = room.due else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
@@ -159,7 +160,8 @@ final class MediaTurn {
             if let room = rooms[key] { apply(.setSlotWishes(id, wishes), to: room) }
         case .remove(let key, let id, let reason):
             if let room = rooms[key] { remove(id, from: room, reason) }
-        case .startCapture, .stopCapture, .keepFlight, .explain: break
+        case .explain(let key, let request, let after, let limit): explain(key, request, after: after, limit: limit)
+        case .startCapture, .stopCapture, .keepFlight: break
         case .finish: finish()
         }
     }
@@ -284,6 +286,7 @@ final class MediaTurn {
         case .connecting: told = .connecting
         case .connected:
             apply(.peerConnected(peer.id), to: peer.room)
+            peerReports.begin(peer.room.key, peer.id, at: now)
             told = .connected
         case .disconnected: told = .disconnected
         case .failed(let failure):

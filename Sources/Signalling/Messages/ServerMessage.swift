@@ -38,6 +38,8 @@ public enum ServerMessage: Hashable, Sendable {
     case recording(Recording)
     /// The server's view of the client's transport.
     case mediaState(MediaState)
+    /// How well the client is served; carries no `seq`.
+    case quality(Quality)
     /// The server is about to go away.
     case serverShutdown(ServerShutdown)
     /// A message of a newer server, for clients to ignore. A server never sends it.
