@@ -5,7 +5,8 @@
 /// calls in the same order with the same arguments give the same output, byte for byte. Several rooms may write into one
 /// `Egress`; it is emptied where it is nearly full (`Egress.isNearlyFull`) when a call has returned.
 public struct RoomCore: ~Copyable {
-    var configuration: RoomConfiguration
+    /// The settings that the room has now.
+    public internal(set) var configuration: RoomConfiguration
     var random: SplitMix64
     /// The room's counters.
     public internal(set) var statistics = Statistics()
@@ -77,6 +78,15 @@ public struct RoomCore: ~Copyable {
         case .setMuted(let track, let isMuted): setMuted(track, isMuted, at: now, into: &out)
         case .setSlotWishes(let id, let wishes): setSlotWishes(wishes, of: id, at: now, into: &out)
         }
+    }
+
+    /// Takes other settings from now on, as if the room had always had them for what begins later: intervals count from the
+    /// next request, report or feedback on; the packets kept are those of tracks published later. `ntpAtOrigin` stays: it
+    /// says what the moments given to this room mean. A replay with other settings asks for this behind a checkpoint.
+    public mutating func reconfigure(_ changed: RoomConfiguration) {
+        let origin = configuration.ntpAtOrigin
+        configuration = changed
+        configuration.ntpAtOrigin = origin
     }
 
     /// Does what is due at `now` or before. Afterwards `nextDeadline` is later than `now`.
