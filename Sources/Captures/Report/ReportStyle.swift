@@ -102,10 +102,11 @@ extension ReportPage {
         padding:4px 8px;max-width:280px;display:none;z-index:2}
         @media (max-width:760px){.grid,summary{grid-template-columns:minmax(96px,1.3fr) repeat(3,minmax(58px,1fr));gap:8px}
         .wide-only{display:none!important}}
-        @media (max-width:620px){.row{grid-template-columns:58px 1fr;gap:6px}.line{grid-template-columns:60px 1fr}
+        @media (max-width:620px){.row{grid-template-columns:74px 1fr;gap:6px}.line{grid-template-columns:60px 1fr}
         .line .x{grid-column:1/-1}main{padding:14px 10px 30px}.card{padding:12px}
         .facts{grid-template-columns:repeat(3,1fr)}.facts b{font-size:16px}
-        #cursor{flex-wrap:wrap;padding:8px 10px}#then{order:9;flex-basis:100%}}
+        #cursor{flex-wrap:wrap;padding:6px 10px}#when{min-width:58px}#moment{flex-basis:60px}#around{padding:2px 8px;min-height:30px;font-size:13px}
+        #then{order:9;flex-basis:100%}}
         @media print{body{background:#fff;font-size:12px}main{max-width:none;padding:0}#cursor,#tip,#search,#kinds,#more,#clear{
         display:none!important}.card{border:0;padding:0;margin-top:14px}.lane{border:1px solid var(--grid)}}
         """#
