@@ -165,9 +165,6 @@ struct ReplayTests {
         #expect(fourth.digest == recorder.digest)
         broken.insert(recorder.events[0], at: try #require(broken.firstIndex(of: .gap(events: 200))) + 1)
         #expect(try replay(broken).verdict == .identical)
-        #expect(throws: ReplayError.settingsInCheckpoint) {
-            try replay(Array(recorder.events[before...])) { try? $0.changes.add("reportIntervalMilliseconds=500") }
-        }
         #expect(throws: ReplayError.self) { try replay([.checkpoint([1, 2, 3])]) }
     }
 

@@ -359,6 +359,9 @@ public final class Simulation {
         }
         shadow?.prepare(core, at: now)
         body(&core, now, &egress)
+        if egress.isNearlyFull {
+            invariants.violate("one call of a simulated room wrote three quarters of the arena", at: now)
+        }
         if let deadline = core.nextDeadline, deadline.at <= now {
             onCall?(.advance, now)
             core.advance(to: now, into: &egress)

@@ -11,6 +11,8 @@ public struct CaptureSurvey: Sendable {
     public private(set) var rtcpDatagrams = 0
     /// Commands to the core.
     public private(set) var commands = 0
+    /// Peers that were admitted.
+    public private(set) var admitted = 0
     /// Datagrams that were recorded on their way out.
     public private(set) var sent = 0
     /// Decisions that were recorded.
@@ -57,7 +59,9 @@ public struct CaptureSurvey: Sendable {
             self.build = build
         case .rtp, .cut(_, .rtp, _, _, _): rtpPackets += 1
         case .rtcp, .cut(_, .rtcp, _, _, _): rtcpDatagrams += 1
-        case .command: commands += 1
+        case .command(let command, _):
+            commands += 1
+            if case .addParticipant = command { admitted += 1 }
         case .sent, .sentCut: sent += 1
         case .digest(let digest):
             digests += 1

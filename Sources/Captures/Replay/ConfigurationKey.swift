@@ -11,11 +11,14 @@ public struct ConfigurationKey: Sendable {
     public let meaning: String
     /// Whether only powers of two are taken.
     public let isPowerOfTwo: Bool
+    /// Whether a change in the middle of a room holds for tracks published later only (`RoomCore.reconfigure`).
+    public let isForNewTracks: Bool
     private let get: @Sendable (RoomConfiguration) -> Int64
     private let set: @Sendable (inout RoomConfiguration, Int64) -> Void
 
     private init(
         _ name: String, _ range: ClosedRange<Int64>, _ meaning: String, isPowerOfTwo: Bool = false,
+        isForNewTracks: Bool = false,
         get: @escaping @Sendable (RoomConfiguration) -> Int64,
         set: @escaping @Sendable (inout RoomConfiguration, Int64) -> Void
     ) {
@@ -23,6 +26,7 @@ public struct ConfigurationKey: Sendable {
         self.range = range
         self.meaning = meaning
         self.isPowerOfTwo = isPowerOfTwo
+        self.isForNewTracks = isForNewTracks
         self.get = get
         self.set = set
     }
@@ -31,7 +35,7 @@ public struct ConfigurationKey: Sendable {
     public static let all: [ConfigurationKey] = [
         ConfigurationKey(
             "audioHistoryPackets", 16...4_096, "packets kept per audio track for retransmission, a power of two",
-            isPowerOfTwo: true, get: { Int64($0.audioHistoryPackets) },
+            isPowerOfTwo: true, isForNewTracks: true, get: { Int64($0.audioHistoryPackets) },
             set: { $0.audioHistoryPackets = Int(truncatingIfNeeded: $1) }),
         ConfigurationKey(
             "keyFrameRequestIntervalMilliseconds", 1...60_000,
@@ -47,7 +51,7 @@ public struct ConfigurationKey: Sendable {
             set: { $0.transportFeedbackIntervalMilliseconds = $1 }),
         ConfigurationKey(
             "videoHistoryPackets", 16...4_096, "packets kept per video track for retransmission, a power of two",
-            isPowerOfTwo: true, get: { Int64($0.videoHistoryPackets) },
+            isPowerOfTwo: true, isForNewTracks: true, get: { Int64($0.videoHistoryPackets) },
             set: { $0.videoHistoryPackets = Int(truncatingIfNeeded: $1) }),
     ]
 

@@ -62,6 +62,8 @@ public struct Replay {
         }
     }
 
+    /// Decisions and events of one turn: a capture that never ends its turns must not fill the memory.
+    private static let turnLimit = 1_000_000
     /// Decisions kept before a difference, and taken in behind it.
     private static let nearbyBefore = 8
     private static let nearbyAfter = 4
@@ -72,6 +74,8 @@ public struct Replay {
     public private(set) var summary = ReplaySummary()
     /// Whether the end that was asked for is reached: further events change nothing.
     public private(set) var isOver = false
+    /// Whether a room was made from a checkpoint, so that not every other setting held from its beginning.
+    public private(set) var usedCheckpoint = false
 
     private let options: Options
     private let trace: ReplayTrace?
@@ -123,23 +127,23 @@ public struct Replay {
             isFresh = true
             digest = OutputDigest(scope: options.digestScope)
             trace?.opened(configuration, at: at)
-        case .rtp(let peer, let bytes, let at): receive(bytes, .rtp, from: peer, at: at)
-        case .rtcp(let peer, let bytes, let at): receive(bytes, .rtcp, from: peer, at: at)
+        case .rtp(let peer, let bytes, let at): try receive(bytes, .rtp, from: peer, at: at)
+        case .rtcp(let peer, let bytes, let at): try receive(bytes, .rtcp, from: peer, at: at)
         case .cut(let peer, let kind, let bytes, let length, let at):
             let missing = max(0, min(length, 65_535) - bytes.count)
-            receive(bytes + [UInt8](repeating: 0, count: missing), kind, from: peer, at: at)
+            try receive(bytes + [UInt8](repeating: 0, count: missing), kind, from: peer, at: at)
         case .command(let command, let at):
-            guard let room = running() else { break }
+            guard let room = try running() else { break }
             summary.commands += 1
             trace?.obeyed(command, index: summary.events, at: at)
             room.core.apply(command, at: at, into: &room.egress)
-            trace?.count(room.core.statistics, at: at)
+            called(room, at: at)
         case .advanced(let at):
-            guard let room = running() else { break }
+            guard let room = try running() else { break }
             room.core.advance(to: at, into: &room.egress)
-            trace?.count(room.core.statistics, at: at)
+            called(room, at: at)
         case .flushed:
-            if let room = running() { flush(room) }
+            if let room = try running() { flush(room) }
         case .sent(let peer, let kind, let bytes):
             record(SentDatagram(peer: peer, kind: kind, bytes: bytes, length: bytes.count))
         case .sentCut(let peer, let kind, let bytes, let length):
@@ -175,11 +179,57 @@ public struct Replay {
         return ReplayResult(verdict: verdict, summary: summary, digest: digest, statistics: statistics)
     }
 
+    // MARK: For a rewrite
+
+    /// Whether a room runs and nothing of a turn waits to be taken: a capture may be cut here.
+    var isAtRest: Bool {
+        guard let room else { return false }
+        return room.egress.datagrams.isEmpty && room.egress.events.isEmpty && room.egress.decisions.isEmpty
+    }
+
+    /// Whether a room runs.
+    var isRunning: Bool { room != nil }
+
+    /// The settings of the room that runs.
+    var configuration: RoomConfiguration? { room?.core.configuration }
+
+    /// The digest so far.
+    var currentDigest: OutputDigest { digest }
+
+    /// The state of the room that runs.
+    func checkpoint() -> [UInt8]? {
+        guard let room else { return nil }
+        var state = Checkpoint()
+        room.core.checkpoint(into: &state)
+        return state.bytes
+    }
+
+    /// Goes on with a room made from the checkpoint of the one that runs, as whoever reads a capture that begins here will.
+    mutating func resumeFromOwnCheckpoint() throws(ReplayError) -> [UInt8]? {
+        guard let bytes = checkpoint() else { return nil }
+        room = nil
+        try resume(bytes)
+        return bytes
+    }
+
+    /// The decisions since the last call, where they are kept.
+    mutating func takeDecisions() -> [TimedDecision] {
+        defer { decisions.removeAll(keepingCapacity: true) }
+        return decisions
+    }
+
     // MARK: Steps
 
-    private mutating func running() -> Room? {
-        if room == nil { summary.skipped += 1 } else { hasBegun = true }
+    private mutating func running() throws(ReplayError) -> Room? {
         isFresh = false
+        guard let room else {
+            summary.skipped += 1
+            return nil
+        }
+        hasBegun = true
+        guard room.egress.decisions.count + room.egress.events.count <= Self.turnLimit else {
+            throw .endlessTurn(event: summary.events)
+        }
         return room
     }
 
@@ -197,8 +247,10 @@ public struct Replay {
         return true
     }
 
-    private mutating func receive(_ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, at: Timestamp) {
-        guard let room = running() else { return }
+    private mutating func receive(
+        _ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, at: Timestamp
+    ) throws(ReplayError) {
+        guard let room = try running() else { return }
         summary.bytesIn += bytes.count
         switch kind {
         case .rtp:
@@ -208,10 +260,18 @@ public struct Replay {
             summary.rtcpIn += 1
             room.core.receiveRTCP(bytes.span, from: peer, at: at, into: &room.egress)
         }
-        guard let trace else { return }
-        trace.received(bytes, kind, from: peer, at: at)
-        if kind == .rtcp { trace.measured(room.core.peerStatistics(peer), of: peer, at: at) }
-        trace.count(room.core.statistics, at: at)
+        if let trace {
+            trace.received(bytes, kind, from: peer, at: at)
+            if kind == .rtcp { trace.measured(room.core.peerStatistics(peer), of: peer, at: at) }
+        }
+        called(room, at: at)
+    }
+
+    /// A call has returned. The arena is emptied as whoever recorded it did: what shared it with other rooms was emptied
+    /// there at the latest.
+    private mutating func called(_ room: Room, at: Timestamp) {
+        trace?.count(room.core.statistics, at: at)
+        if room.egress.isNearlyFull { flush(room) }
     }
 
     /// A checkpoint is where the digests begin again; a room is made from it only where none runs.
@@ -219,13 +279,20 @@ public struct Replay {
         settle()
         digest = OutputDigest(scope: options.digestScope)
         guard room == nil || isFresh else { return }
-        guard options.changes.isEmpty else { throw .settingsInCheckpoint }
         do throws(CheckpointError) {
             let room = Room(try RoomCore(checkpoint: Checkpoint(bytes: bytes)))
             self.room = room
             isFresh = false
             isBehindGap = false
-            trace?.resumed(room.core.statistics, at: now)
+            usedCheckpoint = true
+            // The checkpoint has the recorded settings in it; `RoomCore.reconfigure` says what of the others holds at once.
+            if !options.changes.isEmpty {
+                room.core.reconfigure(options.changes.applied(to: room.core.configuration))
+            }
+            if let trace {
+                trace.resumed(room.core.statistics, at: now)
+                for peer in room.core.describePeers() { trace.introduced(peer, at: now) }
+            }
         } catch {
             throw .unusableCheckpoint(event: summary.events, reason: "\(error)")
         }

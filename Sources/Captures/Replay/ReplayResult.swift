@@ -125,8 +125,10 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
     case noBeginning(events: Int)
     /// The checkpoint at which the replay would have begun was not taken.
     case unusableCheckpoint(event: Int, reason: String)
-    /// Settings were to be changed, but the capture begins at a checkpoint, which has them in it.
-    case settingsInCheckpoint
+    /// Inputs follow each other without end of a turn.
+    case endlessTurn(event: Int)
+    /// Nothing of the capture lies between the moments that a rewrite was to be cut at.
+    case nothingToWrite
 
     /// The sentence for the person who asked.
     public var description: String {
@@ -136,8 +138,10 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
                 + "nothing to begin with"
         case .unusableCheckpoint(let event, let reason):
             "the checkpoint in event \(event) cannot be used: \(reason)"
-        case .settingsInCheckpoint:
-            "this capture begins at a checkpoint, which holds its settings; they cannot be changed"
+        case .endlessTurn(let event):
+            "the turn that goes on in event \(event) has more than a million decisions and no end"
+        case .nothingToWrite:
+            "nothing of the capture lies between these moments at which a room runs"
         }
     }
 }

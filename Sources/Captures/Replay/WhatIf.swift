@@ -9,6 +9,16 @@ public struct WhatIf: Sendable {
         "Open loop: the packets that came in are those of the recording. The clients would have reacted to what the room "
         + "sends them; here they do not."
 
+    /// What a capture that begins at a checkpoint adds to it.
+    static func checkpointNote(_ changes: ConfigurationChanges) -> String {
+        let later = ConfigurationKey.all.filter { key in
+            key.isForNewTracks && changes.values.contains { $0.name == key.name }
+        }
+        let names = later.map(\.name).joined(separator: " and ")
+        return "The capture begins at a checkpoint: the other values hold from there on"
+            + (names.isEmpty ? "." : ", \(names) for tracks published later only.")
+    }
+
     /// How often one kind of decision was taken.
     public struct Count: Sendable, Hashable {
         /// The name of the kind.
@@ -29,6 +39,8 @@ public struct WhatIf: Sendable {
 
     /// What was changed.
     public var changes: ConfigurationChanges
+    /// What is to be known of this comparison, most important first; `openLoopNote` always is.
+    public var notes: [String]
     /// The kinds that occur in either run.
     public var counts: [Count]
     /// The first decisions that only one of the runs took, in order of time.
@@ -40,12 +52,15 @@ public struct WhatIf: Sendable {
     /// Bytes out in both runs.
     public var bytes: (before: Int, after: Int)
 
-    /// Compares two runs. `limit` is how many differences are kept.
+    /// Compares two runs. `fromCheckpoint` says that the capture begins in the middle of a room; `limit` is how many
+    /// differences are kept.
     public init(
         changes: ConfigurationChanges, before: (decisions: [TimedDecision], summary: ReplaySummary),
-        after: (decisions: [TimedDecision], summary: ReplaySummary), limit: Int = 20
+        after: (decisions: [TimedDecision], summary: ReplaySummary), fromCheckpoint: Bool = false, limit: Int = 20
     ) {
         self.changes = changes
+        notes = [Self.openLoopNote]
+        if fromCheckpoint { notes.append(Self.checkpointNote(changes)) }
         var counts = Decision.kindNames.map { Count(kind: $0, before: 0, after: 0) }
         for timed in before.decisions { counts[timed.decision.kindNumber].before += 1 }
         for timed in after.decisions { counts[timed.decision.kindNumber].after += 1 }
@@ -89,7 +104,7 @@ extension WhatIf: CustomStringConvertible {
     /// The differences on several lines.
     public var description: String {
         var lines = ["what if " + changes.values.map { "\($0.name) were \($0.value)" }.joined(separator: " and ")]
-        lines.append("  " + Self.openLoopNote)
+        for note in notes { lines.append("  " + note) }
         lines.append("  datagrams out: \(datagrams.before) before, \(datagrams.after) after")
         lines.append("  bytes out: \(bytes.before) before, \(bytes.after) after")
         for count in counts {

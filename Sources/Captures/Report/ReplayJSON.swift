@@ -66,7 +66,10 @@ public enum ReplayJSON {
     private static func write(_ whatIf: WhatIf, into data: inout JSONText) {
         data.key("whatIf")
         data.object { part in
-            part.field("note", WhatIf.openLoopNote)
+            part.key("isOpenLoop")
+            part.bool(true)
+            part.key("notes")
+            part.array { list in for note in whatIf.notes { list.string(note) } }
             part.key("settings")
             part.object { list in for change in whatIf.changes.values { list.field(change.name, change.value) } }
             part.field("differences", whatIf.differenceCount)

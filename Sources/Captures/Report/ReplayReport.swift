@@ -107,7 +107,8 @@ public enum ReplayReport {
     private static func write(_ whatIf: WhatIf, into data: inout JSONText) {
         data.key("whatIf")
         data.object { part in
-            part.field("note", WhatIf.openLoopNote)
+            part.key("notes")
+            part.array { list in for note in whatIf.notes { list.string(note) } }
             part.field("changes", whatIf.changes.values.map { "\($0.name) = \($0.value)" }.joined(separator: ", "))
             part.field("differences", whatIf.differenceCount)
             part.key("counts")
@@ -155,16 +156,18 @@ public enum ReplayReport {
             data.field("levels", numbers: peer.levels)
             data.field("loss", numbers: peer.loss)
             data.field("rtt", numbers: peer.roundTrip)
+            if !peer.estimate.isEmpty { data.field("estimate", numbers: peer.estimate) }
             data.key("slots")
             data.array { slots in for slot in peer.slots { write(slot, into: &slots) } }
         }
     }
 
-    /// A slot as [mid, kind, [[from, to, publisher, mid, layer, isWaiting, reason] …]]; -1 where there is none.
+    /// A slot with its stretches as [[from, to, publisher, mid, layer, isWaiting, reason] …]; -1 where there is none.
     private static func write(_ slot: ReplayTrace.Slot, into list: inout JSONText) {
         list.object { data in
             data.field("mid", slot.mid.text)
             data.field("kind", slot.kind == .audio ? "audio" : "video")
+            if !slot.wantedLayer.isEmpty { data.field("wanted", numbers: slot.wantedLayer) }
             data.key("spans")
             data.array { spans in
                 for span in slot.spans {
@@ -190,6 +193,7 @@ public enum ReplayReport {
                 guard drops.total > 0 else { continue }
                 list.object { row in
                     row.field("name", "\(reason)")
+                    row.field("text", reason.sentence)
                     row.field("total", drops.total)
                     row.field("over", numbers: drops.buckets)
                 }

@@ -4,14 +4,24 @@ public import MediaCore
 
 /// Gathers what a report shows. Given to one replay, from which it takes everything.
 public final class ReplayTrace {
-    /// The most lines that the list of decisions keeps; what comes later is counted only.
+    /// The most lines that the list of decisions keeps; of a longer one the middle is left out and counted.
     public static let decisionLimit = 20_000
+    /// Lines at the beginning of a list that is too long, which are always kept.
+    static let firstLines = 2_000
+    /// The most letters of a line; hostile captures have long ones.
+    static let lineLimit = 400
     /// The most peers that are followed; those that come later are only in the list.
     public static let peerLimit = 1_000
-    /// The most buckets of time.
-    static let bucketLimit = 1_200
-    /// The most stretches of time that are kept of one slot.
+    /// The most buckets of time: a page is not much wider.
+    static let bucketLimit = 600
+    /// Buckets of all peers together; the more peers, the coarser the time, down to `fewestBuckets`.
+    static let bucketsOfAll = 60_000
+    static let fewestBuckets = 60
+    /// The most stretches of time that are kept of one slot, and of all slots.
     static let spanLimit = 4_000
+    static let spansOfAll = 60_000
+    /// The most slots and published tracks of one peer that are shown.
+    static let slotLimit = 128
     /// The shortest bucket.
     static let shortestBucket = TimeDelta.milliseconds(100)
 
@@ -31,6 +41,8 @@ public final class ReplayTrace {
         var mid: Mid
         var kind: MediaKind
         var spans: [Span] = []
+        /// The layer that the room would send if it had the key frame, -1 for none; empty where nobody said.
+        var wantedLayer: [Int8] = []
     }
 
     /// One line of the list.
@@ -58,6 +70,8 @@ public final class ReplayTrace {
         var loss: [Int32] = []
         /// Tenths of a millisecond, -1 for none.
         var roundTrip: [Int32] = []
+        /// The estimated capacity towards the peer in bit/s, -1 for none; empty where nobody estimates.
+        var estimate: [Int64] = []
     }
 
     /// One reason for drops.
@@ -72,6 +86,7 @@ public final class ReplayTrace {
     private(set) var peers: [Peer] = []
     private(set) var lines: [Line] = []
     private(set) var linesLeftOut = 0
+    private var spanCount = 0
     private(set) var drops = [Drops](repeating: Drops(), count: DropReason.allCases.count)
     private(set) var kindCounts = [Int](repeating: 0, count: Decision.kindNames.count)
     private(set) var verdict = ReplayVerdict.nothingRecorded
@@ -80,9 +95,10 @@ public final class ReplayTrace {
     private var indexOf: [PeerID: Int] = [:]
     private var counted = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
-    /// A trace for a capture of this length; it decides how fine the time is drawn.
-    public init(duration: TimeDelta) {
-        let least = duration.nanoseconds / Int64(Self.bucketLimit)
+    /// A trace for a capture of this length with so many peers; they decide how fine the time is drawn.
+    public init(duration: TimeDelta, peers: Int = 0) {
+        let limit = max(Self.fewestBuckets, min(Self.bucketLimit, Self.bucketsOfAll / max(1, peers)))
+        let least = duration.nanoseconds / Int64(limit)
         let step = Self.shortestBucket.nanoseconds
         bucket = TimeDelta(nanoseconds: max(step, (least + step - 1) / step * step))
     }
@@ -98,6 +114,34 @@ public final class ReplayTrace {
     func resumed(_ statistics: Statistics, at: Timestamp) {
         note(at, index: 0, kind: "checkpoint", peers: [], "the replay goes on from a checkpoint")
         for reason in DropReason.allCases { counted[Int(reason.rawValue)] = statistics[reason] }
+    }
+
+    /// A peer of a room made from a checkpoint, whose commands are not in the capture.
+    func introduced(_ peer: PeerDescription, at: Timestamp) {
+        guard let p = row(peer.peer, at) else { return }
+        peers[p].extensions = peer.headerExtensions
+        peers[p].published = Array(peer.published.prefix(Self.slotLimit))
+        add(peer.slots.map(\.plan), to: p)
+        for slot in peer.slots {
+            let reason = slot.isWaiting ? "waits for a key frame" : slot.assignment.reason.sentence
+            show(peer.peer, slot.plan.mid, at) {
+                Span(
+                    from: $0, track: slot.assignment.track, reason: reason, layer: slot.layer,
+                    isWaiting: slot.isWaiting)
+            }
+        }
+    }
+
+    /// What a slot would be sent if nothing were waited for; the core says so once a controller chooses layers.
+    func wanted(layer: Int?, on mid: Mid, of peer: PeerID, at: Timestamp) {
+        guard let p = indexOf[peer], let s = peers[p].slots.firstIndex(where: { $0.mid == mid }) else { return }
+        Self.hold(Int8(clamping: layer ?? -1), in: &peers[p].slots[s].wantedLayer, at: bucketNumber(at), none: -1)
+    }
+
+    /// What is believed to fit on the way to a peer, in bit/s.
+    func estimated(_ bitsPerSecond: Int64, to peer: PeerID, at: Timestamp) {
+        guard let p = indexOf[peer] else { return }
+        Self.hold(bitsPerSecond, in: &peers[p].estimate, at: bucketNumber(at), none: -1)
     }
 
     func received(_ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, at: Timestamp) {
@@ -131,10 +175,8 @@ public final class ReplayTrace {
         case .applyPlan(let peer, let plan):
             guard let p = row(peer, at) else { return }
             peers[p].extensions = plan.headerExtensions
-            peers[p].published = plan.published
-            for slot in plan.slots where !peers[p].slots.contains(where: { $0.mid == slot.mid }) {
-                peers[p].slots.append(Slot(mid: slot.mid, kind: slot.kind))
-            }
+            peers[p].published = Array(plan.published.prefix(Self.slotLimit))
+            add(plan.slots, to: p)
         case .removeParticipant(let peer, _):
             guard let p = indexOf[peer] else { return }
             peers[p].left = since(at)
@@ -204,7 +246,7 @@ public final class ReplayTrace {
 
     private func bucketNumber(_ at: Timestamp) -> Int {
         // A capture whose times jump has its last bucket hold the rest.
-        Int(min(Int64(Self.bucketLimit * 2), max(0, since(at) / bucket.nanoseconds)))
+        Int(min(Int64(Self.bucketLimit), max(0, since(at) / bucket.nanoseconds)))
     }
 
     private static func grow<T>(_ list: inout [T], to index: Int, with empty: T) {
@@ -214,6 +256,12 @@ public final class ReplayTrace {
     private static func add(_ value: Int, to list: inout [Int], at index: Int) {
         grow(&list, to: index, with: 0)
         list[index] += value
+    }
+
+    /// A value that holds until the next one comes.
+    private static func hold<T>(_ value: T, in list: inout [T], at index: Int, none: T) {
+        grow(&list, to: index, with: list.last ?? none)
+        list[index] = value
     }
 
     // MARK: Lines and slots
@@ -229,11 +277,21 @@ public final class ReplayTrace {
 
     private func note(_ at: Timestamp, index: Int, kind: String, peers: [PeerID], _ text: String) {
         see(at)
-        guard lines.count < Self.decisionLimit else {
-            linesLeftOut += 1
-            return
+        if lines.count == Self.decisionLimit {
+            // Half at a time, so that a long list costs no more than its length. How it ended matters more than its middle.
+            let middle = Self.firstLines..<Self.firstLines + (Self.decisionLimit - Self.firstLines) / 2
+            lines.removeSubrange(middle)
+            linesLeftOut += middle.count
         }
-        lines.append(Line(at: since(at), index: index, kind: kind, peers: peers, text: text))
+        let cut = text.utf8.count > Self.lineLimit ? String(text.prefix(Self.lineLimit)) + "…" : text
+        lines.append(Line(at: since(at), index: index, kind: kind, peers: peers, text: cut))
+    }
+
+    private func add(_ slots: [ReceiveSlotPlan], to p: Int) {
+        for slot in slots.prefix(Self.slotLimit)
+        where peers[p].slots.count < Self.slotLimit && !peers[p].slots.contains(where: { $0.mid == slot.mid }) {
+            peers[p].slots.append(Slot(mid: slot.mid, kind: slot.kind))
+        }
     }
 
     private func close(_ p: Int, _ s: Int, _ at: Timestamp) {
@@ -244,8 +302,9 @@ public final class ReplayTrace {
 
     private func show(_ peer: PeerID, _ mid: Mid, _ at: Timestamp, _ span: (Int64) -> Span) {
         guard let p = indexOf[peer], let s = peers[p].slots.firstIndex(where: { $0.mid == mid }),
-            peers[p].slots[s].spans.count < Self.spanLimit
+            peers[p].slots[s].spans.count < Self.spanLimit, spanCount < Self.spansOfAll
         else { return }
+        spanCount += 1
         close(p, s, at)
         peers[p].slots[s].spans.append(span(since(at)))
     }

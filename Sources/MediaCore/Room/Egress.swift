@@ -30,8 +30,11 @@ public struct Egress: ~Copyable {
 
     var arena: ByteSlab
     private var used = 0
+    /// What was used when the call in progress began.
+    private var callStart = 0
 
-    /// An arena of `capacity` bytes; a turn's datagrams beyond it are dropped by the name `egressFull`.
+    /// An arena of `capacity` bytes. One call into a core may write a quarter of it; datagrams beyond that are dropped by
+    /// the name `egressFull`.
     public init(capacity: Int = 4 << 20) {
         arena = ByteSlab(count: capacity)
         datagrams.reserveCapacity(1_024)
@@ -50,7 +53,13 @@ public struct Egress: ~Copyable {
         }
     }
 
-    /// The bytes of a datagram, for tests and recorders.
+    /// Shows the bytes of a datagram. An index that is not in `datagrams` is a programming error and traps.
+    public func withSpan<R>(of index: Int, _ body: (Span<UInt8>) -> R) -> R {
+        let datagram = datagrams[index]
+        return arena.withSpan(datagram.offset, datagram.count, body)
+    }
+
+    /// The bytes of a datagram, for tests.
     public func copy(of index: Int) -> [UInt8] {
         let datagram = datagrams[index]
         return arena.withSpan(datagram.offset, datagram.count) { span in span.indices.map { span[$0] } }
@@ -62,17 +71,24 @@ public struct Egress: ~Copyable {
         events.removeAll(keepingCapacity: true)
         decisions.removeAll(keepingCapacity: true)
         used = 0
+        callStart = 0
     }
 
-    /// Whether a quarter of the arena or less is left: flush when the call into the core has returned.
+    /// Begins a call into a core: from here on it may write a quarter of the arena, whatever other rooms wrote before. What
+    /// a room gives out must depend on its own calls alone, or no replay could give the same.
+    @inline(__always) mutating func beginCall() { callStart = used }
+
+    /// Whether a quarter of the arena or less is left: flush when the call into the core has returned. Who does so leaves
+    /// every call its quarter.
     public var isNearlyFull: Bool { arena.count - used <= arena.count / 4 }
 
     /// The length of the last datagram, or 0.
     var lastCount: Int { datagrams.last?.count ?? 0 }
 
-    /// Where a datagram of `count` bytes may be written, or nil when it does not fit.
+    /// Where a datagram of `count` bytes may be written, or nil when it does not fit the quarter of the call in progress.
     @inline(__always) mutating func place(for count: Int) -> Int? {
-        count >= 0 && count <= arena.count &- used &- Self.tailRoom ? used : nil
+        let end = min(arena.count, callStart &+ arena.count / 4)
+        return count >= 0 && count <= end &- used &- Self.tailRoom ? used : nil
     }
 
     /// Adds the datagram written at the place got from `place(for:)`.

@@ -1,4 +1,4 @@
-// The core's settings, units in their names. Given once, when a room is made.
+// The core's settings, units in their names. Given when a room is made; `RoomCore.reconfigure` says what may change later.
 
 /// The settings of one room's core.
 public struct RoomConfiguration: Hashable, Sendable {

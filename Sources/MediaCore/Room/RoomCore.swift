@@ -2,9 +2,11 @@
 // and Send; time, bytes and chance are arguments.
 
 /// One room: takes authenticated packets, commands and the time, and writes packets, events and decisions. The same
-/// calls in the same order with the same arguments give the same output, byte for byte.
+/// calls in the same order with the same arguments give the same output, byte for byte. Several rooms may write into one
+/// `Egress`; it is emptied where it is nearly full (`Egress.isNearlyFull`) when a call has returned.
 public struct RoomCore: ~Copyable {
-    var configuration: RoomConfiguration
+    /// The settings that the room has now.
+    public internal(set) var configuration: RoomConfiguration
     var random: SplitMix64
     /// The room's counters.
     public internal(set) var statistics = Statistics()
@@ -47,6 +49,7 @@ public struct RoomCore: ~Copyable {
     public mutating func receiveRTP(
         _ bytes: Span<UInt8>, from peer: PeerID, at now: Timestamp, into out: inout Egress
     ) {
+        out.beginCall()
         statistics.rtpPacketsReceived &+= 1
         statistics.rtpBytesReceived &+= UInt64(bytes.count)
         if let reason = ingest(bytes, from: peer, at: now, into: &out) { statistics.drop(reason) }
@@ -56,6 +59,7 @@ public struct RoomCore: ~Copyable {
     public mutating func receiveRTCP(
         _ bytes: Span<UInt8>, from peer: PeerID, at now: Timestamp, into out: inout Egress
     ) {
+        out.beginCall()
         statistics.rtcpReceived &+= 1
         guard let p = peerIndex.find(peer.rawValue) else { return statistics.drop(.unknownPeer) }
         guard peers[p].isConnected else { return statistics.drop(.peerNotConnected) }
@@ -64,6 +68,7 @@ public struct RoomCore: ~Copyable {
 
     /// Obeys a command; one that names what does not exist has no effect.
     public mutating func apply(_ command: RoomCommand, at now: Timestamp, into out: inout Egress) {
+        out.beginCall()
         switch command {
         case .addParticipant(let id): addParticipant(id)
         case .applyPlan(let id, let plan): applyPlan(plan, of: id, at: now, into: &out)
@@ -75,8 +80,18 @@ public struct RoomCore: ~Copyable {
         }
     }
 
+    /// Takes other settings from now on, as if the room had always had them for what begins later: intervals count from the
+    /// next request, report or feedback on; the packets kept are those of tracks published later. `ntpAtOrigin` stays: it
+    /// says what the moments given to this room mean. A replay with other settings asks for this behind a checkpoint.
+    public mutating func reconfigure(_ changed: RoomConfiguration) {
+        let origin = configuration.ntpAtOrigin
+        configuration = changed
+        configuration.ntpAtOrigin = origin
+    }
+
     /// Does what is due at `now` or before. Afterwards `nextDeadline` is later than `now`.
     public mutating func advance(to now: Timestamp, into out: inout Egress) {
+        out.beginCall()
         for i in peerOrder.indices {
             let p = Int(peerOrder[i])
             guard let due = peers[p].deadline, due.at <= now else { continue }

@@ -20,11 +20,16 @@ enum CaptureCommand {
                                 times (one for each direction). Better given as MAJLIS_SRTP_KEYS, commas between
           --srtp-profile NAME   sha1-80 (the default), gcm-128 or gcm-256
 
+        usage: majlis capture rewrite IN OUT [options]
+
+        Trims a capture, takes the media out of it, or runs it with this build; says more with --help.
+
         """
     /// The longest file that is read: it is in memory as a whole.
     static let maximumFileBytes = 1 << 30
 
     static func run(_ rest: [String]) throws -> Int32 {
+        if rest.first == "rewrite" { return try RewriteCommand.run(Array(rest.dropFirst())) }
         let arguments = try Arguments(rest, switches: ["help"])
         if arguments.has("help") {
             print(usage, terminator: "")
@@ -182,21 +187,9 @@ enum CaptureCommand {
     }
 
     private static func write(_ events: [CaptureEvent], to path: String) throws {
-        let file = try CaptureFile(path: path)
-        var writer = CaptureWriter()
-        for event in events {
-            writer.append(event)
-            // Nobody waits for this command but its user: a full ring is waited for.
-            while !(writer.withBytes { file.append($0) }) {
-                if file.failure != nil { break }
-                sched_yield()
-            }
-            writer.removeAll()
-        }
-        file.close()
-        if let code = file.failure {
-            throw ConfigurationError("cannot write \(path): \(unsafe String(cString: strerror(code)))")
-        }
+        let out = try NewCapture(path: path)
+        for event in events { out.append(event) }
+        try out.finish()
     }
 
     private static func report(_ conversion: Conversion) {

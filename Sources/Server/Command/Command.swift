@@ -12,6 +12,7 @@ public enum Command {
           majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
           majlis token --room ROOM --user USER [--name NAME] [--hours N] [--listen-only] [--config FILE]
           majlis capture convert IN OUT [--codec PT=NAME ...] [--extension ID=NAME ...] [--srtp-key HEX ...]
+          majlis capture rewrite IN OUT [--from SECONDS] [--until SECONDS] [--headers]
           majlis replay FILE [--until SECONDS] [--report FILE.html] [--set KEY=VALUE ...] [--json]
           majlis version
 

@@ -5,11 +5,6 @@ import Glibc
 import MediaCore
 
 enum ReplayCommand {
-    /// The longest capture that is read; it lies in memory whole.
-    private static let maximumBytes = 4 << 30
-    /// Between two lines of progress.
-    private static let progressInterval = Duration.seconds(1)
-
     private static var usage: String {
         let keys = ConfigurationKey.all.map { key in
             "      \(key.name)\n          \(key.meaning); \(key.range.lowerBound) to \(key.range.upperBound)\n"
@@ -59,10 +54,7 @@ enum ReplayCommand {
         for (name, value) in arguments.options {
             switch name {
             case "until":
-                guard let seconds = Double(value), seconds >= 0, seconds <= 1e9 else {
-                    throw ConfigurationError("--until takes a number of seconds")
-                }
-                request.until = TimeDelta(nanoseconds: Int64(seconds * 1e9))
+                request.until = try RewriteCommand.span(value, "--until")
             case "report": request.report = value
             case "set": try request.changes.add(value)
             case "json": request.isJSON = true
@@ -77,17 +69,15 @@ enum ReplayCommand {
     }
 
     private static func replay(_ request: Request) throws -> Int32 {
-        guard let bytes = Command.readFile(request.path, limit: maximumBytes) else {
-            throw ConfigurationError("cannot read \(request.path): \(unsafe String(cString: strerror(errno)))")
-        }
+        let bytes = try CaptureFiles.read(request.path)
         let survey = try CaptureSurvey.of(bytes)
         var options = Replay.Options(comparingWith: survey)
         options.until = request.until
         options.keepsDecisions = !request.changes.isEmpty
-        let trace = request.report.map { _ in ReplayTrace(duration: survey.duration) }
+        let trace = request.report.map { _ in ReplayTrace(duration: survey.duration, peers: survey.admitted) }
         let started = ContinuousClock.now
         var replay = Replay(options, trace: trace)
-        let result = try run(bytes, &replay, survey)
+        let result = try run(bytes, &replay)
         let elapsed = ContinuousClock.now - started
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
 
@@ -98,10 +88,10 @@ enum ReplayCommand {
             other.changes = request.changes
             other.keepsDecisions = true
             var second = Replay(other)
-            let changed = try run(bytes, &second, survey)
+            let changed = try run(bytes, &second)
             whatIf = WhatIf(
                 changes: request.changes, before: (replay.decisions, result.summary),
-                after: (second.decisions, changed.summary))
+                after: (second.decisions, changed.summary), fromCheckpoint: replay.usedCheckpoint)
         }
         if let path = request.report, let trace {
             let labels = ReplayReport.Labels(
@@ -118,19 +108,12 @@ enum ReplayCommand {
         return 0
     }
 
-    private static func run(_ bytes: [UInt8], _ replay: inout Replay, _ survey: CaptureSurvey) throws -> ReplayResult {
+    private static func run(_ bytes: [UInt8], _ replay: inout Replay) throws -> ReplayResult {
         var reader = try CaptureReader(bytes)
-        var told = ContinuousClock.now
-        let isWatched = isatty(2) == 1
-        var count = 0
+        var progress = CaptureProgress(total: bytes.count)
         while !replay.isOver, let event = try reader.next() {
             try replay.take(event)
-            count += 1
-            // The clock is looked at now and then only: an event takes a microsecond.
-            if isWatched, count & 0xffff == 0, ContinuousClock.now - told > progressInterval {
-                told = ContinuousClock.now
-                Command.complain("\(count / 1_000) of \(survey.events / 1_000) thousand events", prefix: "  ")
-            }
+            progress.step(reader.offset)
         }
         return try replay.finish()
     }

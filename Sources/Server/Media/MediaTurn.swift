@@ -132,6 +132,7 @@ final class MediaTurn {
     private func apply(_ command: RoomCommand, to room: MediaRoom) {
         enter(room)
         room.core.apply(command, at: now, into: &egress)
+        if egress.isNearlyFull { flush() }
     }
 
     // MARK: Commands

@@ -88,6 +88,7 @@ private struct ServerFrameWire: Codable {
         case "trackPublished": return .trackPublished(try .init(from: decoder))
         case "trackUnpublished": return .trackUnpublished(try .init(from: decoder))
         case "trackMuted": return .trackMuted(try .init(from: decoder))
+        case "recording": return .recording(try .init(from: decoder))
         case "mediaState": return .mediaState(try .init(from: decoder))
         case "quality": return .quality(try .init(from: decoder))
         case "serverShutdown": return .serverShutdown(try .init(from: decoder))
@@ -120,6 +121,7 @@ private struct ServerFrameWire: Codable {
         case .trackPublished(let body): try body.encode(to: encoder)
         case .trackUnpublished(let body): try body.encode(to: encoder)
         case .trackMuted(let body): try body.encode(to: encoder)
+        case .recording(let body): try body.encode(to: encoder)
         case .mediaState(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
         case .serverShutdown(let body): try body.encode(to: encoder)
@@ -147,6 +149,7 @@ extension ServerMessage {
         case .trackPublished: "trackPublished"
         case .trackUnpublished: "trackUnpublished"
         case .trackMuted: "trackMuted"
+        case .recording: "recording"
         case .mediaState: "mediaState"
         case .quality: "quality"
         case .serverShutdown: "serverShutdown"

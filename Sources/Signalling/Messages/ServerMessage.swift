@@ -34,6 +34,8 @@ public enum ServerMessage: Hashable, Sendable {
     case trackUnpublished(TrackUnpublished)
     /// A track was muted or unmuted.
     case trackMuted(TrackMuted)
+    /// A recording of the room began or ended.
+    case recording(Recording)
     /// The server's view of the client's transport.
     case mediaState(MediaState)
     /// How well the client is served; carries no `seq`.
@@ -137,6 +139,8 @@ public enum ServerMessage: Hashable, Sendable {
         public var refused: [RefusedSection]
         /// What each slot shows.
         public var slots: [SlotDescription]
+        /// The recording that runs, if one does.
+        public var recording: RecordingDescription?
         /// How long the session waits for `resume` once its socket is lost.
         public var resumeWindowSeconds: Int
 
@@ -144,7 +148,7 @@ public enum ServerMessage: Hashable, Sendable {
         public init(
             room: String, version: UInt64, participant: ParticipantDescription,
             participants: [ParticipantDescription], answer: ClientCommand.Description, refused: [RefusedSection],
-            slots: [SlotDescription], resumeWindowSeconds: Int
+            slots: [SlotDescription], recording: RecordingDescription? = nil, resumeWindowSeconds: Int
         ) {
             self.room = room
             self.version = version
@@ -153,6 +157,7 @@ public enum ServerMessage: Hashable, Sendable {
             self.answer = answer
             self.refused = refused
             self.slots = slots
+            self.recording = recording
             self.resumeWindowSeconds = resumeWindowSeconds
         }
     }

@@ -73,21 +73,31 @@ struct SendingTests {
         #expect(budget.ask(at: at(4_500), isAlone: true) == true)
     }
 
-    @Test("The arena keeps room behind each datagram, counts what does not fit, and is used again")
-    func arena() {
-        var egress = Egress(capacity: 1_024)
-        for round in 0..<3 {
-            var count = 0
-            while let place = egress.place(for: 100) {
-                egress.arena.withMutableSpan(place, 100) { span in
-                    for i in 0..<100 { span[i] = UInt8(count) }
-                }
-                egress.commit(100, to: PeerID(UInt32(count)), kind: .rtp)
-                count += 1
+    private func fill(_ egress: inout Egress) -> Int {
+        var count = 0
+        egress.beginCall()
+        while let place = egress.place(for: 100) {
+            egress.arena.withMutableSpan(place, 100) { span in
+                for i in 0..<100 { span[i] = UInt8(count) }
             }
-            #expect(count == 3, "round \(round)")
-            let isNearlyFull = egress.isNearlyFull
-            #expect(isNearlyFull)
+            egress.commit(100, to: PeerID(UInt32(count)), kind: .rtp)
+            count += 1
+        }
+        return count
+    }
+
+    @Test("The arena keeps room behind each datagram, gives every call a quarter, and is used again")
+    func arena() {
+        var egress = Egress(capacity: 4_096)
+        for round in 0..<3 {
+            // Whatever was written before, each call has its quarter, as long as the arena is emptied in time.
+            var calls = 0
+            while !egress.isNearlyFull {
+                let count = fill(&egress)
+                #expect(count == 3, "round \(round), call \(calls)")
+                calls += 1
+            }
+            #expect(calls == 4)
             let last = egress.withBytes(of: 0) { bytes, count -> Int in
                 for i in count..<bytes.count { bytes[i] = 0xee }
                 return bytes.count
@@ -95,10 +105,24 @@ struct SendingTests {
             #expect(last == 100 + Egress.tailRoom)
             let second = egress.copy(of: 1)
             #expect(second == [UInt8](repeating: 1, count: 100))
+            let shown = egress.withSpan(of: 1) { span in span.indices.map { span[$0] } }
+            #expect(shown == second)
             egress.removeAll()
             let isEmpty = egress.datagrams.isEmpty
             #expect(isEmpty)
         }
+    }
+
+    @Test("What a room may write does not depend on what others left in the arena")
+    func arenaOfSeveralRooms() {
+        var alone = Egress(capacity: 1 << 16)
+        var shared = Egress(capacity: 1 << 16)
+        while !shared.isNearlyFull { _ = fill(&shared) }
+        shared.removeAll()
+        for _ in 0..<2 { _ = fill(&shared) }
+        let besideOthers = fill(&shared)
+        let byItself = fill(&alone)
+        #expect(besideOthers == byItself)
     }
 
     @Test("A slab gives its rows numbers that are used again, and frees what they own")
