@@ -44,7 +44,8 @@ struct AdminTests {
             #expect(try scene.ask("GET", "/v1/rooms/a%2Fb%20c%25%C3%A9").text.contains("\"user\":\"carol\""))
             #expect(try scene.ask("HEAD", "/v1/rooms").text == "")
             for target in [
-                "/v1/rooms/nobody", "/v1/rooms/test%01", "/v1/rooms/%ff", "/v1/rooms/TEST", "/v1/rooms/test/", "/v1/rooms/x/y",
+                "/v1/rooms/nobody", "/v1/rooms/test%01", "/v1/rooms/%ff", "/v1/rooms/TEST", "/v1/rooms/test/",
+                "/v1/rooms/x/y",
             ] {
                 #expect([400, 404].contains(try scene.ask("GET", target).status), "\(target)")
             }
@@ -230,7 +231,8 @@ struct AdminTests {
     @Test(
         "what a worker refuses has its status",
         arguments: [
-            ("alreadyRecording", 409), ("diskFull", 507), ("tooOften", 429), ("unwritable", 503), ("noRoom", 404),
+            ("alreadyRecording", 409), ("diskFull", 507), ("tooSoon", 429), ("unwritable", 503), ("unknownRoom", 404),
+            ("noFlightRecorder", 409),
         ])
     func refusedByWorker(_ code: String, _ status: Int) throws {
         try withScene { scene in

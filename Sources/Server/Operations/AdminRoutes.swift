@@ -17,6 +17,11 @@ enum AdminRoute: Equatable {
         ("/v1/rooms/{room}/flight", [.post]), ("/v1/rooms/{room}/explain", [.get]),
     ]
 
+    /// Every operation, as `GET /v1/rooms`.
+    static var operations: [String] {
+        table.flatMap { entry in entry.methods.map { "\($0.rawValue) \(entry.path)" } }
+    }
+
     /// Reads a decoded path; nil where it is none of these. A room's name may have slashes in it (percent-encoded by its
     /// client); one that ends in the name of a part, such as `x/captures`, cannot be named here.
     init?(path: String) {

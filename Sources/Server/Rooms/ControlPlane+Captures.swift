@@ -97,7 +97,7 @@ extension ControlPlane {
             }
             guard let room else { return }
             room.recording = started
-            log(.info, "recording", ("room", room.name), ("payload", started.payload.rawValue), ("path", path))
+            log(.debug, "recording", ("room", room.name), ("payload", started.payload.rawValue), ("path", path))
             tellRecording(room, .on, started.payload)
         case .failure(let refusal):
             if let room, room.recording?.path == nil, room.recording?.request == request { room.recording = nil }
@@ -112,7 +112,7 @@ extension ControlPlane {
         for id in waiting(for: .stop, of: key) { respond(id, stopped) }
         guard let room = roomByKey[key] else { return }
         log(
-            ended.failure == nil ? .info : .warning, "recording ended", ("room", room.name),
+            ended.failure == nil ? .debug : .warning, "recording ended", ("room", room.name),
             ("reason", ended.reason.rawValue), ("bytes", "\(ended.bytes)"), ("refusals", "\(ended.refusals)"),
             ("path", ended.path), ("failure", ended.failure ?? "none"))
         room.lastRecording = ended
@@ -127,10 +127,11 @@ extension ControlPlane {
         let name = roomByKey[key]?.name ?? ""
         switch result {
         case .success(let path):
-            log(.info, "flight recorder kept", ("room", name), ("reason", reason.rawValue), ("path", path))
+            log(.debug, "flight recorder kept", ("room", name), ("reason", reason.rawValue), ("path", path))
         case .failure(let refusal):
             log(
-                .info, "flight recorder not kept", ("room", name), ("reason", reason.rawValue), ("why", refusal.message)
+                .debug, "flight recorder not kept", ("room", name), ("reason", reason.rawValue),
+                ("why", refusal.message)
             )
         }
         guard let request, let id = admin.pending.removeValue(forKey: request)?.id else { return }
@@ -170,9 +171,9 @@ extension ControlPlane {
     private static func response(to refusal: CaptureRefusal) -> HTTPResponse {
         let status =
             switch refusal.code {
-            case "alreadyRecording": 409
-            case "noRoom", "notRecording": 404
-            case "tooOften": 429
+            case "alreadyRecording", "noFlightRecorder", "nothingRecorded": 409
+            case "unknownRoom", "notRecording": 404
+            case "tooSoon": 429
             case "diskFull", "folderFull": 507
             default: 503
             }
