@@ -130,6 +130,20 @@ struct OperatorCommandTests {
         }
     }
 
+    @Test("the line that `serve --dev` prints opens its rooms")
+    func development() throws {
+        let server = try #require(
+            ChildProcess(ChildProcess.command, ["serve", "--dev", "--port", "0"], environment: []))
+        #expect(server.prints("MAJLIS_TOKEN=ey") && server.prints("\n", seconds: 5), "\(server.text)")
+        let line = try #require(server.text.split(separator: "\n").first { $0.contains("MAJLIS_TOKEN=") })
+        let variables = line.split(separator: " ").dropFirst().map(String.init)
+        #expect(variables.count == 2)
+        let child = try #require(ChildProcess(ChildProcess.command, ["rooms"], environment: variables))
+        #expect(child.exitCode() == 0 && child.text == "No room is open.\n", "\(child.text)")
+        server.signal(SIGTERM)
+        #expect(server.exitCode() == 0)
+    }
+
     @Test("a token made by `majlis token --admin` lets its bearer in, to what it names")
     func token() throws {
         try withScene { scene in

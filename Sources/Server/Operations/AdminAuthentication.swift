@@ -4,8 +4,9 @@ import EventLoop
 import Gateway
 import Tokens
 
-/// Slows down an address whose tokens are refused: a burst of failures, then one a second. It is bounded: where it is full
-/// of addresses, the one that failed longest ago makes room.
+/// Counts the refused tokens of an address: a burst of them, then one a second; what is beyond is told to wait and leaves no
+/// line in the log. A good token is taken all the same, so that nobody behind the same proxy can lock an operator out. It is
+/// bounded: where it is full of addresses, the one that failed longest ago makes room.
 struct RefusalLimit {
     /// Failures that may come at once.
     static let burst: Int64 = 20
@@ -41,10 +42,6 @@ extension ControlPlane {
     /// The claims of an operator's token.
     func authenticate(_ request: GatewayRequest) throws(AdminError) -> TokenClaims {
         let now = MonotonicClock.now
-        guard !admin.refusals.mustWait(request.address, at: now) else {
-            throw AdminError(
-                429, "tooManyRequests", "Too many tokens were refused; wait a moment.", headers: [("Retry-After", "1")])
-        }
         guard let authorization = request.authorization else {
             throw AdminError(
                 401, "notAuthenticated", "An operator's token must be in Authorization: Bearer.",
@@ -55,6 +52,11 @@ extension ControlPlane {
             guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .malformed }
             return try verifier.verify(String(parts[1].drop(while: { $0 == " " })), now: WallClock.seconds)
         } catch {
+            guard !admin.refusals.mustWait(request.address, at: now) else {
+                throw AdminError(
+                    429, "tooManyRequests", "Too many tokens were refused; wait a moment.",
+                    headers: [("Retry-After", "1")])
+            }
             admin.refusals.failed(request.address, at: now)
             metrics.refusedTokens.add(1)
             log(.info, "operator's token refused", ("why", "\(error)"))

@@ -33,8 +33,21 @@ struct AdminQuestion {
 
 extension ControlPlane {
     nonisolated func gatewayMethods(path: String) -> [HTTPMethod]? { AdminRoute(path: path)?.methods }
+    nonisolated func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse? {
+        assumeIsolated { $0.refusal(of: request) }
+    }
     nonisolated func gatewayRequested(_ id: RequestID, _ request: GatewayRequest) {
         assumeIsolated { $0.requested(id, request) }
+    }
+
+    /// Only an operator's body is read.
+    private func refusal(of request: GatewayRequest) -> HTTPResponse? {
+        do throws(AdminError) {
+            try authorise(try authenticate(request), room: AdminRoute(path: request.path)?.room)
+            return nil
+        } catch {
+            return error.response
+        }
     }
 
     private func requested(_ id: RequestID, _ request: GatewayRequest) {
