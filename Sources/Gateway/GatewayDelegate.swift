@@ -98,6 +98,8 @@ public protocol GatewayDelegate: AnyObject {
     /// The methods that a path understands (decoded, without the query), where whole requests for it are to be told; nil
     /// where it is none of those. Another method is answered 405.
     func gatewayMethods(path: String) -> [HTTPMethod]?
+    /// Such a request whose body has not come: what it is answered in place of reading the body, or nil to have it read.
+    func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse?
     /// A whole request for such a path. It is answered, at once or later, by `Gateway.respond`; a client may have gone
     /// before, which is not told.
     func gatewayRequested(_ id: RequestID, _ request: GatewayRequest)
@@ -106,6 +108,8 @@ public protocol GatewayDelegate: AnyObject {
 extension GatewayDelegate {
     /// No path takes whole requests.
     public func gatewayMethods(path: String) -> [HTTPMethod]? { nil }
+    /// Every body is read.
+    public func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse? { nil }
     /// Never told where there is no such path.
     public func gatewayRequested(_ id: RequestID, _ request: GatewayRequest) {}
 }

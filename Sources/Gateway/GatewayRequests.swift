@@ -63,11 +63,13 @@ extension Gateway {
         guard perAddress == 0 || pendingByAddress[connection.address, default: 0] < perAddress else {
             return refuse(refusal(429, "too many of your requests wait for their answer", [("Retry-After", "1")]))
         }
-        lastRequest += 1
         let request = unsafe GatewayRequest(
             method: target.method, path: target.path, query: query,
             authorization: header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION),
             contentType: header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE), body: [], address: connection.address)
+        // Before a place is taken for long: strangers must not keep others waiting by slow bodies.
+        if length.declared > 0, let response = delegate?.gatewayRefusal(of: request) { return refuse(response) }
+        lastRequest += 1
         connection.request = RequestInProgress(
             number: lastRequest, request: request, isHead: target.isHead, expected: length.declared,
             closesAfter: !length.isCertain)

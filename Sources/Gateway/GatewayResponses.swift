@@ -232,6 +232,7 @@ func reasonPhrase(_ status: Int) -> String {
     case 500: "Internal Server Error"
     case 503: "Service Unavailable"
     case 504: "Gateway Timeout"
+    case 507: "Insufficient Storage"
     default: "Status"
     }
 }

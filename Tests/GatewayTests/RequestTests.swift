@@ -128,6 +128,19 @@ extension GatewaySuites {
             await gateway.stop()
         }
 
+        @Test("a request that its head already has refused is answered before its body comes")
+        func refusedByHead() async throws {
+            let gateway = try await TestGateway()
+            let client = try #require(TestClient(port: gateway.port))
+            client.write("POST /api/closed HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n")
+            let response = try #require(client.readResponse())
+            #expect(response.status == 403 && response.headers["connection"] == "close")
+            client.write("abcde")
+            #expect(client.readsToEnd())
+            #expect(try await gateway.perform { $0.pendingRequestCount } == 0)
+            await gateway.stop()
+        }
+
         @Test("a body that is too large is read for a while, so that its client reads why")
         func tooLarge() async throws {
             let gateway = try await TestGateway()

@@ -80,6 +80,10 @@ final class TestGateway: GatewayDelegate, @unchecked Sendable {
 
     func gatewayMethods(path: String) -> [HTTPMethod]? { path.hasPrefix("/api") ? [.get, .post, .delete] : nil }
 
+    func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse? {
+        request.path == "/api/closed" ? HTTPResponse(status: 403, text: "no") : nil
+    }
+
     func gatewayRequested(_ id: RequestID, _ request: GatewayRequest) {
         if let gateway { asked.withLock { $0 }(gateway, id, request) }
     }

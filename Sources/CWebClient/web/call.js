@@ -74,6 +74,7 @@ export class Call {
     for (const type of ['trackPublished', 'trackUnpublished', 'trackMuted']) {
       on(room, type, ({ participant }) => this.#drawParticipant(participant));
     }
+    on(room, 'recording', () => this.#drawRecording());
     on(room, 'slots', ({ slots }) => this.#slotsChanged(slots));
     on(room, 'encryption', () => {
       for (const participant of room.participants.values()) this.#drawParticipant(participant);
@@ -220,6 +221,25 @@ export class Call {
 
   // Tiles.
 
+  /** The badge for as long as a recording runs. It is a live region: what is put into it is read out. */
+  #drawRecording() {
+    const badge = byID('recording');
+    const payload = this.#room.recording?.payload ?? '';
+    if (badge.dataset.payload === payload) return;
+    badge.dataset.payload = payload;
+    if (!payload) {
+      badge.replaceChildren();
+      badge.title = '';
+      this.#toast(strings.recordingEnded);
+      return;
+    }
+    const [word, sentence] = strings.recordings[payload === 'headers' ? 'headers' : 'whole'];
+    badge.title = sentence;
+    badge.replaceChildren(
+      element('span', { textContent: word, aria: { hidden: 'true' } }),
+      element('span.visually-hidden', { textContent: sentence }));
+  }
+
   #drawEverything() {
     const room = this.#room;
     const keys = new Set(['self']);
@@ -229,6 +249,7 @@ export class Call {
     }
     if (this.#screenTrack) keys.add('self/screen');
     this.#stage.keepOnly(keys);
+    this.#drawRecording();
     this.#drawSelf();
     for (const participant of room.participants.values()) this.#drawParticipant(participant);
     this.#slotsChanged([...room.slots.values()]);
@@ -461,6 +482,8 @@ export class Call {
     byID('toasts').replaceChildren();
     byID('tap-to-hear').hidden = true;
     this.#stage.clear();
+    byID('recording').replaceChildren();
+    byID('recording').dataset.payload = '';
     this.#ended(reason);
   }
 }

@@ -62,6 +62,13 @@ export const strings = {
   cannotDecrypt: 'Cannot be decrypted',
   notEncrypted: 'Not encrypted, so not shown',
 
+  // A recording: the word on the badge, and the sentence that explains it
+  recordings: {
+    whole: ['Recording', 'This room is being recorded: what everybody says and shows is kept.'],
+    headers: ['Diagnostics', 'Technical data of this room is being recorded to find faults. What people say and show is not.'],
+  },
+  recordingEnded: 'The recording has ended.',
+
   // Connection states, in the chip and the banner
   stateConnecting: 'Connecting…',
   stateConnected: 'Connected',
