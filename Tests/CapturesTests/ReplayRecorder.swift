@@ -163,5 +163,23 @@ enum ReplayScenarios {
         return Scenario("coming-and-going", seed: 12, steps: steps)
     }
 
-    static var all: [Scenario] { [threePeople, lossyUplink, fiftyAudio, comingAndGoing] }
+    /// Seven people with two slots each. Two speak and fall silent for a while, and when that is over two others begin: how
+    /// long somebody counts as speaking behind the last word says who of them has which slot, and when.
+    static var pauses: Scenario {
+        let profile = ParticipantProfile([microphone(talks: false)], audioSlots: 2, videoSlots: 0)
+        var steps: [Step] = (UInt32(1)...7).map { Step.join($0, profile) }
+        steps.append(.run(.milliseconds(200)))
+        let pairs: [(UInt32, UInt32)] = [(1, 2), (3, 4), (5, 6), (7, 1), (2, 3), (4, 5), (6, 7)]
+        for (pair, pause) in zip(pairs, [120, 220, 320, 400, 480, 560, 700] as [Int64]) {
+            steps += [
+                .talk(pair.0, true), .talk(pair.1, true), .run(.milliseconds(300)),
+                // A breath between two words.
+                .talk(pair.0, false), .run(.milliseconds(180)), .talk(pair.0, true), .run(.milliseconds(200)),
+                .talk(pair.0, false), .talk(pair.1, false), .run(.milliseconds(pause)),
+            ]
+        }
+        return Scenario("pauses", seed: 17, steps: steps)
+    }
+
+    static var all: [Scenario] { [threePeople, lossyUplink, fiftyAudio, comingAndGoing, pauses] }
 }

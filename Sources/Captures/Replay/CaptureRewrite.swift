@@ -81,7 +81,11 @@ public struct CaptureRewrite {
 
     /// Writes the last digest. Throws when the new capture is empty.
     public mutating func finish(_ emit: (CaptureEvent) -> Void) throws(ReplayError) {
-        guard wroteInput else { throw .nothingToWrite }
+        guard wroteInput else {
+            // Where no room ever ran, that is what is wrong.
+            _ = try replay.finish()
+            throw .nothingToWrite
+        }
         if replay.isRunning { emit(.digest(replay.currentDigest)) }
     }
 

@@ -77,6 +77,7 @@ public struct Replay {
     /// Whether a room was made from a checkpoint, so that not every other setting held from its beginning.
     public private(set) var usedCheckpoint = false
 
+    private var limits = ReplayLimits()
     private let options: Options
     private let trace: ReplayTrace?
     private var room: Room?
@@ -117,6 +118,7 @@ public struct Replay {
     /// Takes the next event of the capture. Throws when a checkpoint that is needed cannot be used.
     public mutating func take(_ event: CaptureEvent) throws(ReplayError) {
         guard !isOver else { return }
+        if let limit = limits.exceeded(by: event) { throw .beyondLimit(limit, event: summary.events) }
         if let at = event.moment, !begin(event, at: at) { return }
         switch event {
         case .opened(let configuration, let seed, _, let at):

@@ -125,6 +125,8 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
     case noBeginning(events: Int)
     /// The checkpoint at which the replay would have begun was not taken.
     case unusableCheckpoint(event: Int, reason: String)
+    /// A call that is beyond what is run.
+    case beyondLimit(ReplayLimit, event: Int)
     /// Inputs follow each other without end of a turn.
     case endlessTurn(event: Int)
     /// Nothing of the capture lies between the moments that a rewrite was to be cut at.
@@ -138,6 +140,10 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
                 + "nothing to begin with"
         case .unusableCheckpoint(let event, let reason):
             "the checkpoint in event \(event) cannot be used: \(reason)"
+        case .beyondLimit(.moment, let event):
+            "the moment of event \(event) is further than 73 years from the room's origin"
+        case .beyondLimit(.setting, let event): "the settings in event \(event) are out of range"
+        case .beyondLimit(.memory, let event): "the room would take more than 2 GiB of memory with event \(event)"
         case .endlessTurn(let event):
             "the turn that goes on in event \(event) has more than a million decisions and no end"
         case .nothingToWrite:

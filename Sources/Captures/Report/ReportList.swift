@@ -44,7 +44,9 @@ extension ReportPage {
          if(low)text.push(D.lines[low-1][4]);
          $('then').textContent=text.join(' · ');$('then').title=$('then').textContent;
          $('moment').setAttribute('aria-valuetext',sec(t)+', '+text.join(', '))}
-        function around(){const t=+$('moment').value,w=Math.max(D.bucket,N/60);
+        function around(){const t=+$('moment').value;let w=Math.max(D.bucket,N/60);
+         // Where nothing was decided, as far away as the nearest that was.
+         while(w<N&&!D.lines.some(l=>l[0]>=t-w&&l[0]<=t+w))w*=2;
          filter.from=t-w;filter.to=t+w;filter.limit=150;show();
          $('decisions').scrollIntoView({behavior:matchMedia('(prefers-reduced-motion:reduce)').matches?'auto':'smooth'})}
         function cursor(){const m=$('moment');m.max=String(N);m.step=String(Math.max(1,Math.round(D.bucket/2)));

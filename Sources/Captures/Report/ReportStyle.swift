@@ -107,7 +107,9 @@ extension ReportPage {
         .facts{grid-template-columns:repeat(3,1fr)}.facts b{font-size:16px}
         #cursor{flex-wrap:wrap;padding:6px 10px}#when{min-width:58px}#moment{flex-basis:60px}#around{padding:2px 8px;min-height:30px;font-size:13px}
         #then{order:9;flex-basis:100%}}
-        @media print{body{background:#fff;font-size:12px}main{max-width:none;padding:0}#cursor,#tip,#search,#kinds,#more,#clear{
-        display:none!important}.card{border:0;padding:0;margin-top:14px}.lane{border:1px solid var(--grid)}}
+        @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#1d2125;--soft:#5c666f;--line:#dfe2e4;
+        --accent:#1f6f5c;--second:#a3541a;--good:#1b7a4b;--bad:#b3261e;--warn:#8a5a00;--track:#f3f4f5;--grid:#dde1e3}
+        body{background:#fff;font-size:12px}main{max-width:none;padding:0}#cursor,#tip,#search,#kinds,#more,#clear{
+        display:none!important}.card{border:0;padding:0;margin-top:14px}.lane:not(.axis){border:1px solid var(--grid)}}
         """#
 }
