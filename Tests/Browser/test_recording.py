@@ -44,6 +44,9 @@ def test_badges(chromium, tmp_path):
                 assert page.page.inner_text(f"{badge} [aria-hidden]") == word
                 assert page.page.get_attribute(badge, "aria-live") == "polite"
                 assert "is being recorded" in page.page.inner_text(f"{badge} .visually-hidden")
+                # The bar makes room for it, on a phone too.
+                box = page.page.locator("#leave").bounding_box()
+                assert box["x"] + box["width"] <= page.page.viewport_size["width"]
                 page.screenshot(f"recording-{payload}-{page.user}")
             status, ended = ask(server, "DELETE", "/v1/rooms/garden/captures")
             assert status == 200 and ended["path"] == begun["path"]
