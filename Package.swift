@@ -88,8 +88,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "Captures", "NativeClients",
-                "TestSupport",
+                "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "MediaCore", "Captures",
+                "NativeClients", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -122,6 +122,40 @@ struct Suite {
         ]
     }
 
+    // MARK: The flight recorder
+
+    /// What the flight recorder costs: two servers, one with it and one without, under the same load in turns.
+    func recorder(_ load: Load) throws -> [Row] {
+        let rings = "/dev/shm/majlis-bench-\(getpid())"
+        defer { unsafe rmdir(rings) }
+        let with = try ServerChild(cores, options: ["--captures.flightFolder", rings])
+        let without = try ServerChild(cores, options: ["--captures.flightRecorder", "false"])
+        let rooms = [try room(with, load), try room(without, load)]
+        defer { for room in rooms { room.close() } }
+        var costs: [[Double]] = [[], []]
+        var packets: [Double] = []
+        for round in 0..<rounds {
+            // Each is first as often as the other.
+            for index in round % 2 == 0 ? [0, 1] : [1, 0] {
+                rooms[index].start(load)
+                Pause.milliseconds(700)
+                let measured = try rooms[index].measure(milliseconds: roundMilliseconds)
+                rooms[index].pause()
+                rooms[index].acknowledge()
+                costs[index].append(measured.nanosecondsPerPacket / 1_000)
+                packets.append(measured.perSecond("sent_packets_total"))
+            }
+        }
+        try with.stop()
+        try without.stop()
+        return [
+            Row(load.name, "with the flight recorder, per packet sent", "µs", costs[0]),
+            Row(load.name, "without, per packet sent", "µs", costs[1]),
+            Row(load.name, "with over without", "", zip(costs[0], costs[1]).map { $0 / $1 }, digits: 3),
+            Row(load.name, "packets sent each second", "", packets),
+        ]
+    }
+
     // MARK: Joins, memory, idling
 
     func joins() throws -> [Row] {
@@ -225,7 +259,7 @@ enum ServerBenchmarks {
 
           --quick       fewer and shorter rounds
           --json        one JSON document in place of the table
-          --only NAME   audio20, audio3, video, allocations, join, memory or idle
+          --only NAME   audio20, audio3, video, allocations, recorder, join, memory or idle
           --hold NAME   keep up the load audio20, audio3 or video, and print the server's process id for a profiler
 
         """
@@ -262,6 +296,7 @@ enum ServerBenchmarks {
         }
         parts += [
             ("allocations", { try suite.allocations(.audio(talkers: 20)) + suite.allocations(.video) }),
+            ("recorder", { try suite.recorder(.audio(talkers: 3)) + suite.recorder(.audio(talkers: 20)) }),
             ("join", suite.joins), ("memory", suite.memory), ("idle", suite.idling),
         ]
         let wanted = parts.filter { only == nil || $0.name == only }

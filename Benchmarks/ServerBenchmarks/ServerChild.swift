@@ -18,14 +18,15 @@ final class ServerChild {
     private let process: ChildProcess
 
     /// Starts the command beside this program with one media worker, and waits until it serves.
-    init(_ cores: Cores, environment: [String] = []) throws {
+    init(_ cores: Cores, environment: [String] = [], options: [String] = []) throws {
         // A child has the affinity of whoever starts it.
         cores.pin(cores.server)
         defer { cores.pin(cores.clients) }
-        let arguments = [
-            "serve", "--host", "127.0.0.1", "--port", "0", "--media.workers", "1", "--media.addresses", "127.0.0.1",
-            "--media.allowPrivateCandidates", "true", "--rooms.maximumParticipants", "200", "--logLevel", "error",
-        ]
+        let arguments =
+            [
+                "serve", "--host", "127.0.0.1", "--port", "0", "--media.workers", "1", "--media.addresses", "127.0.0.1",
+                "--media.allowPrivateCandidates", "true", "--rooms.maximumParticipants", "200", "--logLevel", "error",
+            ] + options
         guard
             let process = ChildProcess(
                 ChildProcess.command, arguments,

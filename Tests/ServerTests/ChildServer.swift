@@ -70,7 +70,7 @@ final class ChildServer: @unchecked Sendable {
         let text = Self.contents(of: output)
         let line = text.prefix { $0 != "\n" }
         guard let colon = line.lastIndex(of: ":"), let port = Int(line[line.index(after: colon)...]) else {
-            kill(process, SIGKILL)
+            Glibc.kill(process, SIGKILL)
             waitpid(process, nil, 0)
             throw Failure.noPort
         }
@@ -119,14 +119,26 @@ final class ChildServer: @unchecked Sendable {
         return words.count > 1 ? (Int(words[1]) ?? 0) * 4_096 / 1_048_576 : 0
     }
 
+    /// Ends it as a crash does.
+    func kill() {
+        Glibc.kill(process, SIGKILL)
+        waitpid(process, nil, 0)
+    }
+
+    /// No file that it writes may become longer from now on.
+    func limitFiles(to bytes: Int) {
+        let child = ChildProcess("/usr/bin/prlimit", ["--pid", "\(process)", "--fsize=\(bytes)"])
+        #expect(child?.exitCode() == 0)
+    }
+
     /// Asks it to end and answers how it did: 0 for a clean end.
     @discardableResult
     func stop() -> Int32 {
-        kill(process, SIGTERM)
+        Glibc.kill(process, SIGTERM)
         var status: Int32 = 0
         let hasEnded = Deadline.wait(seconds: 15) { waitpid(process, &status, WNOHANG) != 0 }
         if !hasEnded {
-            kill(process, SIGKILL)
+            Glibc.kill(process, SIGKILL)
             waitpid(process, &status, 0)
         }
         return status

@@ -41,6 +41,8 @@ public final class Simulation {
 
     /// Told of every call into the core, in order and with its time; nil costs nothing.
     public var onCall: ((CoreCall, Timestamp) -> Void)?
+    /// Told of every flush with the room and what it gave out; must not ask the simulation for anything.
+    public var onFlush: ((borrowing RoomCore, borrowing Egress, Timestamp) -> Void)?
 
     private var egress = Egress()
     private var clock = VirtualClock(startingAt: Timestamp(nanoseconds: 1_000_000_000))
@@ -375,6 +377,7 @@ public final class Simulation {
             }
             onCall(.flush(datagrams: datagrams, events: egress.events, decisions: egress.decisions), now)
         }
+        onFlush?(core, egress, now)
         if let shadow {
             let before = shadow.differences.count
             shadow.follow(core, egress, at: now, body)

@@ -23,9 +23,14 @@ public final class CaptureFile: Sendable {
 
     /// Creates the file, which must not exist, readable by its owner alone. `capacity` is the ring's size in bytes,
     /// rounded up to a power of two of 64 KiB at least; `limit` is the longest the file may become.
-    public init(path: String, capacity: Int = 4 << 20, limit: Int = .max) throws(CaptureFileError) {
+    public convenience init(path: String, capacity: Int = 4 << 20, limit: Int = .max) throws(CaptureFileError) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw CaptureFileError(code: errno, path: path) }
+        try self.init(descriptor: descriptor, path: path, capacity: capacity, limit: limit)
+    }
+
+    /// Writes to a descriptor that is open, a pipe's for instance, and owns it from here on.
+    public init(descriptor: Int32, path: String, capacity: Int = 4 << 20, limit: Int = .max) throws(CaptureFileError) {
         ring = CaptureRing(descriptor: descriptor, capacity: capacity, limit: limit)
         var thread = pthread_t()
         let shared = unsafe Unmanaged.passRetained(ring)
@@ -55,8 +60,12 @@ public final class CaptureFile: Sendable {
     public var refusals: Int { ring.refusals.load(ordering: .relaxed) }
     /// How many bytes `append` refused.
     public var refusedBytes: Int { ring.refusedBytes.load(ordering: .relaxed) }
+    /// Whether `append` refused because the file would have become longer than its limit.
+    public var isAtLimit: Bool { ring.isAtLimit.load(ordering: .relaxed) }
     /// How many bytes are in the file.
     public var writtenBytes: Int { ring.tail.load(ordering: .acquiring) }
+    /// How many bytes were taken and are not in the file yet.
+    public var waitingBytes: Int { max(0, ring.head.load(ordering: .acquiring) - ring.tail.load(ordering: .acquiring)) }
     /// The `errno` of the write that failed, after which nothing more is written; nil while all is well.
     public var failure: Int32? {
         let code = ring.failure.load(ordering: .acquiring)
@@ -90,6 +99,7 @@ public final class CaptureFile: Sendable {
     let refusedBytes = Atomic<Int>(0)
     let failure = Atomic<Int32>(0)
     let isClosing = Atomic<Bool>(false)
+    let isAtLimit = Atomic<Bool>(false)
 
     init(descriptor: Int32, capacity wanted: Int, limit: Int) {
         var capacity = 64 << 10
@@ -117,6 +127,7 @@ public final class CaptureFile: Sendable {
         guard bytes.count <= capacity - used, bytes.count <= limit - head,
             failure.load(ordering: .relaxed) == 0, !isClosing.load(ordering: .relaxed)
         else {
+            if bytes.count > limit - head { isAtLimit.store(true, ordering: .relaxed) }
             refusals.wrappingAdd(1, ordering: .relaxed)
             refusedBytes.wrappingAdd(bytes.count, ordering: .relaxed)
             return false

@@ -32,6 +32,12 @@ public struct CaptureWriter: Sendable {
     /// Forgets the bytes that wait, and keeps their memory.
     public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
+    /// Forgets the bytes that wait and their memory: behind a checkpoint it is far more than packets need.
+    mutating func removeAllGivingMemoryAway() {
+        bytes = []
+        scratch = FieldWriter()
+    }
+
     /// Begins a new section: what follows can be read without what came before, once it has its own `opened`. To be
     /// called where bytes were lost, because the descriptions of interfaces may be among them.
     public mutating func beginSection() {

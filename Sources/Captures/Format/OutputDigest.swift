@@ -61,26 +61,40 @@ public struct OutputDigest: Sendable, Hashable {
     /// Adds an event.
     public mutating func add(_ event: RoomEvent) {
         var fields = FieldWriter()
-        fields.event(event)
-        add(fields.bytes, tag: 2 << 8)
+        add(event, &fields)
     }
 
     /// Adds a decision.
     public mutating func add(_ decision: Decision) {
         var fields = FieldWriter()
+        add(decision, &fields)
+    }
+
+    /// The same with memory that is used again.
+    mutating func add(_ event: RoomEvent, _ fields: inout FieldWriter) {
+        fields.bytes.removeAll(keepingCapacity: true)
+        fields.event(event)
+        add(fields.bytes, tag: 2 << 8)
+    }
+    mutating func add(_ decision: Decision, _ fields: inout FieldWriter) {
+        fields.bytes.removeAll(keepingCapacity: true)
         fields.decision(decision)
         add(fields.bytes, tag: 3 << 8)
     }
 
     /// Adds everything of a turn: its datagrams, then its events, then its decisions.
     public mutating func add(_ egress: borrowing Egress) {
-        for index in egress.datagrams.indices {
-            let datagram = egress.datagrams[index]
-            let bytes = egress.copy(of: index)
-            add(datagram: bytes.span, to: datagram.peer, kind: datagram.kind)
-        }
+        add(egress, datagrams: egress.datagrams.indices)
         for event in egress.events { add(event) }
         for decision in egress.decisions { add(decision) }
+    }
+
+    /// Adds some of the datagrams of a turn.
+    public mutating func add(_ egress: borrowing Egress, datagrams indices: Range<Int>) {
+        for index in indices {
+            let datagram = egress.datagrams[index]
+            egress.withSpan(of: index) { add(datagram: $0, to: datagram.peer, kind: datagram.kind) }
+        }
     }
 
     private mutating func add(_ bytes: [UInt8], tag: UInt64) {

@@ -23,6 +23,7 @@ extension MediaTurn {
     func flush() {
         guard !runs.isEmpty else { return }
         let started = MonotonicClock.now
+        recordFlush()
         for (index, run) in runs.enumerated() {
             let isLast = index + 1 == runs.count
             let lastDatagram = isLast ? egress.datagrams.count : runs[index + 1].datagram

@@ -16,11 +16,14 @@ final class MediaRoom {
     /// Whether the turn in progress has touched the core.
     var isTouched = false
     let explanation = RoomExplanation()
+    /// What records it.
+    let taps: RoomTaps
 
     init(key: RoomKey, name: String, configuration: RoomConfiguration, seed: UInt64) {
         self.key = key
         self.name = name
         core = RoomCore(configuration: configuration, seed: seed)
+        taps = RoomTaps(configuration: configuration, seed: seed)
     }
 }
 
@@ -35,6 +38,8 @@ final class MediaPeer {
     /// Indices of the datagrams of this turn's egress that go to this peer, in order.
     var pending: [Int] = []
     var state = PeerTransportState.connecting
+    /// Whether its transport was ever connected.
+    var hasConnected = false
     /// Whether an offer of the peer was answered.
     var isAnswered = false
 

@@ -11,6 +11,8 @@ struct MediaSettings: Sendable {
     var room: RoomConfiguration
     /// Loss in percent above which what the flight recorder holds is kept; 0 never.
     var keepAboveLossPercent: Int
+    /// What recordings share; nil where nothing is recorded.
+    var captures: CaptureServices?
 
     init(_ configuration: Configuration) throws {
         let media = configuration.media

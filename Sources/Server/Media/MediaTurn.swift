@@ -24,6 +24,11 @@ final class MediaTurn {
     /// Peers with datagrams in this turn's egress.
     var waiting: [MediaPeer] = []
     let peerReports = PeerReports()
+    /// Rooms with a recording that was asked for, and those whose flight recording is kept at the end of this turn.
+    var recorded: [MediaRoom] = []
+    var keeping: [MediaRoom] = []
+    /// Comes back to this thread from another one.
+    let resume: @Sendable (@escaping @Sendable (MediaTurn) -> Void) -> Void
 
     private let poller: ICEPoller
     private var hook: TurnHook?
@@ -51,7 +56,8 @@ final class MediaTurn {
 
     init(
         worker: Int, loop: LoopThread, settings: MediaSettings, metrics: WorkerMetrics, log: Log,
-        report: @escaping @Sendable (WorkerEvent) -> Void
+        report: @escaping @Sendable (WorkerEvent) -> Void,
+        resume: @escaping @Sendable (@escaping @Sendable (MediaTurn) -> Void) -> Void
     ) throws {
         self.worker = worker
         self.loop = loop
@@ -59,6 +65,7 @@ final class MediaTurn {
         self.metrics = metrics
         self.log = log
         self.report = report
+        self.resume = resume
         poller = try ICEPoller(loop: loop)
         context = try DTLSContext(identity: DTLSIdentity())
         contextMadeAt = MonotonicClock.now
@@ -77,16 +84,19 @@ final class MediaTurn {
         for room in allRooms {
             guard let due = room.due, due <= now else { continue }
             enter(room)
+            if room.taps.isInUse { room.taps.advanced(at: now) }
             room.core.advance(to: now, into: &egress)
             if egress.isNearlyFull { flush() }
         }
         flush()
+        endRecordings(at: now)
         for room in touched {
             room.isTouched = false
             room.due = room.core.nextDeadline?.at
         }
         touched.removeAll(keepingCapacity: true)
         var earliest = reportPeers(at: now)
+        if let due = nextRecordingEnd { earliest = earliest.map { min($0, due) } ?? due }
         for room in allRooms {
             guard let due = room.due else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
@@ -119,6 +129,8 @@ final class MediaTurn {
         let span = unsafe UnsafeBufferPointer(start: base.assumingMemoryBound(to: UInt8.self), count: count).span
         let room = peer.room
         enter(room)
+        let now = self.now
+        if room.taps.isInUse { room.taps.received(isRTCP ? .rtcp : .rtp, span, from: peer.id, at: now) }
         if isRTCP {
             room.core.receiveRTCP(span, from: peer.id, at: now, into: &egress)
         } else {
@@ -131,6 +143,8 @@ final class MediaTurn {
 
     private func apply(_ command: RoomCommand, to room: MediaRoom) {
         enter(room)
+        let now = self.now
+        room.taps.commanded(command, at: now)
         room.core.apply(command, at: now, into: &egress)
         if egress.isNearlyFull { flush() }
     }
@@ -146,6 +160,7 @@ final class MediaTurn {
             let room = MediaRoom(key: key, name: name, configuration: settings.room, seed: seed)
             rooms[key] = room
             allRooms.append(room)
+            openTaps(room)
         case .closeRoom(let key): closeRoom(key)
         case .admit(let key, let id, let permissions, let offer): admit(key, id, permissions, offer)
         case .negotiate(let key, let id, let offer):
@@ -161,7 +176,9 @@ final class MediaTurn {
         case .remove(let key, let id, let reason):
             if let room = rooms[key] { remove(id, from: room, reason) }
         case .explain(let key, let request, let after, let limit): explain(key, request, after: after, limit: limit)
-        case .startCapture, .stopCapture, .keepFlight: break
+        case .startCapture(let key, let request): startCapture(key, request)
+        case .stopCapture(let key): stopCapture(key)
+        case .keepFlight(let key, let request, let reason): keepFlight(key, request: request, reason)
         case .finish: finish()
         }
     }
@@ -169,6 +186,7 @@ final class MediaTurn {
     private func closeRoom(_ key: RoomKey) {
         guard let room = rooms.removeValue(forKey: key) else { return }
         flush()
+        closeTaps(room)
         // The core goes as a whole: nobody is left in it whom the others would have to be taken from.
         for id in room.peers.keys.sorted() {
             room.peers[id]?.transport?.close()
@@ -285,6 +303,7 @@ final class MediaTurn {
         switch state {
         case .connecting: told = .connecting
         case .connected:
+            peer.hasConnected = true
             apply(.peerConnected(peer.id), to: peer.room)
             peerReports.begin(peer.room.key, peer.id, at: now)
             told = .connected
@@ -294,6 +313,8 @@ final class MediaTurn {
             log(
                 .info, "transport failed", ("room", peer.room.name), ("peer", "\(peer.id.rawValue)"),
                 ("why", "\(failure)"))
+            // A browser's tab that is closed closes its transport: that is no failure to look into.
+            if peer.hasConnected, failure != .closedByPeer { keepFlight(peer.room, .transportFailed) }
             told = .failed
         case .closed: return
         }

@@ -28,7 +28,10 @@ actor MediaWorker: WorkerDoor {
         throws
     {
         turn = try MediaTurn(
-            worker: index, loop: loop, settings: settings, metrics: metrics, log: log, report: report)
+            worker: index, loop: loop, settings: settings, metrics: metrics, log: log, report: report,
+            resume: { [weak self, loop] body in
+                loop.perform { self?.assumeIsolated { worker in if let turn = worker.turn { body(turn) } } }
+            })
     }
 
     /// Undoes `start`, for a server that could not start as a whole: nothing is reported.

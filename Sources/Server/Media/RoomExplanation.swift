@@ -79,6 +79,6 @@ extension MediaTurn {
     /// Something happened in a room that somebody will want to look at: what the flight recorder holds is to be kept.
     func keepForLooking(_ room: MediaRoom, _ reason: FlightReason) {
         guard room.explanation.mayKeep(at: MonotonicClock.now) else { return }
-        log(.info, "a moment worth keeping", ("room", room.name), ("why", reason.rawValue))
+        keepFlight(room, reason)
     }
 }

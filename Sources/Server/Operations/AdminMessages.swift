@@ -113,9 +113,14 @@ enum AdminBody {
             var peer: String?
             var sentence: String
         }
+        struct Drop: Encodable {
+            var reason: String
+            var count: UInt64
+        }
         var entries: [Entry]
         var next: UInt64
         var forgotten: UInt64
+        var drops: [Drop]
     }
 
     /// A response with a body.

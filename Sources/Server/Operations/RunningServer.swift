@@ -10,6 +10,7 @@ public final class RunningServer: Sendable {
     private let loop: LoopThread
     private let control: ControlPlane
     private let workers: [MediaWorker]
+    private let captures: CaptureServices
     private let log: Log
 
     /// Starts everything; when it returns, clients may come.
@@ -29,7 +30,10 @@ public final class RunningServer: Sendable {
             configuration.media.workers > 0
             ? configuration.media.workers : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let metrics = ServerMetrics(workers: count)
-        let settings = try MediaSettings(configuration)
+        var settings = try MediaSettings(configuration)
+        let captures = CaptureServices(configuration.captures, log: log)
+        settings.captures = captures
+        let shared = settings
         let loop = LoopThread(name: "majlis-control")
         let control = ControlPlane(
             loop: loop, configuration: configuration, verifier: verifier, log: log, metrics: metrics)
@@ -37,11 +41,12 @@ public final class RunningServer: Sendable {
         self.loop = loop
         self.control = control
         self.workers = workers
+        self.captures = captures
         do {
             for (index, worker) in workers.enumerated() {
                 try Self.wait(on: worker.loop) {
                     try worker.assumeIsolated {
-                        try $0.start(settings, metrics: metrics.workers[index], log: log) { control.post($0) }
+                        try $0.start(shared, metrics: metrics.workers[index], log: log) { control.post($0) }
                     }
                 }
             }
@@ -53,6 +58,7 @@ public final class RunningServer: Sendable {
                 worker.loop.stop()
             }
             loop.stop()
+            captures.close()
             throw error
         }
     }
@@ -64,6 +70,7 @@ public final class RunningServer: Sendable {
         done.wait()
         for worker in workers { worker.loop.stop() }
         loop.stop()
+        captures.close()
     }
 
     /// From its return on SIGTERM and SIGINT are watched: the first raises what is returned, a second one ends the process

@@ -157,7 +157,9 @@ extension ControlPlane {
             id,
             AdminBody.response(
                 200,
-                AdminBody.Explanations(entries: entries, next: explanation.next, forgotten: explanation.forgotten)))
+                AdminBody.Explanations(
+                    entries: entries, next: explanation.next, forgotten: explanation.forgotten,
+                    drops: explanation.drops.map { .init(reason: $0.name, count: $0.count) })))
     }
 
     /// Those who wait for something of a room; they wait no longer.
