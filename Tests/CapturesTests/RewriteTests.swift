@@ -100,6 +100,7 @@ struct RewriteTests {
             let recorded = ReplayRecorder.record(scenario, [.decisions, .digests])
             let new = try rewrite(recorded.events) { $0.cutsPayloads = true }
             var cut = 0
+            var opus = 0
             for event in new.events {
                 guard case .cut(_, _, let bytes, let length, _) = event else { continue }
                 cut += 1
@@ -107,10 +108,16 @@ struct RewriteTests {
                     Issue.record("a cut packet is not RTP any more")
                     continue
                 }
-                #expect(bytes.count <= Int(header.payloadOffset) + 64)
+                // Of Opus nothing; of VP8 descriptor and key frame's head, of a retransmission two bytes more.
+                let kept = bytes.count - Int(header.payloadOffset)
+                #expect(kept <= 2 + VP8Descriptor.maximumLength + 10)
+                if length < 150 { opus += kept == 0 ? 1 : 0 }
                 #expect(length > bytes.count)
             }
-            #expect(cut > 0)
+            #expect(cut > 0 && opus > 0)
+            // Whole packets are those with nothing behind what is read.
+            let whole = new.events.count { if case .rtp(_, let bytes, _) = $0 { bytes.count > 60 } else { false } }
+            #expect(whole == 0)
             let decisions: ([CaptureEvent]) -> [CaptureEvent] = { events in
                 events.filter { if case .decision = $0 { true } else { false } }
             }
@@ -139,7 +146,7 @@ struct RewriteTests {
         let whole = try #require(found.first)
         #expect(whole.last == 150)
         #expect(whole.suffix(200).dropLast().allSatisfy { $0 == 0 })
-        #expect(whole.prefix(20) == bytes.prefix(20))
+        #expect(whole.prefix(12) == bytes.prefix(12))
     }
 
     @Test("Gaps stay gaps, checkpoints are written in today's form, and a capture of nothing is refused")
@@ -168,14 +175,10 @@ struct RewriteTests {
         // One that begins at its checkpoint.
         let second = try rewrite(Array(recorder.events[middle...]))
         #expect(try replay(second.events).digest == recorder.digest)
-        for cut in [(30_000, nil), (0, -1)] as [(Int64, Int64?)] {
-            #expect(throws: ReplayError.nothingToWrite) {
-                try rewrite(recorder.events) {
-                    $0.from = .milliseconds(cut.0)
-                    $0.until = cut.1.map { .milliseconds($0) }
-                }
-            }
+        #expect(throws: ReplayError.nothingToWrite) {
+            try rewrite(recorder.events) { $0.from = .seconds(30) }
         }
+        #expect(throws: ReplayError.self) { try rewrite([]) }
     }
 
     @Test("Other settings hold from a checkpoint on: an equal one changes nothing, another one does, and it says so")

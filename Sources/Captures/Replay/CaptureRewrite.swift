@@ -34,6 +34,7 @@ public struct CaptureRewrite {
 
     private let options: Options
     private var replay: Replay
+    private var cutter = PayloadCut()
     private var isWriting: Bool
     private var wroteInput = false
     private var seed: UInt64 = 0
@@ -71,7 +72,8 @@ public struct CaptureRewrite {
             if isWriting { emit(event) }
         case .rtp, .rtcp, .cut, .command, .advanced:
             // What is written is what is run: a reader has nothing else.
-            let input = options.cutsPayloads ? PayloadCut.cut(event) : event
+            let input = options.cutsPayloads ? cutter.cut(event) : event
+            if case .command(let command, _) = event { cutter.note(command) }
             try replay.take(input)
             guard isWriting, replay.isRunning else { return }
             wroteInput = true
@@ -113,6 +115,7 @@ public struct CaptureRewrite {
     /// The state is written in this build's form, also where the room runs already: who reads may begin here.
     private mutating func resume(_ event: CaptureEvent, _ emit: (CaptureEvent) -> Void) throws(ReplayError) {
         try replay.take(event)
+        for peer in replay.describePeers() { cutter.note(peer.published, of: peer.peer) }
         guard isWriting, let state = replay.checkpoint() else { return }
         emit(.checkpoint(state))
     }

@@ -195,6 +195,9 @@ public struct Replay {
     /// The settings of the room that runs.
     var configuration: RoomConfiguration? { room?.core.configuration }
 
+    /// The peers of the room that runs.
+    func describePeers() -> [PeerDescription] { room?.core.describePeers() ?? [] }
+
     /// The digest so far.
     var currentDigest: OutputDigest { digest }
 
