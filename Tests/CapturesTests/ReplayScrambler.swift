@@ -4,7 +4,7 @@
 import Captures
 import MediaCore
 
-/// Scrambles the RTP packets that go into a room.
+/// Scrambles the RTP packets that go into a room; what a capture without media left out of them is noise, too.
 struct ReplayScrambler {
     private struct Stream {
         var codec: Codec
@@ -30,6 +30,9 @@ struct ReplayScrambler {
                 }
             }
             return event
+        case .cut(let peer, .rtp, let bytes, let length, let at):
+            let missing = [UInt8](repeating: 0, count: max(0, length - bytes.count))
+            return scramble(.rtp(peer, bytes + missing, at: at))
         case .rtp(let peer, var bytes, let at):
             guard let header = RTPHeader(bytes.span) else { return event }
             let start = Int(header.payloadOffset)

@@ -184,12 +184,17 @@ struct ReceiveSlot: ~Copyable {
         record.contributingSource = source.contributingSource
         record.absoluteSendTime = source.absoluteSendTime
         record.codec = UInt8(truncatingIfNeeded: codec)
-        record.timestamp =
-            hasSwitched
-            ? line.newest ?? 0
-            : line.map(
+        if hasSwitched {
+            record.timestamp = line.newest ?? 0
+        } else {
+            let offset = line.offset
+            record.timestamp = line.map(
                 packet.timestamp, isNewest: source.isNewest, mayPause: packet.marker, isVideo: source.isVideo,
                 clock: source.clock, capture: source.capture)
+            if let ticks = line.correction(since: offset) {
+                out.decisions.append(.timestampCorrected(peer: receiver.id, slot: plan.mid, ticks: Int(ticks)))
+            }
+        }
         record.picture = pictures.map(SourcePicture(packet))
         record.marker = packet.marker || (firstOfTalk && !source.isVideo)
         stickyExtensions(packet, &record)
@@ -288,9 +293,8 @@ struct ReceiveSlot: ~Copyable {
         return sequence.highest &+ Int64(number.distance(from: newest))
     }
 
-    /// A sender report of the present source came: is the slot's time still on its line? The difference in ticks if
-    /// not.
-    mutating func compareLine(capture: UInt32, at now: Timestamp) -> Int64? {
+    /// A sender report of the present source came: is the slot's time still on its line? If not, it is moved later.
+    mutating func compareLine(capture: UInt32, at now: Timestamp) {
         line.compare(line.newestOfSource, capture: capture, at: now)
     }
 

@@ -17,7 +17,8 @@ struct TimestampLine: BitwiseCopyable {
     /// The slot's timestamp when the server's clock is zero.
     private(set) var base: UInt32
     private var clockRate: Int64
-    private var offset: UInt32 = 0
+    /// What is added to the source's timestamps.
+    private(set) var offset: UInt32 = 0
     private var formerOffset: UInt32 = 0
     /// The first timestamp of the source that has `offset`; those before it have `formerOffset`.
     private var changedAt: UInt32 = 0
@@ -97,8 +98,15 @@ struct TimestampLine: BitwiseCopyable {
         offset = offset &+ UInt32(truncatingIfNeeded: move)
     }
 
+    /// By how many ticks `map` corrected the line since its offset was `offset`; nil when it did not.
+    func correction(since offset: UInt32) -> Int64? {
+        guard self.offset != offset, formerOffset == offset else { return nil }
+        return Self.distance(self.offset, offset)
+    }
+
     /// A sender report tells that the source's timestamp was captured at `capture` (ticks of the server's clock). The
-    /// difference to the line in ticks when it will be corrected, else nil.
+    /// difference to the line in ticks when it is to be corrected, else nil; `map` does so as soon as it may.
+    @discardableResult
     mutating func compare(_ source: UInt32, capture: UInt32, at now: Timestamp) -> Int64? {
         guard newest != nil else { return nil }
         if let correctedAt, now - correctedAt < Self.correctionInterval { return nil }

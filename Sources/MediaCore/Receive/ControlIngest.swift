@@ -46,11 +46,8 @@ extension RoomCore {
             let clockRate = encodings[e].clockRate
             let captured = encodings[e].senderReport.captureTime(
                 of: slots[s].line.newestOfSource, clockRate: clockRate, clock: peers[p].clock, arrival: now)
-            let capture = TimestampLine.ticks(captured, clockRate: clockRate)
-            guard captured != now, let ticks = slots[s].compareLine(capture: capture, at: now) else { continue }
-            out.decisions.append(
-                .timestampCorrected(
-                    peer: peers[Int(slots[s].peer)].id, slot: slots[s].plan.mid, ticks: Int(ticks)))
+            guard captured != now else { continue }
+            slots[s].compareLine(capture: TimestampLine.ticks(captured, clockRate: clockRate), at: now)
         }
         return true
     }

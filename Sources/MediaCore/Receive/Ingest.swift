@@ -114,6 +114,8 @@ extension RoomCore {
         } else {
             let arrival = TimestampLine.ticks(now, clockRate: encodings[e].clockRate)
             encodings[e].statistics.count(packet.number, timestamp: packet.timestamp, arrival: arrival)
+            encodings[e].senderReport.note(
+                arrival: now, of: packet.timestamp, clockRate: encodings[e].clockRate)
         }
         if peers[p].nextNack != encodings[e].nacks.next { peers[p].nextNack.bring(forwardTo: encodings[e].nacks.next) }
         tracks[t].quietSince = now

@@ -44,31 +44,66 @@ struct PublisherClock: BitwiseCopyable {
     }
 }
 
-/// The last sender report of one stream: ties its RTP timestamps to the publisher's clock.
+/// Ties the RTP timestamps of one stream to time: to the publisher's clock by its last sender report, and before the first
+/// one, which may be seconds away, to the server's clock by the packet that came with the least delay.
 struct SenderReportMapping: BitwiseCopyable {
     /// A capture time further than this from the arrival is not believed.
     static let plausible = TimeDelta.seconds(2)
 
-    private var ntp: UInt64 = 0
+    /// What `moment` is.
+    private enum Kind: UInt8, BitwiseCopyable { case nothing, report, arrival }
+
+    /// The report's NTP time, or the nanoseconds of the arrival.
+    private var moment: UInt64 = 0
     private var timestamp: UInt32 = 0
-    private(set) var isKnown = false
+    private var kind = Kind.nothing
+
+    /// Whether there was a sender report.
+    var isKnown: Bool { kind == .report }
 
     mutating func note(ntp: UInt64, timestamp: UInt32) {
-        self.ntp = ntp
+        kind = .report
+        moment = ntp
         self.timestamp = timestamp
-        isKnown = true
     }
 
-    mutating func forget() { isKnown = false }
+    /// A packet came. Of those before the first report the least delayed tells best when the others were captured: while
+    /// a call begins packets are often a tenth of a second late.
+    mutating func note(arrival: Timestamp, of packet: UInt32, clockRate: UInt32) {
+        guard kind != .report, clockRate > 0 else { return }
+        if kind == .arrival {
+            let delay = arrival - time(of: packet, clockRate: clockRate, at: Int64(bitPattern: moment))
+            // Behind a jump of the timestamps what was noted says nothing.
+            guard delay < .zero || delay > Self.plausible else { return }
+        }
+        kind = .arrival
+        moment = UInt64(bitPattern: arrival.nanoseconds)
+        timestamp = packet
+    }
 
-    /// When a packet was captured, on the server's clock: by the sender report, else its arrival.
+    mutating func forget() { kind = .nothing }
+
+    /// When a packet was captured, on the server's clock: by the sender report, else by the least delayed packet.
     func captureTime(of packet: UInt32, clockRate: UInt32, clock: PublisherClock, arrival: Timestamp) -> Timestamp {
-        guard isKnown, clockRate > 0, let reported = clock.serverTime(of: ntp) else { return arrival }
-        let ticks = Int64(Int32(truncatingIfNeeded: Int64(packet) &- Int64(timestamp)))
-        let captured = reported + TimeDelta(nanoseconds: ticks &* 1_000_000_000 / Int64(clockRate))
+        guard clockRate > 0 else { return arrival }
+        let anchor: Int64
+        switch kind {
+        case .nothing: return arrival
+        case .report:
+            guard let reported = clock.serverTime(of: moment) else { return arrival }
+            anchor = reported.nanoseconds
+        case .arrival: anchor = Int64(bitPattern: moment)
+        }
+        let captured = time(of: packet, clockRate: clockRate, at: anchor)
         let age = arrival - captured
         guard age > .zero - Self.plausible, age < Self.plausible else { return arrival }
         return captured
+    }
+
+    /// The time of a packet when that of `timestamp` is `anchor`, in nanoseconds.
+    private func time(of packet: UInt32, clockRate: UInt32, at anchor: Int64) -> Timestamp {
+        let ticks = Int64(Int32(truncatingIfNeeded: Int64(packet) &- Int64(timestamp)))
+        return Timestamp(nanoseconds: anchor) + TimeDelta(nanoseconds: ticks &* 1_000_000_000 / Int64(clockRate))
     }
 }
 
@@ -82,8 +117,8 @@ extension PublisherClock: CheckpointField {
 
 extension SenderReportMapping: CheckpointField {
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
-        try c.code(&ntp)
+        try c.code(&moment)
         try c.code(&timestamp)
-        try c.code(&isKnown)
+        try c.code(&kind)
     }
 }

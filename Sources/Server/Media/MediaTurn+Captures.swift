@@ -5,6 +5,9 @@ import Glibc
 import MediaCore
 
 extension MediaTurn {
+    /// How long commands wait at most for the file of a room that is recorded from its beginning.
+    static let fileWait = TimeDelta.milliseconds(250)
+
     // MARK: The room's door
 
     /// Tells the recorders what is about to be sent; before it is protected in place.
@@ -64,6 +67,7 @@ extension MediaTurn {
             room.taps.useFlight(vault.ring(room: room.name), sectionSpan: services.sectionSpan)
         }
         guard services.recordsEverything else { return }
+        commandsWaitUntil = now + Self.fileWait
         open(room, CaptureRequest(request: 0, payload: .headers, seconds: .max, maximumBytes: services.fileBytes)) {
             [log, report, name = room.name, key = room.key] result in
             // Who is in the room is told of it, as of any other recording.
@@ -126,6 +130,7 @@ extension MediaTurn {
     ) {
         let room = rooms[key]
         room?.taps.isOpening = false
+        commandsWaitUntil = nil
         switch result {
         case .failure(let error):
             answer(.failure(CaptureRefusal(code: error.code, message: error.message)))

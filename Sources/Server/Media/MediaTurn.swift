@@ -47,6 +47,8 @@ final class MediaTurn {
     /// Commands that were not obeyed yet: those from `nextCommand` on.
     private var commands: [WorkerCommand] = []
     private var nextCommand = 0
+    /// Until when commands wait for a file, so that a room which is recorded from its beginning is: by then it is there.
+    var commandsWaitUntil: Timestamp?
 
     /// How long a turn may spend on commands before media is looked at again, in nanoseconds: the last of them may take
     /// longer.
@@ -108,6 +110,7 @@ final class MediaTurn {
     private func obeyCommands() {
         let end = MonotonicClock.now + Self.commandNanoseconds
         while nextCommand < commands.count {
+            if let until = commandsWaitUntil, now < until { break }
             let command = commands[nextCommand]
             nextCommand += 1
             obey(command)

@@ -108,6 +108,29 @@ struct TimestampLineTests {
         #expect(map(&line, 9_090, clock: 9_090) == 10_800 + 45)
     }
 
+    @Test("What is told of a correction is what was moved, when it was: of sound below 40 ms only where it pauses")
+    func toldCorrection() {
+        var line = TimestampLine(base: 0, clockRate: 48_000)
+        line.begin(0, capture: 0)
+        func moved(_ source: UInt32, mayPause: Bool) -> Int64? {
+            let offset = line.offset
+            _ = line.map(
+                source, isNewest: true, mayPause: mayPause, isVideo: false, clock: source, capture: source)
+            return line.correction(since: offset)
+        }
+        #expect(line.compare(0, capture: 1_440, at: at(0)) == 1_440)
+        #expect(moved(960, mayPause: false) == nil)
+        #expect(moved(1_920, mayPause: true) == 1_440)
+        #expect(moved(2_880, mayPause: true) == nil)
+        #expect(line.compare(2_880, capture: UInt32(bitPattern: 4_320 - 9_600), at: at(5_000)) == -9_600)
+        #expect(moved(3_840, mayPause: false) == -480)
+        // Timestamps that jump are laid on the line anew: that is no correction.
+        let offset = line.offset
+        _ = line.map(
+            3_000_000_000, isNewest: true, mayPause: false, isVideo: false, clock: 9_600, capture: 9_600)
+        #expect(line.offset != offset && line.correction(since: offset) == nil)
+    }
+
     @Test("The server's clock in ticks, before and after its origin")
     func ticks() {
         #expect(TimestampLine.ticks(at(1_000), clockRate: 48_000) == 48_000)

@@ -223,6 +223,30 @@ struct ClockTests {
         #expect(mapping.captureTime(of: 94_500, clockRate: 0, clock: clock, arrival: at(7)) == at(7))
     }
 
+    @Test("Before the first sender report the least delayed packet tells when the others were captured")
+    func leastDelay() {
+        let clock = PublisherClock()
+        var mapping = SenderReportMapping()
+        func captured(_ packet: UInt32, _ arrival: Int64) -> Timestamp {
+            mapping.note(arrival: at(arrival), of: packet, clockRate: 48_000)
+            return mapping.captureTime(of: packet, clockRate: 48_000, clock: clock, arrival: at(arrival))
+        }
+        #expect(captured(.max - 959, 1_100) == at(1_100))
+        // 20 ms later by its timestamp, and nothing late any more; the one behind it is 150 ms late.
+        #expect(captured(0, 1_040) == at(1_040))
+        #expect(captured(960, 1_210) == at(1_060))
+        #expect(captured(1_920, 1_211) == at(1_080))
+        // A jump of the timestamps, back or on, begins anew.
+        #expect(captured(4_000_000_000, 1_230) == at(1_230))
+        #expect(captured(4_000_000_960, 1_270) == at(1_250))
+        #expect(captured(1_000_000_000, 1_280) == at(1_280))
+        #expect(!mapping.isKnown)
+        mapping.note(ntp: 1 << 40, timestamp: 90_000)
+        #expect(mapping.isKnown)
+        mapping.forget()
+        #expect(captured(5, 2_000) == at(2_000))
+    }
+
     @Test("An encoding is dead after a second of silence")
     func liveness() {
         var monitor = EncodingMonitor()
