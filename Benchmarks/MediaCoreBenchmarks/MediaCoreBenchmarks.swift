@@ -166,6 +166,48 @@ private func measure(_ workload: Workload) -> Measurement? {
         allocationsPerIngressPacket: Double(allocations) / Double(rounds * packetsPerRound))
 }
 
+/// What one report of how well a peer is served costs, in nanoseconds: a room of people who each see all others.
+private func measureReports(people: Int) -> Double? {
+    let workload = Workload(
+        name: "", kind: .video, receivers: people - 1, payloadBytes: 0, packetsPerSecond: 1, payloadType: 96)
+    guard let mid = Mid("m") else { return nil }
+    var core = RoomCore(configuration: RoomConfiguration(), seed: 1)
+    var egress = Egress()
+    let now = Timestamp(nanoseconds: 1_000_000_000)
+    for number in 0..<people {
+        let peer = PeerID(UInt32(1 + number))
+        let track = PublishedTrackPlan(
+            mid: mid, kind: .video, source: .camera, codecs: [codec(workload)],
+            encodings: [EncodingPlan(rid: nil, ssrc: SSRC(UInt32(10 + number)), rtxSSRC: nil)],
+            feedback: feedback(workload), isMuted: false)
+        let slots = (0..<people - 1).compactMap { slot in
+            Mid("s\(slot)").map {
+                ReceiveSlotPlan(
+                    mid: $0, kind: .video, ssrc: SSRC(UInt32(1_000 + slot)), rtxSSRC: nil, codecs: [codec(workload)],
+                    feedback: feedback(workload))
+            }
+        }
+        core.apply(.addParticipant(peer), at: now, into: &egress)
+        core.apply(
+            .applyPlan(
+                peer,
+                PeerPlan(headerExtensions: extensions(), published: [track], slots: slots, reducedSizeRTCP: true)),
+            at: now, into: &egress)
+        core.apply(.peerConnected(peer), at: now, into: &egress)
+        egress.removeAll()
+    }
+    var times: [Double] = []
+    var counters: PeerCounters?
+    for round in 0..<rounds {
+        let start = monotonicNanoseconds()
+        for _ in 0..<1_000 {
+            counters = core.qualityReport(of: PeerID(1), since: counters, at: now + .seconds(Int64(round)))?.counters
+        }
+        times.append(Double(monotonicNanoseconds() - start) / 1_000)
+    }
+    return counters == nil ? nil : times.sorted()[rounds / 2]
+}
+
 /// The same packet copied once for each receiver into an arena of the egress's size: nanoseconds for each copy.
 private func copyFloor(_ packet: [UInt8], receivers: Int) -> Double {
     let capacity = 4 << 20
@@ -243,6 +285,9 @@ enum MediaCoreBenchmarks {
                 print("  over the budget of \(allocationBudget) mallocs per packet")
                 withinBudget = false
             }
+        }
+        if let report = measureReports(people: 25) {
+            print("a quality report of a peer with 24 video slots: \(fixed(report, 0)) ns, once a second")
         }
         exit(withinBudget ? 0 : 1)
     }

@@ -48,6 +48,9 @@ static const unsigned char panel_js[] = {
 static const unsigned char path_js[] = {
 #embed "web/path.js"
 };
+static const unsigned char quality_js[] = {
+#embed "web/quality.js"
+};
 static const unsigned char room_js[] = {
 #embed "web/room.js"
 };
@@ -86,6 +89,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/majlis.js", "text/javascript; charset=utf-8", majlis_js, sizeof majlis_js},
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},
     {"/path.js", "text/javascript; charset=utf-8", path_js, sizeof path_js},
+    {"/quality.js", "text/javascript; charset=utf-8", quality_js, sizeof quality_js},
     {"/room.js", "text/javascript; charset=utf-8", room_js, sizeof room_js},
     {"/roster.js", "text/javascript; charset=utf-8", roster_js, sizeof roster_js},
     {"/slots.js", "text/javascript; charset=utf-8", slots_js, sizeof slots_js},

@@ -17,6 +17,15 @@ static inline void majlis_lws_prepare(struct lws_context_creation_info *info, vo
     info->user = user;
 }
 
+/// The creation info of a client's context, on a loop of its own.
+static inline void majlis_lws_prepare_client(struct lws_context_creation_info *info, void *user) {
+    info->port = CONTEXT_PORT_NO_LISTEN;
+    info->gid = -1;
+    info->uid = -1;
+    info->options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    info->user = user;
+}
+
 /// Turns TLS on: version 1.2 and later, HTTP/1.1 only.
 static inline void majlis_lws_use_tls(struct lws_context_creation_info *info) {
     info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;

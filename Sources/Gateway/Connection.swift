@@ -5,8 +5,16 @@ import CWebSockets
 enum Stage {
     /// Nothing whole has come yet, or nothing since the last response: a deadline runs.
     case waiting
+    /// A request's body is being read: a deadline runs.
+    case reading
+    /// The owner was told a request and has not answered: a deadline runs.
+    case asked
+    /// An answer waits for the connection to take it: a deadline runs.
+    case answered
     /// A response is being written: a deadline runs.
     case responding
+    /// The response is written, and the rest of an unwanted body is thrown away: a deadline runs.
+    case discarding
     /// A WebSocket.
     case open
     /// A WebSocket that is being closed: a deadline runs.
@@ -63,6 +71,12 @@ enum ResponseBody {
     var closure: Closure?
 
     var response: ResponseInProgress?
+    /// The request that is told to the owner, from its head to its answer.
+    var request: RequestInProgress?
+    /// Bytes of the request's body that have not come.
+    var unreadBody = 0
+    /// Whether the whole of it has come.
+    var isBodyEnded = false
 
     init(id: ConnectionID, address: AddressKey, descriptor: Int32, now: Int64, configuration: GatewayConfiguration) {
         self.id = id
@@ -102,6 +116,7 @@ enum ResponseBody {
         inFlightBytes = 0
         message = []
         response = nil
+        request = nil
     }
 }
 

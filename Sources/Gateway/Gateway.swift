@@ -30,9 +30,15 @@ import Glibc
     private var countsByAddress: [AddressKey: Int] = [:]
     /// The connection that libwebsockets is just taking over, and calls back for before it has told its own handle.
     var adopting: Connection?
+    /// Requests whose body or answer is waited for: all, and by the address they come from.
+    var pendingRequests = 0
+    var pendingByAddress: [AddressKey: Int] = [:]
+    var lastRequest: UInt64 = 0
 
     /// Connections at this moment, of every kind.
     public private(set) var connectionCount = 0
+    /// Requests whose body or answer is waited for.
+    public var pendingRequestCount: Int { pendingRequests }
     /// Connections refused because a limit was reached.
     public private(set) var refusedCount = 0
 
@@ -49,6 +55,7 @@ import Glibc
         let shortest = [
             configuration.handshakeSeconds, configuration.idleSeconds, configuration.heartbeatSeconds,
             configuration.silenceSeconds, configuration.closingSeconds, configuration.responseSeconds,
+            configuration.bodySeconds, configuration.answerSeconds,
         ].reduce(8, min)
         tick = nanoseconds(min(max(shortest / 8, 0.01), 1))
         let box = ListenerBox()
@@ -245,6 +252,7 @@ import Glibc
     func ended(_ connection: Connection) {
         unsafe connection.wsi = nil
         connection.stage = .ended
+        release(connection)
         connection.dropBuffers()
         guard connection.isTold else { return }
         connection.isTold = false
@@ -288,9 +296,12 @@ import Glibc
     private func review(_ connection: Connection) {
         let now = MonotonicClock.now
         switch connection.stage {
-        case .waiting, .responding, .closing:
+        case .waiting, .responding, .closing, .answered, .discarding:
             if now < connection.deadline { return schedule(connection, at: connection.deadline) }
             kill(connection, reason: "too slow")
+        case .reading, .asked:
+            if now < connection.deadline { return schedule(connection, at: connection.deadline) }
+            requestTimedOut(connection)
         case .open:
             let silentAt = connection.lastHeard + nanoseconds(configuration.silenceSeconds)
             if now >= silentAt { return kill(connection, reason: "silent") }
@@ -315,6 +326,7 @@ import Glibc
             connection.closure = Closure(code: CloseCode.broken, reason: reason, isByClient: false)
         }
         connection.stage = .ended
+        release(connection)
         connection.dropBuffers()
         doomed.append(connection)
         killTimer?.start(after: 0)
@@ -376,12 +388,15 @@ extension GatewayConfiguration {
         guard maximumFramesPerSecond > 0, maximumFramesPerSecond <= 1_000_000 else {
             throw .invalidLimit("maximumFramesPerSecond")
         }
+        guard maximumBodyBytes >= 0, maximumBodyBytes <= 16_777_216 else { throw .invalidLimit("maximumBodyBytes") }
+        guard maximumPendingRequests > 0 else { throw .invalidLimit("maximumPendingRequests") }
+        guard maximumPendingRequestsPerAddress >= 0 else { throw .invalidLimit("maximumPendingRequestsPerAddress") }
         guard outputLimitBytes > 0 else { throw .invalidLimit("outputLimitBytes") }
         for (name, seconds) in [
             ("handshakeSeconds", handshakeSeconds), ("idleSeconds", idleSeconds), ("responseSeconds", responseSeconds),
             ("heartbeatSeconds", heartbeatSeconds), ("silenceSeconds", silenceSeconds),
             ("messageSeconds", messageSeconds),
-            ("closingSeconds", closingSeconds),
+            ("closingSeconds", closingSeconds), ("bodySeconds", bodySeconds), ("answerSeconds", answerSeconds),
         ] { guard seconds > 0, seconds <= 86_400 else { throw .invalidLimit(name) } }
         guard !addresses.isEmpty else { throw .invalidLimit("addresses") }
         guard (tlsCertificatePath == nil) == (tlsKeyPath == nil) else { throw .tlsIncomplete }

@@ -13,6 +13,10 @@ func gatewayCallback(
     else { return 0 }
     switch reason {
     case LWS_CALLBACK_HTTP: return unsafe gateway.requested(connection, wsi)
+    case LWS_CALLBACK_HTTP_BODY:
+        let piece = unsafe UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : count)
+        return unsafe gateway.bodyCame(connection, piece)
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION: return unsafe gateway.bodyEnded(connection, wsi)
     case LWS_CALLBACK_HTTP_WRITEABLE: return unsafe gateway.continueResponse(connection, wsi)
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         let wanted = unsafe bytes.map { unsafe String(cString: $0.assumingMemoryBound(to: CChar.self)) }
@@ -127,7 +131,7 @@ extension Gateway {
         switch connection.stage {
         case .ended: return -1
         case .open, .closing: break
-        case .waiting, .responding: return 0
+        case .waiting, .responding, .reading, .asked, .answered, .discarding: return 0
         }
         if connection.isPingDue, connection.stage == .open {
             connection.isPingDue = false

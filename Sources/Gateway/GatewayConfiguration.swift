@@ -43,6 +43,16 @@ public struct GatewayConfiguration: Sendable {
     public var idleSeconds = 15.0
     /// Seconds that a client may take to fetch one response.
     public var responseSeconds = 60.0
+    /// Bytes of one request's body.
+    public var maximumBodyBytes = 65_536
+    /// Requests at one time whose body or answer is waited for; further ones are answered 503.
+    public var maximumPendingRequests = 256
+    /// The same from one address, answered 429; 0: no such limit.
+    public var maximumPendingRequestsPerAddress = 64
+    /// Seconds that a request's body may take.
+    public var bodySeconds = 10.0
+    /// Seconds that the owner has for an answer; then 504 is given.
+    public var answerSeconds = 10.0
     /// Seconds between pings.
     public var heartbeatSeconds = 30.0
     /// Seconds without a byte of a message or a pong after which a connection is gone.

@@ -95,4 +95,21 @@ public protocol GatewayDelegate: AnyObject {
     /// A GET or HEAD of `path` (decoded, without the query): the response, or nil to have the path looked for among the
     /// web client's files. For /livez, /readyz, /metrics and the like.
     func gatewayResponse(path: String) -> HTTPResponse?
+    /// The methods that a path understands (decoded, without the query), where whole requests for it are to be told; nil
+    /// where it is none of those. Another method is answered 405.
+    func gatewayMethods(path: String) -> [HTTPMethod]?
+    /// Such a request whose body has not come: what it is answered in place of reading the body, or nil to have it read.
+    func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse?
+    /// A whole request for such a path. It is answered, at once or later, by `Gateway.respond`; a client may have gone
+    /// before, which is not told.
+    func gatewayRequested(_ id: RequestID, _ request: GatewayRequest)
+}
+
+extension GatewayDelegate {
+    /// No path takes whole requests.
+    public func gatewayMethods(path: String) -> [HTTPMethod]? { nil }
+    /// Every body is read.
+    public func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse? { nil }
+    /// Never told where there is no such path.
+    public func gatewayRequested(_ id: RequestID, _ request: GatewayRequest) {}
 }

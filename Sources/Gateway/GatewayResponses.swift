@@ -1,5 +1,5 @@
 // HTTP requests and their responses (RFC 9110): the delegate's, the web client's files, and the answers to upgrades that
-// are refused. Bodies of requests are not read.
+// are refused. Requests that are told to the owner are in GatewayRequests.swift.
 import CWebClient
 import CWebSockets
 import EventLoop
@@ -55,6 +55,17 @@ extension Gateway {
         connection.stage = .responding
         connection.deadline = MonotonicClock.now + nanoseconds(configuration.responseSeconds)
         schedule(connection, at: connection.deadline)
+        connection.unreadBody = 0
+        connection.isBodyEnded = false
+        if let (method, isHead, path) = unsafe target(of: wsi) {
+            guard let path else {
+                let refusal = HTTPResponse(status: 400, text: "no such path can be\n")
+                return unsafe respond(connection, wsi, refusal, isHead: isHead, closes: true)
+            }
+            if let allowed = delegate?.gatewayMethods(path: path) {
+                return unsafe take(connection, wsi, (method, isHead, path), allowed: allowed)
+            }
+        }
         let isHead = unsafe lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0
         guard unsafe isHead || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 else {
             let refusal = HTTPResponse(
@@ -84,7 +95,7 @@ extension Gateway {
         return unsafe respond(connection, wsi, file, isHead: isHead, closes: hasBody)
     }
 
-    private func respond(
+    func respond(
         _ connection: Connection, _ wsi: OpaquePointer, _ response: HTTPResponse, isHead: Bool, closes: Bool
     ) -> Int32 {
         var response = response
@@ -131,6 +142,7 @@ extension Gateway {
 
     /// Writes the next piece of the body.
     func continueResponse(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
+        if connection.stage == .answered { return unsafe writeAnswer(connection, wsi) }
         guard connection.stage == .responding, let response = connection.response else {
             return connection.stage == .ended ? -1 : 0
         }
@@ -160,6 +172,7 @@ extension Gateway {
     private func finishResponse(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
         let closes = connection.response?.closesAfter ?? true
         connection.response = nil
+        if closes, discardsBody(connection) { return 0 }
         connection.stage = .waiting
         connection.deadline = MonotonicClock.now + nanoseconds(configuration.idleSeconds)
         schedule(connection, at: connection.deadline)
@@ -170,7 +183,7 @@ extension Gateway {
     // MARK: Heads
 
     /// A request header's value; nil when there is none, or it is not UTF-8.
-    private func header(_ wsi: OpaquePointer, _ token: lws_token_indexes) -> String? {
+    func header(_ wsi: OpaquePointer, _ token: lws_token_indexes) -> String? {
         let length = unsafe lws_hdr_total_length(wsi, token)
         guard length > 0 else { return nil }
         var value = [CChar](repeating: 0, count: Int(length) + 1)
@@ -201,15 +214,25 @@ extension Gateway {
 func reasonPhrase(_ status: Int) -> String {
     switch status {
     case 200: "OK"
+    case 201: "Created"
     case 204: "No Content"
     case 304: "Not Modified"
     case 400: "Bad Request"
+    case 401: "Unauthorized"
     case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 409: "Conflict"
+    case 411: "Length Required"
+    case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
     case 426: "Upgrade Required"
+    case 429: "Too Many Requests"
     case 500: "Internal Server Error"
     case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
+    case 507: "Insufficient Storage"
     default: "Status"
     }
 }

@@ -34,12 +34,17 @@ public struct TokenClaims: Hashable, Sendable {
     public var hidden: Bool
     /// Whether the user may place and receive calls.
     public var calls: Bool
+    /// Whether the bearer may use the operators' HTTP interface, for the room that the token is for.
+    public var admin: Bool
+    /// Whether an operator may record whole payloads: what people say and show.
+    public var canRecord: Bool
 
     /// Claims; all that is not named is what a token without that claim means.
     public init(
         subject: String, name: String? = nil, expires: Int64, notBefore: Int64? = nil, issuedAt: Int64? = nil,
         audience: [String] = [], room: String? = nil, canPublish: Publishing = .all(true), canSubscribe: Bool = true,
-        canModerate: Bool = false, hidden: Bool = false, calls: Bool = false
+        canModerate: Bool = false, hidden: Bool = false, calls: Bool = false, admin: Bool = false,
+        canRecord: Bool = false
     ) {
         self.subject = subject
         self.name = name
@@ -53,12 +58,15 @@ public struct TokenClaims: Hashable, Sendable {
         self.canModerate = canModerate
         self.hidden = hidden
         self.calls = calls
+        self.admin = admin
+        self.canRecord = canRecord
     }
 }
 
 extension TokenClaims: Codable {
     private enum Key: String, CodingKey {
-        case sub, name, exp, nbf, iat, aud, room, canPublish, canSubscribe, canModerate, hidden, calls
+        case sub, name, exp, nbf, iat, aud, room, canPublish, canSubscribe, canModerate, hidden, calls, admin
+        case canRecord
     }
 
     /// Reads claims; those that are not known are ignored.
@@ -86,6 +94,8 @@ extension TokenClaims: Codable {
         canModerate = try claims.decodeIfPresent(Bool.self, forKey: .canModerate) ?? false
         hidden = try claims.decodeIfPresent(Bool.self, forKey: .hidden) ?? false
         calls = try claims.decodeIfPresent(Bool.self, forKey: .calls) ?? false
+        admin = try claims.decodeIfPresent(Bool.self, forKey: .admin) ?? false
+        canRecord = try claims.decodeIfPresent(Bool.self, forKey: .canRecord) ?? false
         guard !subject.isEmpty, subject.utf8.count <= Self.subjectBytes else {
             throw DecodingError.dataCorruptedError(forKey: .sub, in: claims, debugDescription: "empty or too long")
         }
@@ -133,5 +143,7 @@ extension TokenClaims: Codable {
         if canModerate { try claims.encode(true, forKey: .canModerate) }
         if hidden { try claims.encode(true, forKey: .hidden) }
         if calls { try claims.encode(true, forKey: .calls) }
+        if admin { try claims.encode(true, forKey: .admin) }
+        if canRecord { try claims.encode(true, forKey: .canRecord) }
     }
 }

@@ -24,6 +24,8 @@ final class TestGateway: GatewayDelegate, @unchecked Sendable {
     /// Called on the loop for each message.
     let answer: @Sendable (Gateway, ConnectionID, [UInt8]) -> Void
     private let opened: @Sendable (Gateway, ConnectionID) -> Void
+    /// Called on the loop for each request below /api; unless a test says otherwise, answers with what came.
+    let asked = Lock<@Sendable (Gateway, RequestID, GatewayRequest) -> Void>({ $0.respond($1, TestGateway.echo($2)) })
     /// The loop thread's own.
     private var gateway: Gateway?
     private(set) var port: UInt16 = 0
@@ -74,6 +76,25 @@ final class TestGateway: GatewayDelegate, @unchecked Sendable {
     func gatewayReceived(_ id: ConnectionID, message: [UInt8]) {
         told.withLock { $0.received.append(message) }
         if let gateway { answer(gateway, id, message) }
+    }
+
+    func gatewayMethods(path: String) -> [HTTPMethod]? { path.hasPrefix("/api") ? [.get, .post, .delete] : nil }
+
+    func gatewayRefusal(of request: GatewayRequest) -> HTTPResponse? {
+        request.path == "/api/closed" ? HTTPResponse(status: 403, text: "no") : nil
+    }
+
+    func gatewayRequested(_ id: RequestID, _ request: GatewayRequest) {
+        if let gateway { asked.withLock { $0 }(gateway, id, request) }
+    }
+
+    /// All of a request, in words.
+    static func echo(_ request: GatewayRequest) -> HTTPResponse {
+        let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+        return HTTPResponse(
+            status: 200,
+            text: "\(request.method.rawValue) \(request.path) [\(query)] \(request.authorization ?? "-") "
+                + "\(request.contentType ?? "-") \(String(decoding: request.body, as: UTF8.self))")
     }
 
     func gatewayClosed(_ id: ConnectionID, closure: Closure) { told.withLock { $0.closed.append((id, closure)) } }

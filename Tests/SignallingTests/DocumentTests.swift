@@ -110,7 +110,7 @@ struct DocumentTests {
             server == [
                 "welcome", "resumed", "joined", "answer", "ok", "left", "error", "candidate", "iceRestart", "slots",
                 "participantJoined", "participantLeft", "participantUpdated", "trackPublished", "trackUnpublished",
-                "trackMuted", "mediaState", "serverShutdown",
+                "trackMuted", "recording", "mediaState", "quality", "serverShutdown",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

@@ -143,6 +143,8 @@ public struct VideoEncoding: Sendable {
     public internal(set) var frameCount = 0
     /// The moments of key-frame requests that arrived.
     public internal(set) var keyFrameRequests: [Timestamp] = []
+    /// Whether requests for key frames are answered.
+    public var answersKeyFrameRequests = true
     /// Packets sent again.
     public internal(set) var retransmissionCount = 0
     /// Packets sent so far, retransmissions left out.
@@ -313,7 +315,7 @@ public struct VideoSender: Sendable {
     /// Takes note of a key-frame request for one of the encodings; the next frame answers it.
     mutating func requestKeyFrame(_ ssrc: UInt32, at now: Timestamp) {
         guard let index = encodings.firstIndex(where: { $0.ssrc == ssrc }) else { return }
-        encodings[index].needsKeyFrame = true
+        if encodings[index].answersKeyFrameRequests { encodings[index].needsKeyFrame = true }
         encodings[index].keyFrameRequests.append(now)
     }
 

@@ -23,6 +23,8 @@ public enum Step: Sendable {
     case talk(UInt32, Bool)
     /// A simulcast layer of the participant's first camera begins or ends to send.
     case layer(UInt32, rid: String, isAlive: Bool)
+    /// The participant's first camera answers key-frame requests, or does no longer.
+    case keyFrames(UInt32, areGiven: Bool)
     /// The participant's wishes about its slots.
     case wish(UInt32, [SlotWish])
     /// The clock jumps forward with nothing done in between.

@@ -146,6 +146,11 @@ public final class Simulation {
         case .talk(let number, let isTalking):
             if !client(number).audioSenders.isEmpty { client(number).audioSenders[0].shape.isTalking = isTalking }
         case .layer(let number, let rid, let isAlive): setLayer(client(number), rid, isAlive)
+        case .keyFrames(let number, let areGiven):
+            guard !client(number).videoSenders.isEmpty else { break }
+            for index in client(number).videoSenders[0].encodings.indices {
+                client(number).videoSenders[0].encodings[index].answersKeyFrameRequests = areGiven
+            }
         case .wish(let number, let wishes):
             for wish in wishes
             where client(number).plan.slots.contains(where: { $0.mid == wish.mid && $0.kind == .video }) {

@@ -10,7 +10,7 @@ struct TokenTests {
         subject: "ada", name: "Ada Lovelace ✓", expires: now + 600, notBefore: now - 5, issuedAt: now - 5,
         audience: ["majlis"], room: "blue", canPublish: .sources(["microphone"]), canSubscribe: false,
         canModerate: true,
-        hidden: true, calls: true)
+        hidden: true, calls: true, admin: true, canRecord: true)
 
     static func key(_ algorithm: TokenAlgorithm, name: String? = nil) throws -> TokenKey {
         switch algorithm {
@@ -49,6 +49,7 @@ struct TokenTests {
         #expect(claims == TokenClaims(subject: "ada", expires: 1_700_000_600))
         #expect(claims.canPublish == .all(true))
         #expect(claims.canSubscribe && !claims.canModerate && !claims.hidden && !claims.calls)
+        #expect(!claims.admin && !claims.canRecord)
     }
 
     @Test("Dates may have fractions, publishing may be false")

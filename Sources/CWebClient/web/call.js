@@ -1,8 +1,9 @@
-// The page while in a room: tiles, sound, buttons, what the connection does, and the statistics panel.
+// The page while in a room: tiles, sound, buttons, what the connection does, and the panels.
 
 import { showPickers } from './devices.js';
 import { announce, byID, dressButton, element } from './dom.js';
 import { drawStatistics } from './panel.js';
+import { Bars, barsOfParticipants, barsOfScore, drawWhy } from './quality.js';
 import { Stage } from './stage.js';
 import { strings } from './strings.js';
 
@@ -26,6 +27,8 @@ export class Call {
   #shutdown = false;
   #told = ''; // the last wished sizes, as JSON
   #screenTrack = null;
+  #bars = new Bars();
+  #panelView = 'statistics'; // or 'why'
   #unlisten = new AbortController();
 
   constructor({ session, room, devices, ended }) {
@@ -71,6 +74,7 @@ export class Call {
     for (const type of ['trackPublished', 'trackUnpublished', 'trackMuted']) {
       on(room, type, ({ participant }) => this.#drawParticipant(participant));
     }
+    on(room, 'recording', () => this.#drawRecording());
     on(room, 'slots', ({ slots }) => this.#slotsChanged(slots));
     on(room, 'encryption', () => {
       for (const participant of room.participants.values()) this.#drawParticipant(participant);
@@ -79,7 +83,8 @@ export class Call {
     });
     on(room, 'rejoined', () => this.#drawEverything());
     on(room, 'connection', () => this.#drawConnection());
-    on(room, 'statistics', ({ statistics }) => this.#drawStatistics(statistics));
+    on(room, 'statistics', () => this.#drawPanel('statistics'));
+    on(room, 'quality', ({ quality }) => this.#drawQuality(quality));
     on(room, 'refused', ({ source, reason }) => {
       if (source && reason === 'notPermitted') this.#toast(strings.notPermitted(strings.sources[source]));
     });
@@ -106,8 +111,9 @@ export class Call {
     click('screen', () => this.#toggleScreen());
     click('settings', () => byID('settings-dialog').showModal());
     click('settings-close', () => byID('settings-dialog').close());
-    click('statistics', () => this.#togglePanel());
-    click('panel-close', () => this.#togglePanel(false));
+    click('statistics', () => this.#togglePanel('statistics'));
+    click('quality', () => this.#togglePanel('why'));
+    click('panel-close', () => this.#showPanel(false));
     click('leave', () => this.#room.leave().catch(() => {}));
     click('tap-to-hear', () => this.#playAll());
     dressButton(byID('settings'), 'settings', strings.settings);
@@ -116,7 +122,9 @@ export class Call {
     dressButton(byID('leave'), 'leave', strings.leave);
     byID('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
     showPickers(byID('room-devices'), this.#devices);
-    this.#togglePanel(!byID('panel').hidden);
+    byID('quality').hidden = true;
+    byID('quality').replaceChildren(this.#bars.element);
+    this.#showPanel(!byID('panel').hidden);
     this.#drawButtons();
   }
 
@@ -203,7 +211,7 @@ export class Call {
 
   // Control or Command with D and E, as other call pages have it: a single letter would be pressed by mistake.
   #keyPressed(event) {
-    if (event.key === 'Escape') this.#togglePanel(false);
+    if (event.key === 'Escape') this.#showPanel(false);
     if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
     const react = { d: () => this.#toggleMicrophone(), e: () => this.#toggleCamera() }[event.key.toLowerCase()];
     if (!react) return;
@@ -212,6 +220,25 @@ export class Call {
   }
 
   // Tiles.
+
+  /** The badge for as long as a recording runs. It is a live region: what is put into it is read out. */
+  #drawRecording() {
+    const badge = byID('recording');
+    const payload = this.#room.recording?.payload ?? '';
+    if (badge.dataset.payload === payload) return;
+    badge.dataset.payload = payload;
+    if (!payload) {
+      badge.replaceChildren();
+      badge.title = '';
+      this.#toast(strings.recordingEnded);
+      return;
+    }
+    const [word, sentence] = strings.recordings[payload === 'headers' ? 'headers' : 'whole'];
+    badge.title = sentence;
+    badge.replaceChildren(
+      element('span', { textContent: word, aria: { hidden: 'true' } }),
+      element('span.visually-hidden', { textContent: sentence }));
+  }
 
   #drawEverything() {
     const room = this.#room;
@@ -222,6 +249,7 @@ export class Call {
     }
     if (this.#screenTrack) keys.add('self/screen');
     this.#stage.keepOnly(keys);
+    this.#drawRecording();
     this.#drawSelf();
     for (const participant of room.participants.values()) this.#drawParticipant(participant);
     this.#slotsChanged([...room.slots.values()]);
@@ -391,23 +419,56 @@ export class Call {
     setTimeout(() => toast.remove(), TOAST_TIME);
   }
 
-  #togglePanel(open = byID('panel').hidden) {
-    byID('panel').hidden = !open;
-    dressButton(byID('statistics'), 'statistics', strings.statistics, open);
-    byID('statistics').classList.toggle('active', open);
-    if (open) this.#drawStatistics(this.#room.statistics);
+  #togglePanel(view) {
+    const open = byID('panel').hidden || this.#panelView !== view;
+    this.#panelView = view;
+    this.#showPanel(open);
   }
 
-  #drawStatistics(statistics) {
-    if (byID('panel').hidden) return;
+  #showPanel(open) {
+    byID('panel').hidden = !open;
+    const shows = (view) => open && this.#panelView === view;
+    dressButton(byID('statistics'), 'statistics', strings.statistics, shows('statistics'));
+    byID('statistics').classList.toggle('active', shows('statistics'));
+    byID('quality').setAttribute('aria-pressed', String(shows('why')));
+    byID('panel-heading').textContent = shows('why') ? strings.whyHeading : strings.statisticsHeading;
+    byID('panel').dataset.view = this.#panelView;
+    this.#drawPanel(this.#panelView);
+  }
+
+  // Draws the panel if it shows this view.
+  #drawPanel(view) {
+    if (byID('panel').hidden || this.#panelView !== view) return;
     const room = this.#room;
-    drawStatistics(statistics, {
-      nameOf: (mid) => {
-        const participant = room.participants.get(room.slots.get(mid)?.participant);
-        return participant && nameOf(participant);
-      },
+    const nameOnSlot = (mid) => {
+      const participant = room.participants.get(room.slots.get(mid)?.participant);
+      return participant && nameOf(participant);
+    };
+    if (view === 'why') {
+      drawWhy(room.quality, { nameOf: nameOnSlot, sourceOf: (mid) => room.slots.get(mid)?.source });
+      return;
+    }
+    drawStatistics(room.statistics, {
+      nameOf: nameOnSlot,
       sourceOf: (mid) => room.self?.tracks?.find((track) => track.mid === mid)?.source ?? room.sourceOf(mid) ?? '–',
     });
+  }
+
+  #drawQuality(quality) {
+    const own = barsOfScore(quality.mos);
+    this.#bars.show(own);
+    const button = byID('quality');
+    button.hidden = !own;
+    button.setAttribute('aria-label', `${strings.why} ${strings.qualityOf(strings.qualityLevels[own])}`);
+    button.title = strings.why;
+    const bars = barsOfParticipants(quality, this.#room.slots);
+    for (const id of this.#room.participants.keys()) {
+      const tile = this.#stage.find(id);
+      if (tile) tile.bars = bars.get(id) ?? 0;
+    }
+    const self = this.#stage.find('self');
+    if (self) self.bars = own;
+    this.#drawPanel('why');
   }
 
   #finish(reason) {
@@ -421,6 +482,8 @@ export class Call {
     byID('toasts').replaceChildren();
     byID('tap-to-hear').hidden = true;
     this.#stage.clear();
+    byID('recording').replaceChildren();
+    byID('recording').dataset.payload = '';
     this.#ended(reason);
   }
 }

@@ -28,9 +28,10 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * - `participantJoined`, `participantUpdated` `{participant}`, `participantLeft` `{participant, reason}`
  * - `trackPublished`, `trackUnpublished`, `trackMuted` `{participant, track}`
  * - `slots` `{slots}`: those that show something else now, or whose picture is theirs only from now on (`showing`)
+ * - `recording` `{recording}`: a recording began or ended, see the property
  * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
  * - `encryption`: `encryption.stateOf` answers something else about somebody
- * - `statistics` `{statistics}`: each second, see statistics.js
+ * - `statistics` `{statistics}`: each second, see statistics.js; `quality` `{quality}`: the server's view
  * - `refused` `{source, mid, reason}`: a section that the server did not take
  * - `rejoined`: the server had forgotten the session; participants and slots are new
  * - `left` `{reason}`: this participant is no longer in the room
@@ -52,7 +53,7 @@ export class Room extends EventTarget {
   #encryption;
   #roster = new Roster((type, detail) => {
     if (type === 'left') return this.#end(detail.reason);
-    if (type !== 'trackMuted') this.#encryption.know(this.self, this.participants.values());
+    if (type !== 'trackMuted' && type !== 'recording') this.#encryption.know(this.self, this.participants.values());
     return this.#dispatch(type, detail);
   });
   #slotTable = new SlotTable((slots) => {
@@ -100,6 +101,9 @@ export class Room extends EventTarget {
   get self() { return this.#roster.self; }
   /** The others: participant id → `{id, number, user, name, tracks: [{id, mid, kind, source, muted}]}`. */
   get participants() { return this.#roster.participants; }
+  /** `{payload}` while the room is being recorded: `headers` (for finding faults, nothing of what is said and shown) or
+   *  `whole`; null otherwise. */
+  get recording() { return this.#roster.recording; }
   /** The receive slots: mid → slot, see slots.js. */
   get slots() { return this.#slotTable.slots; }
   /** `joining`, `connecting`, `connected`, `recovering` or `closed`. */
@@ -457,6 +461,7 @@ export class Room extends EventTarget {
   #receive(message) {
     if (message.version !== undefined && message.re === undefined) this.version = message.version;
     if (this.#roster.receive(message)) return;
+    if (message.type === 'quality') this.#dispatch('quality', { quality: this.quality = message });
     switch (message.type) {
       case 'slots':
         this.#slotTable.assign(message.slots);
@@ -468,7 +473,6 @@ export class Room extends EventTarget {
       case 'iceRestart':
         if (message.re === undefined) this.#restart('the server asked');
         break;
-      default:
     }
   }
 

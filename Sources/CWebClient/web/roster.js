@@ -1,15 +1,18 @@
-// Who is in a room and what they publish, as the server's events tell it.
+// Who is in a room and what they publish, and whether it is being recorded, as the server's events tell it.
 
 /** The participants of one room; `tell(type, detail)` is told what changed, in the words of Room's events. */
 export class Roster {
   #tell;
   self = null;
   participants = new Map();
+  /** `{payload}` while the room is being recorded: `headers`, or `whole`; null otherwise. */
+  recording = null;
 
   constructor(tell) { this.#tell = tell; }
 
   /** Begins with what `joined` said. */
-  snapshot({ participant, participants }) {
+  snapshot({ participant, participants, recording }) {
+    this.recording = recording ?? null;
     this.self = participant;
     this.participants = new Map(participants.map((one) => [one.id, one]));
   }
@@ -41,6 +44,10 @@ export class Roster {
       case 'trackUnpublished':
       case 'trackMuted':
         this.#trackChanged(message);
+        return true;
+      case 'recording':
+        this.recording = message.state === 'on' ? { payload: message.payload } : null;
+        this.#tell('recording', { recording: this.recording });
         return true;
       default:
         return false;

@@ -2,6 +2,7 @@
 // be.
 
 import { byID, element, hueOf, icon, initials } from './dom.js';
+import { Bars } from './quality.js';
 import { strings } from './strings.js';
 
 const GAP = 10;
@@ -119,6 +120,7 @@ class Tile {
   #label = element('span.tile-name', { dir: 'auto' });
   #badge = element('span.tile-muted', { hidden: true }, icon('microphone-off'),
     element('span.visually-hidden', { textContent: strings.mutedLabel }));
+  #bars = new Bars();
   #note = element('p.tile-note', { hidden: true });
   #loudAt = -Infinity;
   #mediaTrack = null;
@@ -127,7 +129,7 @@ class Tile {
     this.isScreen = screen;
     this.element = element('article.tile', { data: { key, kind: screen ? 'screen' : 'camera' } },
       element('div.tile-empty', {}, this.#avatar, this.#note), this.#video,
-      element('footer.tile-label', {}, this.#badge, this.#label));
+      element('footer.tile-label', {}, this.#badge, this.#label, this.#bars.element));
     this.element.classList.toggle('own', own);
     if (own && !screen) this.#video.classList.add('mirrored');
   }
@@ -150,6 +152,9 @@ class Tile {
     this.#note.hidden = !sentence;
     this.#note.textContent = sentence ?? '';
   }
+
+  /** How well it is received (the own one: the connection), 1 to 4 bars; 0 for unknown. */
+  set bars(bars) { this.#bars.show(bars); }
 
   set muted(muted) { this.#badge.hidden = !muted; }
 

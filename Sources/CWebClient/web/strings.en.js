@@ -35,6 +35,7 @@ export const strings = {
   stopScreen: 'Stop sharing',
   settings: 'Devices',
   statistics: 'Statistics',
+  why: 'Connection quality: why?',
   leave: 'Leave',
   close: 'Close',
   toolbarLabel: 'Call controls',
@@ -60,6 +61,13 @@ export const strings = {
   noKey: 'You do not have the key of this room.',
   cannotDecrypt: 'Cannot be decrypted',
   notEncrypted: 'Not encrypted, so not shown',
+
+  // A recording: the word on the badge, and the sentence that explains it
+  recordings: {
+    whole: ['Recording', 'This room is being recorded: what everybody says and shows is kept.'],
+    headers: ['Diagnostics', 'Technical data of this room is being recorded to find faults. What people say and show is not.'],
+  },
+  recordingEnded: 'The recording has ended.',
 
   // Connection states, in the chip and the banner
   stateConnecting: 'Connecting…',
@@ -130,5 +138,19 @@ export const strings = {
     what: 'What', size: 'Size', frames: 'fps', rate: 'kbit/s', loss: 'Loss', jitter: 'Jitter', roundTrip: 'RTT',
   },
   emptySlot: 'free slot',
+
+  // Connection quality
+  whyHeading: 'Why?',
+  qualityOf: (level) => `Connection: ${level}`,
+  qualityLevels: ['unknown', 'bad', 'poor', 'good', 'very good'],
+  soundQuality: 'Sound can be',
+  lossBothWays: 'Lost',
+  jitterBothWays: 'Jitter',
+  rateBothWays: 'Rate',
+  bothWays: (toYou, fromYou) => `to you ${toYou}, from you ${fromYou}`,
+  layer: (number) => `layer ${number}`,
+  lost: (share) => `${share} lost`,
+  nothingReceived: 'Nothing is sent to you at present.',
+
   noFigures: 'Figures come with the first media.',
 };

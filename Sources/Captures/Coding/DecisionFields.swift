@@ -27,6 +27,11 @@ extension FieldWriter {
         case .trackStalled(let track):
             byte(2)
             self.track(track)
+        case .receiverFrozen(let peer, let slot, let track):
+            byte(3)
+            self.peer(peer)
+            token(slot.token)
+            self.track(track)
         }
     }
 
@@ -103,6 +108,12 @@ extension FieldWriter {
             self.peer(peer)
             token(slot.token)
             signed(Int64(ticks))
+        case .receiverFrozen(let peer, let slot, let track, let silence):
+            byte(13)
+            self.peer(peer)
+            token(slot.token)
+            self.track(track)
+            signed(silence.nanoseconds)
         case .streamBound, .streamEvicted, .streamRestarted, .layerAlive, .layerDead, .slotAssigned, .unsupportedCodec:
             preconditionFailure("the first seven cases are written by decision(_:)")
         }
@@ -178,6 +189,9 @@ extension FieldReader {
         case 12:
             guard let (peer, slot) = slot(), let ticks = integer() else { return nil }
             return .timestampCorrected(peer: peer, slot: slot, ticks: ticks)
+        case 13:
+            guard let (peer, slot) = slot(), let track = track(), let silence = span() else { return nil }
+            return .receiverFrozen(peer: peer, slot: slot, track: track, silence: silence)
         default: return nil
         }
     }

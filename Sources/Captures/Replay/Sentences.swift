@@ -85,7 +85,7 @@ extension Decision {
     public static let kindNames = [
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
-        "nackListOverflowed", "timestampCorrected",
+        "nackListOverflowed", "timestampCorrected", "receiverFrozen",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -104,6 +104,7 @@ extension Decision {
         case .keyFrameSuppressed: 10
         case .nackListOverflowed: 11
         case .timestampCorrected: 12
+        case .receiverFrozen: 13
         }
     }
 
@@ -120,7 +121,7 @@ extension Decision {
             [track.peer]
         case .slotAssigned(let peer, _, let track, _): track.map { [peer, $0.peer] } ?? [peer]
         case .unsupportedCodec(let peer, _, let track, _), .waitingForKeyFrame(let peer, _, let track, _),
-            .switched(let peer, _, let track, _, _):
+            .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _):
             [peer, track.peer]
         case .timestampCorrected(let peer, _, _): [peer]
         }
@@ -158,6 +159,29 @@ extension Decision {
             "\(track.sentence), layer \(layer): more than \(limit) packets missing, all given up"
         case .timestampCorrected(let peer, let slot, let ticks):
             "the time of peer \(peer.rawValue)'s slot \(slot.text) was moved by \(ticks) ticks"
+        case .receiverFrozen(let peer, let slot, let track, let silence):
+            "peer \(peer.rawValue)'s slot \(slot.text) is frozen: nothing of \(track.sentence) for "
+                + silence.millisecondsText
+        }
+    }
+}
+
+extension SlotQuality {
+    /// Why the slot shows what it shows, without naming anybody.
+    public var sentence: String {
+        let why = "; on this slot: \(assignment.reason.sentence)"
+        let position = "layer \((layer ?? 0) + 1) of \(layers)"
+        return switch status {
+        case .empty: SlotReason.nothing.sentence
+        case .hidden: "the receiver does not show it"
+        case .unsupportedCodec: SlotReason.unsupportedCodec.sentence
+        case .publisherSilent: "its publisher sends nothing" + why
+        case .awaitingKeyFrame: "waits for a key frame of its publisher" + why
+        case .frozen: "frozen: its publisher sends, but the key frame that is needed does not come" + why
+        case .forwarding where layers > 1: "\(position), the highest that its publisher sends" + why
+        case .forwarding: "all that its publisher sends" + why
+        case .lowerLayer: "\(position), below the highest that its publisher sends" + why
+        case .switchingLayer: "\(position) until the key frame of a higher one comes" + why
         }
     }
 }

@@ -107,6 +107,7 @@ extension RoomCore {
         let t = Int(encodings[e].track)
         out.decisions.append(.layerAlive(tracks[t].id, layer: encodings[e].layer))
         peers[Int(encodings[e].peer)].nextLiveness.bring(forwardTo: encodings[e].monitor.deadline)
+        expectPictures(of: t, at: now)
         chooseLayers(of: t, requesting: !beginsKeyFrame, at: now, into: &out)
     }
 

@@ -59,6 +59,11 @@ struct ReceiveSlot: ~Copyable {
     private(set) var target: Int32 = -1
     private var targetSince = Timestamp(nanoseconds: 0)
     var keyFrames = KeyFrameBudget()
+    /// When something was forwarded last, or since when that is missed; and whether its absence was told.
+    private(set) var shownAt: Timestamp?
+    private(set) var isFrozen = false
+    /// What the receiver reports of it.
+    var report = SlotReport()
 
     private var sequence: SequenceRewriter
     private(set) var line: TimestampLine
@@ -120,9 +125,23 @@ struct ReceiveSlot: ~Copyable {
     /// key frame of the other (another layer of the same track).
     mutating func aim(at encoding: Int32, keepsCurrent: Bool, now: Timestamp) {
         if encoding != target { targetSince = now }
+        if !keepsCurrent {
+            isFrozen = false
+            shownAt = now
+        }
         target = encoding
         if current != encoding, !keepsCurrent || encoding < 0 { stop() }
         codecAsked = 0xff
+    }
+
+    /// From now on a picture is missed when there is none.
+    mutating func expectPicture(at now: Timestamp) { shownAt = now }
+
+    /// That nothing is shown is told; true when it had not been.
+    mutating func freeze() -> Bool {
+        guard !isFrozen else { return false }
+        isFrozen = true
+        return true
     }
 
     /// Forwards nothing until the next key frame of the target.
@@ -201,6 +220,8 @@ struct ReceiveSlot: ~Copyable {
         firstOfTalk = false
         packetCount &+= 1
         octetCount &+= UInt32(packet.length)
+        shownAt = source.now
+        isFrozen = false
         receiver.statistics.packetsSent &+= 1
         receiver.statistics.bytesSent &+= UInt64(length)
         return hasSwitched ? .switched(waited: source.now - targetSince) : .sent
@@ -370,6 +391,9 @@ extension ReceiveSlot: CheckpointRow {
         w.write(row: target)
         w.write(targetSince)
         w.write(keyFrames)
+        w.write(shownAt)
+        w.write(isFrozen)
+        w.write(report)
         w.write(sequence)
         w.write(line)
         w.write(pictures)
@@ -408,6 +432,9 @@ extension ReceiveSlot: CheckpointRow {
         try r.row(&target)
         try r.code(&targetSince)
         try r.code(&keyFrames)
+        try r.code(&shownAt)
+        try r.code(&isFrozen)
+        try r.code(&report)
         try r.code(&sequence)
         try r.code(&line)
         try r.code(&pictures)

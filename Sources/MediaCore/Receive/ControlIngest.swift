@@ -67,7 +67,8 @@ extension RoomCore {
         var worst: UInt8?
         var lost: Int64 = 0
         while let block = blocks.next(bytes) {
-            guard slot(block.ssrc, of: p) != nil else { continue }
+            guard let s = slot(block.ssrc, of: p) else { continue }
+            slots[s].report.note(block, at: now)
             worst = max(worst ?? 0, block.fractionLost)
             lost &+= Int64(block.cumulativeLost)
             let arrival = NTPTime(now, origin: NTPTime(configuration.ntpAtOrigin))

@@ -132,7 +132,11 @@ extension RoomCore {
         noteCodec(packet.codec, of: t, at: now, into: &out)
         if wokeUp { layerAlive(e, beginsKeyFrame: packet.isKeyFrame, at: now, into: &out) }
         if encodings[e].isVideo {
-            if packet.isKeyFrame { keyFrameArrived(packet.number, e) }
+            if packet.isKeyFrame {
+                keyFrameArrived(packet.number, e)
+                let height = packet.vp8?.height ?? packet.vp9?.height ?? 0
+                if height > 0 { encodings[e].height = height }
+            }
         } else if !incoming.isRetransmission {
             hear(packet, t, at: now, into: &out)
         }

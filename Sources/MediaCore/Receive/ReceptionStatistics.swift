@@ -57,6 +57,9 @@ struct ReceptionStatistics: BitwiseCopyable {
 
     /// Packets expected and not received so far; negative when duplicates came.
     var lost: Int64 { isStarted ? highest - base + 1 - received : 0 }
+    /// Packets that its sequence numbers promise, and those that came, since its beginning or the last restart.
+    var expected: Int64 { isStarted ? highest - base + 1 : 0 }
+    var arrived: Int64 { received }
     /// The jitter in clock units.
     var jitter: UInt32 { jitter16 >> 4 }
 

@@ -23,6 +23,7 @@ extension RoomCore {
             tracks[Int(t)].hasStalled = false
         }
         peers[p].nextLiveness.bring(forwardTo: now + PublishedTrack.stallTime)
+        watchForFreezes(of: p, at: now)
         rebuildFanout()
         for s in peers[p].slots { requestForWaiting(Int(s), cause: .peerConnected, at: now, into: &out) }
     }
@@ -35,6 +36,7 @@ extension RoomCore {
         peers[p].nextNack = nil
         peers[p].nextKeyFrame = nil
         peers[p].nextLiveness = nil
+        peers[p].nextFreeze = nil
         peers[p].arrivals = ArrivalRecorder()
         for s in peers[p].slots { slots[Int(s)].stop() }
         for t in peers[p].tracks {
@@ -81,6 +83,7 @@ extension RoomCore {
             // Height is of pictures: an audio slot is always heard.
             let isHidden = slots[s].isVideo && wish.wantedHeight == 0
             if isHidden { slots[s].stop() }
+            if slots[s].isHidden, !isHidden { slots[s].expectPicture(at: now) }
             slots[s].isHidden = isHidden
         }
         assignSlots(ofOnly: p, at: now, into: &out)
@@ -94,6 +97,7 @@ extension RoomCore {
         peers[p].reducedSizeRTCP = plan.reducedSizeRTCP
         applySlots(plan.slots, of: p, extensionsChanged: extensionsChanged)
         applyTracks(plan.published, of: p, at: now)
+        watchForFreezes(of: p, at: now)
         peers[p].usesTransportFeedback =
             plan.headerExtensions.transportSequence != 0 && plan.published.contains { $0.feedback.transportFeedback }
         if !peers[p].usesTransportFeedback { peers[p].nextFeedback = nil }

@@ -16,6 +16,8 @@ public struct Deadline: Hashable, Sendable, BitwiseCopyable {
         case liveness
         /// To choose the speakers anew.
         case speakers
+        /// To see whether receivers are shown something.
+        case freezes
     }
 
     /// When `RoomCore.advance(to:into:)` should be called; calling it earlier or later does no harm.

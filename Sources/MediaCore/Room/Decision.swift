@@ -55,4 +55,7 @@ public enum Decision: Hashable, Sendable {
     case nackListOverflowed(TrackID, layer: Int, limit: Int)
     /// A slot's time was moved towards the line of the server's clock, by `ticks` of its RTP clock.
     case timestampCorrected(peer: PeerID, slot: Mid, ticks: Int)
+    /// A video slot has shown nothing for `silence` although the track's publisher sends; told once until it shows
+    /// something again.
+    case receiverFrozen(peer: PeerID, slot: Mid, track: TrackID, silence: TimeDelta)
 }

@@ -24,6 +24,8 @@ struct Encoding: ~Copyable {
     var payloadType: UInt8 = 0xff
     var codec: UInt8 = 0
     var clockRate: UInt32
+    /// The height of its picture in pixels, as the last key frame told; 0 where none did.
+    var height: UInt16 = 0
     /// The room's numbers of the slots that forward it or wait for its key frame.
     var fanout: [Int32] = []
 
@@ -78,6 +80,7 @@ extension Encoding: CheckpointRow {
         w.byte(payloadType)
         w.byte(codec)
         w.write(UInt64(clockRate))
+        w.write(UInt64(height))
         w.write(rows: fanout)
     }
 
@@ -109,6 +112,7 @@ extension Encoding: CheckpointRow {
         payloadType = try r.byte()
         codec = try r.byte()
         try r.code(&clockRate)
+        try r.code(&height)
         fanout = try r.readRows()
     }
 }

@@ -43,6 +43,7 @@ struct Participant: ~Copyable {
     var nextNack: Timestamp?
     var nextKeyFrame: Timestamp?
     var nextLiveness: Timestamp?
+    var nextFreeze: Timestamp?
 
     init(id: PeerID, order: UInt32, firstTransportSequence: UInt16) {
         self.id = id
@@ -58,6 +59,7 @@ struct Participant: ~Copyable {
         if let at = nextNack { earliest = .earliest(earliest, Deadline(at: at, reason: .nack)) }
         if let at = nextKeyFrame { earliest = .earliest(earliest, Deadline(at: at, reason: .keyFrameRequest)) }
         if let at = nextLiveness { earliest = .earliest(earliest, Deadline(at: at, reason: .liveness)) }
+        if let at = nextFreeze { earliest = .earliest(earliest, Deadline(at: at, reason: .freezes)) }
         return earliest
     }
 }
@@ -99,6 +101,7 @@ extension Participant: CheckpointRow {
         w.write(nextNack)
         w.write(nextKeyFrame)
         w.write(nextLiveness)
+        w.write(nextFreeze)
     }
 
     static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
@@ -134,5 +137,6 @@ extension Participant: CheckpointRow {
         try r.code(&nextNack)
         try r.code(&nextKeyFrame)
         try r.code(&nextLiveness)
+        try r.code(&nextFreeze)
     }
 }

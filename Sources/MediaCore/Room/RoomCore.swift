@@ -100,6 +100,7 @@ public struct RoomCore: ~Copyable {
             if let at = peers[p].nextKeyFrame, at <= now { repeatKeyFrameRequests(of: p, at: now, into: &out) }
             if let at = peers[p].nextFeedback, at <= now { writeTransportFeedback(to: p, into: &out) }
             if let at = peers[p].nextLiveness, at <= now { checkLiveness(of: p, at: now, into: &out) }
+            if let at = peers[p].nextFreeze, at <= now { checkForFreezes(of: p, at: now, into: &out) }
         }
         if let at = nextSpeakers, at <= now { assignSlots(at: now, into: &out) }
     }

@@ -41,4 +41,6 @@ public enum RoomEvent: Sendable, Equatable {
     case trackStarted(TrackID)
     /// No packet of a published, unmuted track arrived for a while although its peer is connected.
     case trackStalled(TrackID)
+    /// A video slot of `peer` has shown nothing for a while although the track's publisher sends.
+    case receiverFrozen(peer: PeerID, slot: Mid, track: TrackID)
 }

@@ -11,6 +11,8 @@ struct RoundTrip: BitwiseCopyable {
     private(set) var last: TimeDelta?
     private var smoothed: TimeDelta?
 
+    /// The smoothed round trip; nil before the first measurement.
+    var measured: TimeDelta? { smoothed }
     /// The smoothed round trip, or what is assumed.
     var value: TimeDelta { smoothed ?? Self.assumed }
 

@@ -1,4 +1,4 @@
-// `majlis capture convert`: a file of tcpdump or Wireshark made into a capture of a room. What the file does not say,
+// `majlis capture`: its words (those about a running server are RecordCommand's), and `majlis capture convert`: a file of tcpdump or Wireshark made into a capture of a room. What the file does not say,
 // codecs and header extensions, comes from the arguments; it guesses neither.
 import Captures
 import Glibc
@@ -8,6 +8,8 @@ import Transport
 enum CaptureCommand {
     static let usage = """
         usage: majlis capture convert IN OUT [options]
+               majlis capture start | stop | keep --room ROOM [options]: recordings of a running server;
+                                                                         majlis capture start --help says more
 
         IN is a pcap or pcapng file, OUT a capture that does not exist yet. Every UDP flow that carries RTP or RTCP
         becomes a participant.
@@ -30,6 +32,9 @@ enum CaptureCommand {
 
     static func run(_ rest: [String]) throws -> Int32 {
         if rest.first == "rewrite" { return try RewriteCommand.run(Array(rest.dropFirst())) }
+        if let word = rest.first, ["start", "stop", "keep"].contains(word) {
+            return RecordCommand.run(word, Array(rest.dropFirst()))
+        }
         let arguments = try Arguments(rest, switches: ["help"])
         if arguments.has("help") {
             print(usage, terminator: "")

@@ -11,6 +11,11 @@ public enum Command {
 
           majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
           majlis token --room ROOM --user USER [--name NAME] [--hours N] [--listen-only] [--config FILE]
+          majlis token --admin [--can-record] [--room ROOM] [--config FILE]
+          majlis rooms [--server URL] [--token TOKEN]
+          majlis explain --room ROOM [--follow] [--server URL] [--token TOKEN]
+          majlis capture start --room ROOM [--seconds N] [--payload whole] [--server URL] [--token TOKEN]
+          majlis capture stop | keep --room ROOM [--server URL] [--token TOKEN]
           majlis capture convert IN OUT [--codec PT=NAME ...] [--extension ID=NAME ...] [--srtp-key HEX ...]
           majlis capture rewrite IN OUT [--from SECONDS] [--until SECONDS] [--headers]
           majlis replay FILE [--until SECONDS] [--report FILE.html] [--set KEY=VALUE ...] [--json]
@@ -28,6 +33,8 @@ public enum Command {
             case "serve": return try ServeCommand.run(rest)
             case "token": return try TokenCommand.run(rest)
             case "capture": return try CaptureCommand.run(rest)
+            case "rooms": return RoomsCommand.run(rest)
+            case "explain": return ExplainCommand.run(rest)
             case "replay": return ReplayCommand.run(rest)
             case "version", "--version":
                 print("majlis \(version)")
@@ -53,6 +60,9 @@ public enum Command {
         let bytes = Array((prefix + text + (text.hasSuffix("\n") ? "" : "\n")).utf8)
         _ = unsafe bytes.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
     }
+
+    /// Has printed what was printed: standard output may be a file or a pipe.
+    static func flush() { fflush(nil) }
 
     /// Defaults, then the file, then the environment, then the flags.
     static func configuration(_ arguments: Arguments, except own: Set<String>) throws(ConfigurationError)

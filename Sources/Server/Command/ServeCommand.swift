@@ -83,6 +83,15 @@ enum ServeCommand {
                 print("  \(name)\(padding) \(scheme)://\(host):\(port)/#room=majlis&token=\(token)")
             }
             print("Open two of them in two windows. Control-C ends.")
+            var claims = TokenClaims(subject: "operator", expires: WallClock.seconds + 86_400)
+            claims.audience = configuration.tokens.audience.isEmpty ? [] : [configuration.tokens.audience]
+            (claims.admin, claims.canRecord, claims.canPublish) = (true, true, .all(false))
+            if let key = try? TokenKey(secret: Array(configuration.tokens.secret.utf8)),
+                let token = try? TokenSigner(key: key).sign(claims)
+            {
+                print("For majlis rooms, majlis explain and majlis capture start, in another window:")
+                print("  export MAJLIS_SERVER=\(scheme)://\(host):\(port) MAJLIS_TOKEN=\(token)")
+            }
         }
         fflush(nil)
     }

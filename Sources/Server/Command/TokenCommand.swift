@@ -6,6 +6,7 @@ import Tokens
 enum TokenCommand {
     static let usage = """
         usage: majlis token --room ROOM --user USER [options]
+               majlis token --admin [--can-record] [--room ROOM] [--user USER] [options]
 
           --room ROOM       the room that the token is for; * for any
           --user USER       who (`sub`)
@@ -14,15 +15,19 @@ enum TokenCommand {
           --listen-only     may not publish
           --moderate        may act on others
           --hidden          the others are not told
+          --admin           may use the operators' interface (majlis rooms, capture, explain): of the one room where
+                            --room names one, of all otherwise
+          --can-record      with --admin: may record what people say and show, not headers alone
           --config FILE     take the secret from this configuration file
           --secret SECRET   the secret itself; better given as MAJLIS_TOKENS_SECRET
 
         The token is printed on standard output and nothing else is.
 
         """
-    private static let switches: Set<String> = ["listen-only", "moderate", "hidden", "help"]
+    private static let switches: Set<String> = ["listen-only", "moderate", "hidden", "admin", "can-record", "help"]
     private static let own: Set<String> = [
-        "room", "user", "name", "hours", "listen-only", "moderate", "hidden", "config", "secret", "help",
+        "room", "user", "name", "hours", "listen-only", "moderate", "hidden", "admin", "can-record", "config", "secret",
+        "help",
     ]
 
     static func run(_ rest: [String]) throws -> Int32 {
@@ -32,7 +37,12 @@ enum TokenCommand {
             return 0
         }
         let configuration = try Command.configuration(arguments, except: own)
-        guard let room = arguments.value("room"), let user = arguments.value("user"), !room.isEmpty, !user.isEmpty
+        let isAdmin = arguments.has("admin")
+        guard isAdmin || !arguments.has("can-record") else {
+            throw ConfigurationError("--can-record goes with --admin")
+        }
+        guard let room = arguments.value("room") ?? (isAdmin ? "*" : nil),
+            let user = arguments.value("user") ?? (isAdmin ? "operator" : nil), !room.isEmpty, !user.isEmpty
         else {
             Command.complain(usage, prefix: "")
             return 2
@@ -52,6 +62,8 @@ enum TokenCommand {
         if arguments.has("listen-only") { claims.canPublish = .all(false) }
         claims.canModerate = arguments.has("moderate")
         claims.hidden = arguments.has("hidden")
+        claims.admin = isAdmin
+        claims.canRecord = arguments.has("can-record")
         print(try TokenSigner(key: TokenKey(secret: Array(secret.utf8))).sign(claims))
         return 0
     }

@@ -56,9 +56,18 @@ struct Explanation: Sendable, Equatable {
         var sentence: String
     }
 
+    /// How many packets the room dropped for a reason.
+    struct Drop: Sendable, Equatable {
+        /// The reason's name, e.g. `awaitingKeyFrame`.
+        var name: String
+        var count: UInt64
+    }
+
     var entries: [Entry]
     /// The number of the next decision.
     var next: UInt64
     /// How many decisions above `after` are no longer there.
     var forgotten: UInt64
+    /// Every reason for which the room has dropped a packet since it was opened, in the order of `DropReason`.
+    var drops: [Drop] = []
 }

@@ -33,6 +33,10 @@ extension MediaTurn {
                 peer.pending.append(datagram)
             }
             let lastEvent = isLast ? egress.events.count : runs[index + 1].event
+            let lastDecision = isLast ? egress.decisions.count : runs[index + 1].decision
+            if run.decision < lastDecision {
+                run.room.explanation.note(egress.decisions[run.decision..<lastDecision], at: started)
+            }
             if run.event < lastEvent { report(egress.events[run.event..<lastEvent], of: run.room) }
         }
         let flushed = Self.send(waiting, from: &egress)
@@ -90,6 +94,7 @@ extension MediaTurn {
                     changes.append((peer, [assignment]))
                 }
             case .trackStarted(let track): log(.debug, "track started", ("room", room.name), ("mid", track.mid.text))
+            case .receiverFrozen: keepForLooking(room, .frozen)
             case .trackStalled(let track): log(.debug, "track stalled", ("room", room.name), ("mid", track.mid.text))
             }
         }

@@ -15,6 +15,7 @@ final class MediaRoom {
     var due: Timestamp?
     /// Whether the turn in progress has touched the core.
     var isTouched = false
+    let explanation = RoomExplanation()
     /// What records it.
     let taps: RoomTaps
 

@@ -9,6 +9,8 @@ struct MediaSettings: Sendable {
     var transport: TransportConfiguration
     var negotiation: NegotiationConfiguration
     var room: RoomConfiguration
+    /// Loss in percent above which what the flight recorder holds is kept; 0 never.
+    var keepAboveLossPercent: Int
     /// What recordings share; nil where nothing is recorded.
     var captures: CaptureServices?
 
@@ -40,6 +42,7 @@ struct MediaSettings: Sendable {
         negotiation.maximumMediaSections =
             2 * (configuration.rooms.maximumPublishedTracks + configuration.rooms.maximumSlots)
         room = RoomConfiguration()
+        keepAboveLossPercent = configuration.captures.keepAboveLossPercent
         room.ntpAtOrigin = Self.ntpAtOrigin()
     }
 

@@ -69,7 +69,9 @@ extension MediaTurn {
         guard services.recordsEverything else { return }
         commandsWaitUntil = now + Self.fileWait
         open(room, CaptureRequest(request: 0, payload: .headers, seconds: .max, maximumBytes: services.fileBytes)) {
-            [log, name = room.name] result in
+            [log, report, name = room.name, key = room.key] result in
+            // Who is in the room is told of it, as of any other recording.
+            report(.captureStarted(key, request: 0, result))
             if case .failure(let refusal) = result {
                 log(.warning, "a room is not recorded", ("room", name), ("why", refusal.message))
             }

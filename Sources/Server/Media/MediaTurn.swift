@@ -23,6 +23,7 @@ final class MediaTurn {
     var touched: [MediaRoom] = []
     /// Peers with datagrams in this turn's egress.
     var waiting: [MediaPeer] = []
+    let peerReports = PeerReports()
     /// Rooms with a recording that was asked for, and those whose flight recording is kept at the end of this turn.
     var recorded: [MediaRoom] = []
     var keeping: [MediaRoom] = []
@@ -96,7 +97,8 @@ final class MediaTurn {
             room.due = room.core.nextDeadline?.at
         }
         touched.removeAll(keepingCapacity: true)
-        var earliest = nextRecordingEnd
+        var earliest = reportPeers(at: now)
+        if let due = nextRecordingEnd { earliest = earliest.map { min($0, due) } ?? due }
         for room in allRooms {
             guard let due = room.due else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
@@ -176,10 +178,10 @@ final class MediaTurn {
             if let room = rooms[key] { apply(.setSlotWishes(id, wishes), to: room) }
         case .remove(let key, let id, let reason):
             if let room = rooms[key] { remove(id, from: room, reason) }
+        case .explain(let key, let request, let after, let limit): explain(key, request, after: after, limit: limit)
         case .startCapture(let key, let request): startCapture(key, request)
         case .stopCapture(let key): stopCapture(key)
         case .keepFlight(let key, let request, let reason): keepFlight(key, request: request, reason)
-        case .explain: break
         case .finish: finish()
         }
     }
@@ -306,6 +308,7 @@ final class MediaTurn {
         case .connected:
             peer.hasConnected = true
             apply(.peerConnected(peer.id), to: peer.room)
+            peerReports.begin(peer.room.key, peer.id, at: now)
             told = .connected
         case .disconnected: told = .disconnected
         case .failed(let failure):

@@ -3,8 +3,14 @@
 import EventLoop
 import MediaCore
 
+/// Where commands for the rooms of one worker are given. Beside the worker's own there are those of tests.
+protocol WorkerDoor: Sendable {
+    /// Takes a command; commands are obeyed in the order in which they were given.
+    func post(_ command: WorkerCommand)
+}
+
 /// A media worker.
-actor MediaWorker {
+actor MediaWorker: WorkerDoor {
     nonisolated let loop: LoopThread
     nonisolated let index: Int
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }

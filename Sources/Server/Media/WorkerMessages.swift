@@ -80,6 +80,8 @@ enum WorkerEvent: Sendable {
     case candidate(RoomKey, PeerID, candidate: String, usernameFragment: String)
     case transport(RoomKey, PeerID, PeerTransportState)
     case slots(RoomKey, PeerID, [SlotAssignment])
+    /// How well a connected peer is served, each second while it changes noticeably.
+    case quality(RoomKey, PeerID, PeerQuality)
     case captureStarted(RoomKey, request: UInt64, Result<String, CaptureRefusal>)
     case captureEnded(RoomKey, CaptureEnded)
     case flightKept(RoomKey, request: UInt64?, FlightReason, Result<String, CaptureRefusal>)

@@ -14,7 +14,15 @@ public final class RunningServer: Sendable {
     private let log: Log
 
     /// Starts everything; when it returns, clients may come.
-    public init(_ configuration: Configuration, log: Log) throws {
+    public convenience init(_ configuration: Configuration, log: Log) throws {
+        try self.init(configuration, log: log) { worker, _ in worker }
+    }
+
+    /// Starts everything, with doors of choice before the workers: each gets its worker and what takes its events.
+    init(
+        _ configuration: Configuration, log: Log,
+        doors: (MediaWorker, @escaping @Sendable (WorkerEvent) -> Void) -> any WorkerDoor
+    ) throws {
         try configuration.validate()
         self.log = log
         let verifier = try Self.verifier(configuration)
@@ -42,7 +50,8 @@ public final class RunningServer: Sendable {
                     }
                 }
             }
-            port = try Self.wait(on: loop) { try control.assumeIsolated { try $0.start(workers: workers) } }
+            let doors = workers.map { doors($0, { control.post($0) }) }
+            port = try Self.wait(on: loop) { try control.assumeIsolated { try $0.start(workers: doors) } }
         } catch {
             for worker in workers {
                 try Self.wait(on: worker.loop) { worker.assumeIsolated { $0.abandon() } }

@@ -66,6 +66,9 @@ final class ServerMetrics: Sendable {
 }
 
 extension ControlPlane {
+    /// The paths of `response(to:)`, as docs/openapi.json has them.
+    static let pages = ["/livez", "/readyz", "/metrics"]
+
     /// The responses that are not files: health and metrics.
     func response(to path: String) -> HTTPResponse? {
         switch path {

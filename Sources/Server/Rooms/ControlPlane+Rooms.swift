@@ -36,7 +36,7 @@ extension ControlPlane {
         change(session) { machine, actions in machine.answer(id, message, into: &actions) }
     }
 
-    private func post(_ command: WorkerCommand, to room: RoomRecord) {
+    func post(_ command: WorkerCommand, to room: RoomRecord) {
         guard workers.indices.contains(room.worker) else { return }
         workers[room.worker].post(command)
     }
@@ -163,7 +163,11 @@ extension ControlPlane {
                 own.slots.first { $0.mid == assignment.mid }.map { room.roster.describe(assignment, kind: $0.kind) }
             }
             if !told.isEmpty { send(.slots(told), to: id, in: room) }
-        case .captureStarted, .captureEnded, .flightKept, .explained: break
+        case .quality(let key, let id, let quality): tell(quality, to: id, in: roomByKey[key])
+        case .captureStarted(let key, let request, let result): captureStarted(key, request, result)
+        case .captureEnded(let key, let ended): captureEnded(key, ended)
+        case .flightKept(let key, let request, let reason, let result): flightKept(key, request, reason, result)
+        case .explained(let key, let request, let explanation): explained(key, request, explanation)
         case .finished: workerFinished()
         }
     }
@@ -217,6 +221,7 @@ extension ControlPlane {
                             room: room.name, version: room.roster.version, participant: own.description,
                             participants: room.roster.others(than: id),
                             answer: .init(type: .answer, sdp: settled.answer), refused: refused, slots: slots,
+                            recording: describeRecording(of: room),
                             resumeWindowSeconds: configuration.sessions.resumeSeconds)))
             }
         }
@@ -279,6 +284,7 @@ extension ControlPlane {
         roomByKey[room.key] = nil
         metrics.rooms.subtract(1)
         post(.closeRoom(room.key), to: room)
+        roomClosed(room)
         log(.info, "room closed", ("room", room.name))
     }
 
@@ -305,7 +311,7 @@ extension ControlPlane {
 
     /// Tells everybody present in a room but one. What telling brings about, such as the end of a session that does not
     /// listen, is told after it: everybody hears the versions of a room in their order.
-    private func tell(_ room: RoomRecord, _ messages: [ServerMessage], except id: PeerID) {
+    func tell(_ room: RoomRecord, _ messages: [ServerMessage], except id: PeerID? = nil) {
         guard !messages.isEmpty else { return }
         announcements.append(Announcement(room: room, messages: messages, except: id))
         inOrder {}

@@ -18,7 +18,7 @@ actor ControlPlane {
     let verifier: TokenVerifier
     let log: Log
     let metrics: ServerMetrics
-    var workers: [MediaWorker] = []
+    var workers: [any WorkerDoor] = []
     /// Participants on each worker: a new room goes where there are fewest.
     var load: [Int] = []
     var gateway: HTTPGateway?
@@ -38,12 +38,14 @@ actor ControlPlane {
     /// What the people of rooms are to be told, in order, while something that may tell is being done.
     var announcements: [Announcement] = []
     var isAnnouncing = false
+    /// What operators wait for.
+    var admin = AdminState()
 
-    /// What is told to everybody present in a room but one.
+    /// What is told to everybody present in a room, or to all but one.
     struct Announcement {
         let room: RoomRecord
         let messages: [ServerMessage]
-        let except: PeerID
+        let except: PeerID?
     }
 
     var lastSocket: UInt64 = 0
@@ -79,7 +81,7 @@ actor ControlPlane {
     }
 
     /// Opens the port and begins. Returns the port that is listened on.
-    func start(workers: [MediaWorker]) throws -> Int {
+    func start(workers: [any WorkerDoor]) throws -> Int {
         let gateway = try HTTPGateway(loop: loop, configuration: gatewayConfiguration(), delegate: self)
         self.gateway = gateway
         self.workers = workers
@@ -161,6 +163,7 @@ actor ControlPlane {
             change(session) { machine, actions in machine.advance(to: time, into: &actions) }
         }
         for room in Array(rooms.values) { tick(room, at: now) }
+        tickAdmin(at: now)
         finishIfDone()
     }
 

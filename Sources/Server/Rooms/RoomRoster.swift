@@ -30,6 +30,12 @@ struct RoomRoster {
     private(set) var participants: [RosterParticipant] = []
     private var lastNumber: UInt32 = 0
 
+    /// Something about the room itself changes: the version from then on.
+    mutating func nextVersion() -> UInt64 {
+        version += 1
+        return version
+    }
+
     /// The participant with this number.
     func participant(_ id: PeerID) -> RosterParticipant? { participants.first { $0.id == id } }
 

@@ -28,6 +28,9 @@ final class RoomRecord {
     var members: [PeerID: Member] = [:]
     /// When the room is closed for being empty, in nanoseconds of the monotonic clock; nil while somebody is in it.
     var emptyUntil: Int64?
+    /// The recording that runs or is asked for, and the last one that ended.
+    var recording: RoomRecording?
+    var lastRecording: CaptureEnded?
 
     /// What the control loop knows of a participant beside the roster.
     struct Member {

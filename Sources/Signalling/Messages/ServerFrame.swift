@@ -3,7 +3,8 @@
 
 /// A server's message in its envelope.
 public struct ServerFrame: Hashable, Sendable {
-    /// Rises by one per session; nil on messages that are not kept (`resumed`, and errors about the envelope itself).
+    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, and errors about the envelope
+    /// itself).
     public var seq: UInt64?
     /// The number of the command answered.
     public var re: CommandID?
@@ -19,7 +20,7 @@ public struct ServerFrame: Hashable, Sendable {
 
     /// The message's JSON text; keys are sorted, so equal messages are equal text.
     public var text: String {
-        // Every field is a string, a whole number, a bool or a list of them: JSON can say them all.
+        // Every field is a string, a finite number, a bool or a list of them: JSON can say them all.
         JSONText.encode(ServerFrameWire(frame: self)) ?? "{\"type\":\"error\",\"code\":\"internal\",\"message\":\"\"}"
     }
 
@@ -87,7 +88,9 @@ private struct ServerFrameWire: Codable {
         case "trackPublished": return .trackPublished(try .init(from: decoder))
         case "trackUnpublished": return .trackUnpublished(try .init(from: decoder))
         case "trackMuted": return .trackMuted(try .init(from: decoder))
+        case "recording": return .recording(try .init(from: decoder))
         case "mediaState": return .mediaState(try .init(from: decoder))
+        case "quality": return .quality(try .init(from: decoder))
         case "serverShutdown": return .serverShutdown(try .init(from: decoder))
         default: return .unknown(type: type)
         }
@@ -118,7 +121,9 @@ private struct ServerFrameWire: Codable {
         case .trackPublished(let body): try body.encode(to: encoder)
         case .trackUnpublished(let body): try body.encode(to: encoder)
         case .trackMuted(let body): try body.encode(to: encoder)
+        case .recording(let body): try body.encode(to: encoder)
         case .mediaState(let body): try body.encode(to: encoder)
+        case .quality(let body): try body.encode(to: encoder)
         case .serverShutdown(let body): try body.encode(to: encoder)
         }
     }
@@ -144,7 +149,9 @@ extension ServerMessage {
         case .trackPublished: "trackPublished"
         case .trackUnpublished: "trackUnpublished"
         case .trackMuted: "trackMuted"
+        case .recording: "recording"
         case .mediaState: "mediaState"
+        case .quality: "quality"
         case .serverShutdown: "serverShutdown"
         case .unknown(let type): type
         }

@@ -34,8 +34,12 @@ public enum ServerMessage: Hashable, Sendable {
     case trackUnpublished(TrackUnpublished)
     /// A track was muted or unmuted.
     case trackMuted(TrackMuted)
+    /// A recording of the room began or ended.
+    case recording(Recording)
     /// The server's view of the client's transport.
     case mediaState(MediaState)
+    /// How well the client is served; carries no `seq`.
+    case quality(Quality)
     /// The server is about to go away.
     case serverShutdown(ServerShutdown)
     /// A message of a newer server, for clients to ignore. A server never sends it.
@@ -135,6 +139,8 @@ public enum ServerMessage: Hashable, Sendable {
         public var refused: [RefusedSection]
         /// What each slot shows.
         public var slots: [SlotDescription]
+        /// The recording that runs, if one does.
+        public var recording: RecordingDescription?
         /// How long the session waits for `resume` once its socket is lost.
         public var resumeWindowSeconds: Int
 
@@ -142,7 +148,7 @@ public enum ServerMessage: Hashable, Sendable {
         public init(
             room: String, version: UInt64, participant: ParticipantDescription,
             participants: [ParticipantDescription], answer: ClientCommand.Description, refused: [RefusedSection],
-            slots: [SlotDescription], resumeWindowSeconds: Int
+            slots: [SlotDescription], recording: RecordingDescription? = nil, resumeWindowSeconds: Int
         ) {
             self.room = room
             self.version = version
@@ -151,6 +157,7 @@ public enum ServerMessage: Hashable, Sendable {
             self.answer = answer
             self.refused = refused
             self.slots = slots
+            self.recording = recording
             self.resumeWindowSeconds = resumeWindowSeconds
         }
     }

@@ -221,6 +221,12 @@ public struct SessionMachine: Sendable {
         fail(error, into: &actions)
     }
 
+    /// Sends something of which only the newest matters: without a `seq`, not kept, and not at all while there is no socket.
+    public mutating func inform(_ message: ServerMessage, into actions: inout [SessionAction]) {
+        guard state == .active else { return }
+        sendUnkept(message, re: nil, into: &actions)
+    }
+
     /// The server took the client out of its room; the session goes on.
     public mutating func leftRoom() { roomState = .notJoined }
 

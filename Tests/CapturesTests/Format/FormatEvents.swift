@@ -127,7 +127,8 @@ extension Chance {
                 track(), layer: layer, cause: cause(),
                 why: pick([.coalesced, .receiverBudget, .onItsWay, .notNegotiated]))
         case 11: .nackListOverflowed(track(), layer: layer, limit: Int(number()))
-        default: .timestampCorrected(peer: peer(), slot: mid(), ticks: Int(number()))
+        case 12: .timestampCorrected(peer: peer(), slot: mid(), ticks: Int(number()))
+        default: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
         }
     }
 
@@ -160,7 +161,7 @@ extension Chance {
         case 9:
             .digest(
                 OutputDigest(scope: pick(OutputDigest.Scope.allCases), high: next(), low: next(), count: next()))
-        case 10: .decision(decision(below(13)))
+        case 10: .decision(decision(below(14)))
         case 11: .checkpoint(bytes(below(4_000)))
         case 12: .comment(pick(["", "one", "a longer one\nof two lines"]))
         default: .gap(events: next())

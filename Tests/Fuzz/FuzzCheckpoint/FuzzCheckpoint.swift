@@ -124,6 +124,7 @@ private struct Traffic: ~Copyable {
             case 6:
                 if commands, byte() & 3 == 0 { command(n, &core) }
                 core.advance(to: now, into: &out)
+                _ = core.qualityReport(of: peer, since: nil, at: now)
             default:
                 var report: [UInt8] = [0x80, 200, 0, 6, 0, 0, 0, n * 10 + 2]
                 for _ in 0..<20 { report.append(byte()) }

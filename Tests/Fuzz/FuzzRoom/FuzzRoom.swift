@@ -15,6 +15,7 @@ public func fuzzRoom(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 private struct Run: ~Copyable {
     private let script: [UInt8]
     private var position = 0
+    private var counters: PeerCounters?
     private var core = RoomCore(configuration: RoomConfiguration(), seed: 1)
     private var out = Egress(capacity: 1 << 18)
     private var now = Timestamp(nanoseconds: 0)
@@ -53,8 +54,18 @@ private struct Run: ~Copyable {
             now = now + .milliseconds(Int64(byte()) * 4)
             core.advance(to: now, into: &out)
             if let next = core.nextDeadline { precondition(next.at > now, "a deadline is not in the past") }
+            report(peer)
         }
         check()
+    }
+
+    private mutating func report(_ peer: PeerID) {
+        guard let report = core.qualityReport(of: peer, since: counters, at: now) else { return }
+        counters = report.counters
+        for loss in [report.toPeer.lossFraction, report.fromPeer.lossFraction] {
+            precondition(loss >= 0 && loss <= 1, "a share is a share")
+        }
+        precondition(report.meanOpinionScore.map { $0 >= 1 && $0 <= 4.5 } ?? true, "a score has its range")
     }
 
     private mutating func receive(_ packet: [UInt8], from peer: PeerID) {
