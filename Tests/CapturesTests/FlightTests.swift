@@ -16,7 +16,7 @@ struct FlightTests {
                 .join(1, ParticipantProfile([.microphone(AudioShape(isTalking: true)), .camera()])),
                 .join(2, ParticipantProfile([.microphone(AudioShape(isTalking: false)), .camera()])),
                 .join(3, ParticipantProfile([.microphone(AudioShape(isTalking: false))])), .run(.seconds(40)),
-                .talk(1, false), .talk(2, true), .run(.seconds(40)), .leave(3), .run(.seconds(40)),
+                .talk(1, false), .talk(2, true), .run(.seconds(40)), .leave(3), .run(.seconds(43)),
             ])
     }
 

@@ -305,7 +305,8 @@ struct AdminTests {
             #expect(newest.text.hasSuffix("\"forgotten\":0,\"next\":5001}\n"))
             let page = try scene.ask("GET", "/v1/rooms/test/explain?after=3970&limit=2")
             #expect(
-                page.text == "{\"entries\":[{\"name\":\"switched\",\"number\":3977,\"peer\":\"p2\",\"seconds\":994.25,"
+                page.text
+                    == "{\"drops\":[],\"entries\":[{\"name\":\"switched\",\"number\":3977,\"peer\":\"p2\",\"seconds\":994.25,"
                     + "\"sentence\":\"decision 3977\"},{\"name\":\"switched\",\"number\":3978,\"peer\":\"p2\","
                     + "\"seconds\":994.5,\"sentence\":\"decision 3978\"}],\"forgotten\":6,\"next\":5001}\n")
             for query in [
@@ -316,7 +317,8 @@ struct AdminTests {
             #expect(try scene.ask("GET", "/v1/rooms/nobody/explain").status == 404)
             scene.door.state.withLock { ($0.decisions, $0.forgotten) = (0, 0) }
             #expect(
-                try scene.ask("GET", "/v1/rooms/test/explain").text == "{\"entries\":[],\"forgotten\":0,\"next\":1}\n")
+                try scene.ask("GET", "/v1/rooms/test/explain").text
+                    == "{\"drops\":[],\"entries\":[],\"forgotten\":0,\"next\":1}\n")
         }
     }
 

@@ -169,7 +169,7 @@ public struct Replay {
     /// Says what came of the replay so far. Throws when it never began.
     public mutating func finish() throws(ReplayError) -> ReplayResult {
         settle()
-        guard hasBegun else { throw .noBeginning(events: summary.events) }
+        guard hasBegun || room != nil else { throw .noBeginning(events: summary.events) }
         let verdict: ReplayVerdict
         if let difference {
             verdict = .different(difference)

@@ -23,7 +23,7 @@ final class CaptureServices: Sendable {
 
     init(_ settings: Configuration.Captures, log: Log) {
         // A limit of the process on the length of files is an error of the write, not the end of the server.
-        unsafe signal(SIGXFSZ, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         folder = CaptureFolder(path: Self.folder(settings), limit: settings.folderMegabytes << 20)
         recordsEverything = settings.record == "headers"
         fileBytes = settings.fileMegabytes << 20
