@@ -1,6 +1,6 @@
 // What a capture may ask of a replay: the core's callers never give it moments, settings and rooms beyond these, so the core
 // need not survive them; a file that means harm does.
-public import MediaCore
+import MediaCore
 
 /// The part of a call that is beyond what is run.
 public enum ReplayLimit: Hashable, Sendable {
