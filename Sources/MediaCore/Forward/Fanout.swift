@@ -14,41 +14,61 @@ extension RoomCore {
     ) {
         guard !encodings[e].fanout.isEmpty else { return }
         let packet = encodings[e].history[place]
-        let p = Int(encodings[e].peer)
-        let clockRate = encodings[e].clockRate
-        let captured = encodings[e].senderReport.captureTime(
-            of: packet.timestamp, clockRate: clockRate, clock: peers[p].clock, arrival: now)
-        var source = SourceContext(
-            encoding: Int32(truncatingIfNeeded: e), serial: encodings[e].serial,
-            contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
-            clock: TimestampLine.ticks(now, clockRate: clockRate),
-            capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
-            now: now, isNewest: isNewest)
+        var source = context(e, packet, codec, arrived: now, at: now)
+        source.isNewest = isNewest
         var hasSwitched = false
         for i in 0..<encodings[e].fanout.count {
             let s = Int(encodings[e].fanout[i])
-            if forward(packet, place: place, e, source, to: s, into: &out) {
-                hasSwitched = true
-                // What overtook the first packet of the key frame follows it.
-                var number = packet.number + 1
-                let highest = encodings[e].window.highest
-                guard highest - packet.number < Int64(SequenceWindow.length) else { continue }
-                source.isNewest = true
-                while number <= highest {
-                    if let next = encodings[e].history.find(number) {
-                        let later = encodings[e].history[next]
-                        _ = forward(later, place: next, e, source, to: s, into: &out)
-                    }
-                    number += 1
-                }
-                source.isNewest = isNewest
+            let beginsSwitch =
+                (packet.isKeyFrame || !source.isVideo) && slots[s].beginsSwitch(to: source.encoding)
+            if !queue(packet, e, source, to: s) {
+                if forward(packet, place: place, e, source, to: s, into: &out) { hasSwitched = true }
             }
+            guard beginsSwitch, !isNewest else { continue }
+            // What overtook the first packet of the key frame follows it.
+            source.isNewest = true
+            follow(packet.number, e, source, to: s, into: &out)
+            source.isNewest = isNewest
         }
         if hasSwitched { rebuildFanout() }
     }
 
+    /// Forwards what came of an encoding with numbers behind one.
+    private mutating func follow(
+        _ first: Int64, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
+    ) {
+        var number = first + 1
+        let highest = encodings[e].window.highest
+        guard highest - first < Int64(SequenceWindow.length) else { return }
+        while number <= highest {
+            if let place = encodings[e].history.find(number) {
+                let later = encodings[e].history[place]
+                if !queue(later, e, source, to: s) {
+                    _ = forward(later, place: place, e, source, to: s, into: &out)
+                }
+            }
+            number += 1
+        }
+    }
+
+    /// What a packet's source says of itself. `arrived` is when it came in, `now` when it leaves: they differ where it waited.
+    func context(
+        _ e: Int, _ packet: HistoryPacket, _ codec: Codec, arrived: Timestamp, at now: Timestamp
+    ) -> SourceContext {
+        let p = Int(encodings[e].peer)
+        let clockRate = encodings[e].clockRate
+        let captured = encodings[e].senderReport.captureTime(
+            of: packet.timestamp, clockRate: clockRate, clock: peers[p].clock, arrival: arrived)
+        return SourceContext(
+            encoding: Int32(truncatingIfNeeded: e), serial: encodings[e].serial,
+            contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
+            clock: TimestampLine.ticks(arrived, clockRate: clockRate),
+            capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
+            now: now, isNewest: false)
+    }
+
     /// Forwards a packet to one slot; true when the slot switched to its encoding with it.
-    private mutating func forward(
+    mutating func forward(
         _ packet: HistoryPacket, place: Int, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
     ) -> Bool {
         let receiver = Int(slots[s].peer)
@@ -111,20 +131,13 @@ extension RoomCore {
         chooseLayers(of: t, requesting: !beginsKeyFrame, at: now, into: &out)
     }
 
-    /// Aims the slots of a track at its highest layer that is alive; none alive, at what they were aimed at.
+    /// Layers of a track came or went: whoever shows it is given what there is now.
     mutating func chooseLayers(of t: Int, requesting: Bool, at now: Timestamp, into out: inout Egress) {
-        guard let best = LayerSelector.highestAlive(tracks[t].encodings.map { encodings[Int($0)].monitor.isAlive })
-        else { return }
-        let e = tracks[t].encodings[best]
         var changed: [Int] = []
         for i in peerOrder.indices {
-            for number in peers[Int(peerOrder[i])].slots {
-                let s = Int(number)
-                guard Int(slots[s].track) == t, slots[s].target != e, slots[s].assignment.reason != .unsupportedCodec
-                else { continue }
-                slots[s].aim(at: e, keepsCurrent: true, now: now)
-                changed.append(s)
-            }
+            let p = Int(peerOrder[i])
+            guard peers[p].slots.contains(where: { Int(slots[Int($0)].track) == t }) else { continue }
+            allocate(p, at: now, changed: &changed, into: &out)
         }
         guard !changed.isEmpty else { return }
         rebuildFanout()

@@ -59,6 +59,15 @@ struct ReceiveSlot: ~Copyable {
     private(set) var target: Int32 = -1
     private var targetSince = Timestamp(nanoseconds: 0)
     var keyFrames = KeyFrameBudget()
+    /// The height in pixels at which the receiver shows it.
+    var wantedHeight: UInt16 = .max
+    /// What the allocation gave it.
+    var allocation = SlotAllocation()
+    /// Counts how often the slot was stopped and aimed: what waits for the pace from before is void.
+    private var stops: UInt16 = 0
+    private var aims: UInt16 = 0
+    /// A key frame of the target waits for the pace, and everything behind it shall.
+    private var hasQueuedSwitch = false
     /// When something was forwarded last, or since when that is missed; and whether its absence was told.
     private(set) var shownAt: Timestamp?
     private(set) var isFrozen = false
@@ -124,7 +133,11 @@ struct ReceiveSlot: ~Copyable {
     /// Tells the slot which encoding it shall forward, -1 for none; `keepsCurrent` lets the present one go on until the
     /// key frame of the other (another layer of the same track).
     mutating func aim(at encoding: Int32, keepsCurrent: Bool, now: Timestamp) {
-        if encoding != target { targetSince = now }
+        if encoding != target {
+            targetSince = now
+            aims &+= 1
+            hasQueuedSwitch = false
+        }
         if !keepsCurrent {
             isFrozen = false
             shownAt = now
@@ -148,7 +161,32 @@ struct ReceiveSlot: ~Copyable {
     mutating func stop() {
         current = -1
         codecAsked = 0xff
+        stops &+= 1
+        hasQueuedSwitch = false
     }
+
+    /// Whether a packet of an encoding would be forwarded when its turn comes, and if so whether as part of a switch; nil when
+    /// it is known already that it would not.
+    @inline(__always) func willForward(_ encoding: Int32, isKeyFrame: Bool) -> Bool? {
+        if encoding == current { return false }
+        return encoding == target && (isKeyFrame || hasQueuedSwitch) ? true : nil
+    }
+
+    /// Whether a key frame of an encoding that comes now is the one to change to it.
+    @inline(__always) func beginsSwitch(to encoding: Int32) -> Bool {
+        encoding == target && encoding != current && !hasQueuedSwitch
+    }
+
+    /// A packet waits for the pace.
+    mutating func noteQueued(_ encoding: Int32, isSwitch: Bool) {
+        if isSwitch { hasQueuedSwitch = true }
+    }
+
+    /// What a waiting packet must have counted for the slot to have use for it.
+    func queueEpoch(isSwitch: Bool) -> UInt16 { isSwitch ? stops &+ aims : stops }
+
+    /// The highest number that was sent.
+    var highestNumber: Int64 { sequence.highest }
 
     /// An encoding started anew: where it is the one that is forwarded, the slot waits for its next key frame.
     mutating func sourceRestarted(of encoding: Int32) {
@@ -217,6 +255,8 @@ struct ReceiveSlot: ~Copyable {
         }
         sent?.note(record)
         out.commit(length, to: receiver.id, kind: .rtp)
+        receiver.noteSent(
+            length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
         firstOfTalk = false
         packetCount &+= 1
         octetCount &+= UInt32(packet.length)
@@ -251,6 +291,7 @@ struct ReceiveSlot: ~Copyable {
         firstOfTalk = true
         resetsOrientation = orientation != 0
         resetsPlayoutDelay = delaysPlayout
+        hasQueuedSwitch = false
     }
 
     /// Orientation and playout delay hold until they are sent again: what the source before sent is taken back.
@@ -298,21 +339,27 @@ struct ReceiveSlot: ~Copyable {
         line.compare(line.newestOfSource, capture: capture, at: now)
     }
 
-    /// Sends a packet again: by RTX where the slot has it, else the very bytes that were sent.
+    /// Sends a packet again: by RTX where the slot has it, else the very bytes that were sent. As padding it is sent for its
+    /// bytes alone, and only by RTX.
     mutating func resend(
         _ record: SentPacket, _ packet: HistoryPacket, place: Int, from history: borrowing PacketHistory,
-        absoluteSendTime: UInt32, at now: Timestamp, to receiver: inout Participant, into out: inout Egress
+        absoluteSendTime: UInt32, kind: SentKind = .retransmission, at now: Timestamp,
+        to receiver: inout Participant, into out: inout Egress
     ) -> DropReason? {
         guard Int(record.codec) < plan.codecs.count else { return .retransmissionUnknown }
         var form: RetransmissionForm?
+        var transportSequence = record.transportSequence
         if let ssrc = plan.rtxSSRC, let payloadType = plan.codecs[Int(record.codec)].rtxPayloadType {
             guard out.place(for: RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8) != nil else {
                 return .egressFull
             }
             rtxSequence &+= 1
+            transportSequence = receiver.extensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take()
             form = RetransmissionForm(
                 ssrc: ssrc, payloadType: payloadType, sequence: rtxSequence, absoluteSendTime: absoluteSendTime,
-                transportSequence: receiver.extensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take())
+                transportSequence: transportSequence)
+        } else if kind == .padding {
+            return .retransmissionUnknown
         }
         guard
             let length = PacketComposer.compose(
@@ -320,9 +367,13 @@ struct ReceiveSlot: ~Copyable {
                 map: receiver.extensions, into: &out)
         else { return .egressFull }
         out.commit(length, to: receiver.id, kind: .rtp)
-        sent?.noteResent(record.number, at: now)
+        // The very same bytes under the same number tell the estimate nothing of when they arrived.
+        receiver.noteSent(
+            length, kind, transportSequence: form == nil ? nil : transportSequence, at: now)
         receiver.statistics.packetsSent &+= 1
         receiver.statistics.bytesSent &+= UInt64(length)
+        guard kind != .padding else { return nil }
+        sent?.noteResent(record.number, at: now)
         receiver.statistics.retransmissionsSent &+= 1
         return nil
     }
@@ -391,6 +442,11 @@ extension ReceiveSlot: CheckpointRow {
         w.write(row: target)
         w.write(targetSince)
         w.write(keyFrames)
+        w.write(UInt64(wantedHeight))
+        w.write(allocation)
+        w.write(UInt64(stops))
+        w.write(UInt64(aims))
+        w.write(hasQueuedSwitch)
         w.write(shownAt)
         w.write(isFrozen)
         w.write(report)
@@ -432,6 +488,11 @@ extension ReceiveSlot: CheckpointRow {
         try r.row(&target)
         try r.code(&targetSince)
         try r.code(&keyFrames)
+        try r.code(&wantedHeight)
+        try r.code(&allocation)
+        try r.code(&stops)
+        try r.code(&aims)
+        try r.code(&hasQueuedSwitch)
         try r.code(&shownAt)
         try r.code(&isFrozen)
         try r.code(&report)

@@ -8,13 +8,15 @@ extension RoomCore {
             let isRead: Bool
             switch packet.kind {
             case .senderReport: isRead = senderReport(bytes, packet, from: p, at: now, into: &out)
-            case .receiverReport: isRead = receiverReport(bytes, packet, from: p, at: now)
+            case .receiverReport: isRead = receiverReport(bytes, packet, from: p, at: now, into: &out)
             case .genericNACK: isRead = negativeAcknowledgement(bytes, packet, from: p, at: now, into: &out)
             case .pictureLossIndication: isRead = pictureLoss(bytes, packet, from: p, at: now, into: &out)
             case .fullIntraRequest: isRead = fullIntra(bytes, packet, from: p, at: now, into: &out)
             // Names and farewells: the control plane knows both better.
             case .sourceDescription, .goodbye: isRead = true
-            case .transportFeedback, .applicationLayerFeedback, .application, .extendedReport, .other:
+            case .transportFeedback: isRead = transportFeedback(bytes, packet, from: p, at: now, into: &out)
+            case .applicationLayerFeedback: isRead = maximumBitrate(bytes, packet, from: p, at: now, into: &out)
+            case .application, .extendedReport, .other:
                 statistics.drop(.unusedRTCP)
                 isRead = true
             }
@@ -32,7 +34,7 @@ extension RoomCore {
         _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
     ) -> Bool {
         guard let report = SenderReport(bytes, packet) else { return false }
-        take(report.reportBlocks, bytes, from: p, at: now)
+        take(report.reportBlocks, bytes, from: p, at: now, into: &out)
         guard let row = peers[p].streams.find(report.ssrc) else { return true }
         let binding = peers[p].streams.rows[row]
         guard !binding.isRetransmission else { return true }
@@ -53,31 +55,67 @@ extension RoomCore {
     }
 
     private mutating func receiverReport(
-        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
     ) -> Bool {
         guard let report = ReceiverReport(bytes, packet) else { return false }
-        take(report.reportBlocks, bytes, from: p, at: now)
+        take(report.reportBlocks, bytes, from: p, at: now, into: &out)
         return true
     }
 
     private mutating func take(
-        _ cursor: ReportBlockCursor, _ bytes: Span<UInt8>, from p: Int, at now: Timestamp
+        _ cursor: ReportBlockCursor, _ bytes: Span<UInt8>, from p: Int, at now: Timestamp, into out: inout Egress
     ) {
         var blocks = cursor
+        var latest = (lost: 0, expected: 0)
         var worst: UInt8?
         var lost: Int64 = 0
         while let block = blocks.next(bytes) {
             guard let s = slot(block.ssrc, of: p) else { continue }
             slots[s].report.note(block, at: now)
+            latest.lost += Int(slots[s].report.lost)
+            latest.expected += Int(slots[s].report.expected)
             worst = max(worst ?? 0, block.fractionLost)
             lost &+= Int64(block.cumulativeLost)
             let arrival = NTPTime(now, origin: NTPTime(configuration.ntpAtOrigin))
-            if let roundTrip = block.roundTripTime(arrival: arrival) { peers[p].roundTrip.note(roundTrip) }
+            if let roundTrip = block.roundTripTime(arrival: arrival) { 
+                peers[p].roundTrip.note(roundTrip)
+                peers[p].bandwidth.noteRoundTrip(roundTrip)
+            }
+        }
+        if latest.expected > 0, peers[p].hasVideoSlots {
+            peers[p].bandwidth.takeReceiverReport(lost: latest.lost, expected: latest.expected, at: now)
+            followEstimate(of: p, at: now, into: &out)
         }
         if let worst {
             peers[p].statistics.reportedFractionLost = Double(worst) / 256
             peers[p].statistics.reportedLost = lost
         }
+    }
+
+    private mutating func transportFeedback(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
+    ) -> Bool {
+        guard let feedback = TransportFeedback(bytes, packet) else { return false }
+        statistics.transportFeedbackReceived &+= 1
+        guard peers[p].givesTransportFeedback, peers[p].hasVideoSlots else {
+            statistics.drop(.unusedRTCP)
+            return true
+        }
+        peers[p].bandwidth.takeFeedback(bytes, feedback, at: now)
+        followEstimate(of: p, at: now, into: &out)
+        return true
+    }
+
+    private mutating func maximumBitrate(
+        _ bytes: Span<UInt8>, _ packet: RTCPPacket, from p: Int, at now: Timestamp, into out: inout Egress
+    ) -> Bool {
+        guard let message = ReceiverEstimatedMaximumBitrate(bytes, packet), peers[p].hasVideoSlots else {
+            statistics.drop(.unusedRTCP)
+            return true
+        }
+        peers[p].bandwidth.takeMaximumBitrate(message.bitrate, at: now)
+        followEstimate(of: p, at: now, into: &out)
+        return true
     }
 
     private mutating func pictureLoss(
@@ -135,6 +173,23 @@ extension RoomCore {
             let place = encodings[e].history.find(record.source)
         else { return .retransmissionOverwritten }
         guard peers[receiver].retransmissionBudget.take(at: now) else { return .retransmissionBudget }
+        let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
+        if slots[s].isVideo, !peers[receiver].pacer.mayLeave(bytes, at: now) {
+            return queueRetransmission(record.number, bytes: bytes, of: s, at: now)
+        }
+        return resendNow(record.number, on: s, at: now, into: &out)
+    }
+
+    /// Sends a packet of a slot again whatever its receiver's pace; the reason when it is not.
+    mutating func resendNow(
+        _ number: Int64, on s: Int, at now: Timestamp, into out: inout Egress
+    ) -> DropReason? {
+        let receiver = Int(slots[s].peer)
+        guard let record = slots[s].sentPacket(number) else { return .retransmissionUnknown }
+        let e = Int(record.encoding)
+        guard encodings.contains(e), encodings[e].serial == record.serial,
+            let place = encodings[e].history.find(record.source)
+        else { return .retransmissionOverwritten }
         let packet = encodings[e].history[place]
         let reason = slots[s].resend(
             record, packet, place: place, from: encodings[e].history, absoluteSendTime: absoluteSendTime(now), at: now,

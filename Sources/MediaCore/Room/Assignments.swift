@@ -59,6 +59,11 @@ extension RoomCore {
         }
         if receiver == nil { nextSpeakers = nil }
         if isUnheard { nextSpeakers.bring(forwardTo: now + Self.speakersInterval) }
+        for i in peerOrder.indices {
+            let p = Int(peerOrder[i])
+            guard changed.contains(where: { Int(slots[$0].peer) == p && slots[$0].isVideo }) else { continue }
+            allocate(p, at: now, changed: &changed, into: &out)
+        }
         rebuildFanout()
         for s in changed { requestForWaiting(s, cause: .sourceSwitch, at: now, into: &out) }
     }
@@ -123,7 +128,8 @@ extension RoomCore {
         guard hasMoved else { return false }
         slots[s].track = state.track
         var target: Int32 = -1
-        if isCarried {
+        // A picture's layer is the allocation's to choose.
+        if isCarried, !slots[s].isVideo {
             let all = tracks[Int(state.track)].encodings
             if let best = LayerSelector.highestAlive(all.map { encodings[Int($0)].monitor.isAlive }) {
                 target = all[best]
@@ -131,6 +137,7 @@ extension RoomCore {
         }
         slots[s].aim(at: target, keepsCurrent: false, now: now)
         slots[s].keyFrames = KeyFrameBudget()
+        slots[s].allocation = SlotAllocation()
         return true
     }
 }

@@ -183,6 +183,7 @@ extension RoomConfiguration: CheckpointField {
         try c.code(&audioHistoryPackets, range)
         try c.code(&transportFeedbackIntervalMilliseconds, range)
         try c.code(&reportIntervalMilliseconds, range)
+        try c.code(&bitrate)
     }
 }
 
@@ -202,6 +203,8 @@ extension Statistics: CheckpointField {
         try c.code(&keyFrameRequestsReceived)
         try c.code(&keyFramesReceived)
         try c.code(&transportFeedbackSent)
+        try c.code(&paddingSent)
+        try c.code(&transportFeedbackReceived)
         for i in drops.indices { try c.code(&drops[i]) }
     }
 }

@@ -16,6 +16,7 @@ extension RoomCore {
         w.write(UInt64(nextSerial))
         w.write(choosesSpeakers)
         w.write(nextSpeakers)
+        w.write(nextLayers)
         w.write(slotsAssignedAt)
         w.write(assignmentBudget)
     }
@@ -35,6 +36,7 @@ extension RoomCore {
         try r.code(&nextSerial)
         try r.code(&choosesSpeakers)
         try r.code(&nextSpeakers)
+        try r.code(&nextLayers)
         try r.code(&slotsAssignedAt)
         try r.code(&assignmentBudget)
         for p in 0..<peers.limit where peers.contains(p) {

@@ -5,7 +5,9 @@ extension RoomCore {
     mutating func addParticipant(_ id: PeerID) {
         guard peerIndex.find(id.rawValue) == nil else { return }
         let first = UInt16(truncatingIfNeeded: random.next())
-        let p = peers.insert(Participant(id: id, order: nextPeerOrder, firstTransportSequence: first))
+        let p = peers.insert(
+            Participant(
+                id: id, order: nextPeerOrder, firstTransportSequence: first, bitrate: configuration.bitrate))
         nextPeerOrder &+= 1
         peerIndex.set(id.rawValue, to: p)
         peerOrder.append(Int32(truncatingIfNeeded: p))
@@ -24,6 +26,8 @@ extension RoomCore {
         }
         peers[p].nextLiveness.bring(forwardTo: now + PublishedTrack.stallTime)
         watchForFreezes(of: p, at: now)
+        peers[p].bandwidth.routeChanged(at: now)
+        allocate(p, at: now, into: &out)
         rebuildFanout()
         for s in peers[p].slots { requestForWaiting(Int(s), cause: .peerConnected, at: now, into: &out) }
     }
@@ -37,6 +41,10 @@ extension RoomCore {
         peers[p].nextKeyFrame = nil
         peers[p].nextLiveness = nil
         peers[p].nextFreeze = nil
+        peers[p].nextEstimate = nil
+        peers[p].nextPace = nil
+        peers[p].nextAllocation = nil
+        peers[p].pacer.reset()
         peers[p].arrivals = ArrivalRecorder()
         for s in peers[p].slots { slots[Int(s)].stop() }
         for t in peers[p].tracks {
@@ -85,8 +93,10 @@ extension RoomCore {
             if isHidden { slots[s].stop() }
             if slots[s].isHidden, !isHidden { slots[s].expectPicture(at: now) }
             slots[s].isHidden = isHidden
+            slots[s].wantedHeight = wish.wantedHeight
         }
         assignSlots(ofOnly: p, at: now, into: &out)
+        allocate(p, at: now, into: &out)
         for s in peers[p].slots { requestForWaiting(Int(s), cause: .sourceSwitch, at: now, into: &out) }
     }
 
@@ -137,6 +147,9 @@ extension RoomCore {
         }
         for s in old where !kept.contains(s) { slots.remove(Int(s)) }
         peers[p].slots = kept
+        peers[p].hasVideoSlots = plans.contains { $0.kind == .video }
+        peers[p].givesTransportFeedback =
+            peers[p].extensions.transportSequence != 0 && plans.contains { $0.feedback.transportFeedback }
         peers[p].feedbackSSRC = kept.first.map { slots[Int($0)].plan.ssrc } ?? Participant.fallbackSSRC
     }
 

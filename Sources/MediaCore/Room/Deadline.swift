@@ -18,6 +18,14 @@ public struct Deadline: Hashable, Sendable, BitwiseCopyable {
         case speakers
         /// To see whether receivers are shown something.
         case freezes
+        /// Packets that wait for a receiver's pace, or a probe.
+        case pacing
+        /// The estimate of a receiver's path has something to do.
+        case estimate
+        /// To divide what a receiver may be sent over its slots anew.
+        case allocation
+        /// To see which layers of publishers anybody needs.
+        case layers
     }
 
     /// When `RoomCore.advance(to:into:)` should be called; calling it earlier or later does no harm.

@@ -12,6 +12,8 @@ public enum KeyFrameCause: UInt8, Hashable, Sendable, BitwiseCopyable {
     case peerConnected
     /// The publisher's stream started anew.
     case streamRestart
+    /// What the slot was to be sent next had waited too long for the receiver's pace.
+    case pacerStale
 }
 
 /// Why a key-frame request was not sent at once.

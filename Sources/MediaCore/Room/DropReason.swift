@@ -65,4 +65,10 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case retransmissionLimit
     /// The peer has used up its retransmission budget of the moment.
     case retransmissionBudget
+
+    // What waited for a receiver's pace.
+    /// More waits than may wait (`PacketQueue.limit`).
+    case pacerFull
+    /// When its turn came its slot had no use for it any more, or it had waited too long.
+    case pacerStale
 }

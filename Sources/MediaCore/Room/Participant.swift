@@ -29,6 +29,15 @@ struct Participant: ~Copyable {
     var clock = PublisherClock()
     var roundTrip = RoundTrip()
     var transportSequencer: TransportSequencer
+    /// What the path to the peer carries, and the pace of what is sent on it.
+    var bandwidth: BandwidthEstimator
+    var pacer = Pacer()
+    /// It has slots for video: without any there is nothing to adapt.
+    var hasVideoSlots = false
+    /// It tells when each packet arrived (transport-wide feedback on its slots).
+    var givesTransportFeedback = false
+    /// What the last allocation was made of, and what was told last of the estimate.
+    var demand = PeerDemand()
     var retransmissionBudget = Budget(
         capacity: Participant.retransmissionBurst, perSecond: Participant.retransmissionsPerSecond)
     var statistics = PeerStatistics()
@@ -44,10 +53,14 @@ struct Participant: ~Copyable {
     var nextKeyFrame: Timestamp?
     var nextLiveness: Timestamp?
     var nextFreeze: Timestamp?
+    var nextEstimate: Timestamp?
+    var nextPace: Timestamp?
+    var nextAllocation: Timestamp?
 
-    init(id: PeerID, order: UInt32, firstTransportSequence: UInt16) {
+    init(id: PeerID, order: UInt32, firstTransportSequence: UInt16, bitrate: BitrateConfiguration) {
         self.id = id
         self.order = order
+        bandwidth = BandwidthEstimator(bitrate)
         transportSequencer = TransportSequencer(first: firstTransportSequence)
     }
 
@@ -60,6 +73,9 @@ struct Participant: ~Copyable {
         if let at = nextKeyFrame { earliest = .earliest(earliest, Deadline(at: at, reason: .keyFrameRequest)) }
         if let at = nextLiveness { earliest = .earliest(earliest, Deadline(at: at, reason: .liveness)) }
         if let at = nextFreeze { earliest = .earliest(earliest, Deadline(at: at, reason: .freezes)) }
+        if let at = nextPace { earliest = .earliest(earliest, Deadline(at: at, reason: .pacing)) }
+        if let at = nextEstimate { earliest = .earliest(earliest, Deadline(at: at, reason: .estimate)) }
+        if let at = nextAllocation { earliest = .earliest(earliest, Deadline(at: at, reason: .allocation)) }
         return earliest
     }
 }
@@ -92,6 +108,11 @@ extension Participant: CheckpointRow {
         w.write(clock)
         w.write(roundTrip)
         w.write(transportSequencer)
+        bandwidth.save(into: &w)
+        pacer.save(into: &w)
+        w.write(hasVideoSlots)
+        w.write(givesTransportFeedback)
+        w.write(demand)
         w.write(retransmissionBudget)
         w.write(statistics)
         w.write(feedbackSSRC)
@@ -102,11 +123,15 @@ extension Participant: CheckpointRow {
         w.write(nextKeyFrame)
         w.write(nextLiveness)
         w.write(nextFreeze)
+        w.write(nextEstimate)
+        w.write(nextPace)
+        w.write(nextAllocation)
     }
 
     static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
         let id = PeerID(try r.readUInt32())
-        var made = Self(id: id, order: try r.readUInt32(), firstTransportSequence: 0)
+        var made = Self(
+            id: id, order: try r.readUInt32(), firstTransportSequence: 0, bitrate: BitrateConfiguration())
         try made.restore(&r)
         return made
     }
@@ -128,6 +153,11 @@ extension Participant: CheckpointRow {
         try r.code(&clock)
         try r.code(&roundTrip)
         try r.code(&transportSequencer)
+        bandwidth = try BandwidthEstimator.restored(&r)
+        pacer = try Pacer.restored(&r)
+        try r.code(&hasVideoSlots)
+        try r.code(&givesTransportFeedback)
+        try r.code(&demand)
         try r.code(&retransmissionBudget)
         try r.code(&statistics)
         try r.code(&feedbackSSRC)
@@ -138,5 +168,8 @@ extension Participant: CheckpointRow {
         try r.code(&nextKeyFrame)
         try r.code(&nextLiveness)
         try r.code(&nextFreeze)
+        try r.code(&nextEstimate)
+        try r.code(&nextPace)
+        try r.code(&nextAllocation)
     }
 }

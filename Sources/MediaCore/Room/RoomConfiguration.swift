@@ -16,6 +16,8 @@ public struct RoomConfiguration: Hashable, Sendable {
     public var transportFeedbackIntervalMilliseconds: Int64 = 50
     /// The interval of sender and receiver reports.
     public var reportIntervalMilliseconds: Int64 = 1_000
+    /// How much each receiver may be sent.
+    public var bitrate = BitrateConfiguration()
 
     /// The defaults.
     public init() {}

@@ -27,6 +27,8 @@ public struct RoomCore: ~Copyable {
     var choosesSpeakers = false
     /// When to choose the speakers again although nobody began to speak.
     var nextSpeakers: Timestamp?
+    /// When to look for layers that nobody needs.
+    var nextLayers: Timestamp?
     /// When the slots of all were assigned last.
     var slotsAssignedAt: Timestamp?
     /// The work of assigning slots because of commands.
@@ -101,7 +103,11 @@ public struct RoomCore: ~Copyable {
             if let at = peers[p].nextFeedback, at <= now { writeTransportFeedback(to: p, into: &out) }
             if let at = peers[p].nextLiveness, at <= now { checkLiveness(of: p, at: now, into: &out) }
             if let at = peers[p].nextFreeze, at <= now { checkForFreezes(of: p, at: now, into: &out) }
+            if let at = peers[p].nextEstimate, at <= now { advanceEstimate(of: p, at: now, into: &out) }
+            if let at = peers[p].nextAllocation, at <= now { allocate(p, at: now, into: &out) }
+            if let at = peers[p].nextPace, at <= now { pace(p, at: now, into: &out) }
         }
+        if let at = nextLayers, at <= now { lookForUnneededLayers(at: now, into: &out) }
         if let at = nextSpeakers, at <= now { assignSlots(at: now, into: &out) }
     }
 
@@ -110,6 +116,7 @@ public struct RoomCore: ~Copyable {
         var earliest: Deadline?
         for i in peerOrder.indices { earliest = .earliest(earliest, peers[Int(peerOrder[i])].deadline) }
         if let at = nextSpeakers { earliest = .earliest(earliest, Deadline(at: at, reason: .speakers)) }
+        if let at = nextLayers { earliest = .earliest(earliest, Deadline(at: at, reason: .layers)) }
         return earliest
     }
 

@@ -30,6 +30,10 @@ public struct Statistics: Hashable, Sendable {
     public internal(set) var keyFramesReceived: UInt64 = 0
     /// Transport-wide feedback packets sent to publishers.
     public internal(set) var transportFeedbackSent: UInt64 = 0
+    /// Transport-wide feedback messages received from receivers.
+    public internal(set) var transportFeedbackReceived: UInt64 = 0
+    /// Packets sent once more only for their bytes: padding of probes.
+    public internal(set) var paddingSent: UInt64 = 0
 
     var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 

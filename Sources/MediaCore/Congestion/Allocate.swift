@@ -1,0 +1,240 @@
+// Gives each receiver's video slots what its estimate allows, and carries it out: aims the slots, limits their layers, pauses the
+// last, and says why. The division itself is BitrateAllocator's.
+
+extension RoomCore {
+    /// How often a receiver's slots are looked at again: the rates of layers change.
+    static let allocationInterval = TimeDelta.milliseconds(250)
+    /// An estimate is told when it has changed by so many percent.
+    static let toldPercent: Int64 = 10
+
+    /// Divides anew what a receiver may be sent.
+    mutating func allocate(_ p: Int, at now: Timestamp, into out: inout Egress) {
+        var changed: [Int] = []
+        allocate(p, at: now, changed: &changed, into: &out)
+        guard !changed.isEmpty else { return }
+        rebuildFanout()
+        for s in changed { requestForWaiting(s, cause: .sourceSwitch, at: now, into: &out) }
+    }
+
+    /// Divides anew what a receiver may be sent; the slots that are aimed elsewhere are added to `changed`, and the list of
+    /// fan-outs is the caller's to make anew.
+    mutating func allocate(_ p: Int, at now: Timestamp, changed: inout [Int], into out: inout Egress) {
+        peers[p].nextAllocation = nil
+        guard peers[p].hasVideoSlots else { return }
+        if peers[p].isConnected { peers[p].nextAllocation = now + Self.allocationInterval }
+        var requests: [AllocationRequest] = []
+        var chosen: [Int] = []
+        for number in peers[p].slots {
+            let s = Int(number)
+            guard slots[s].isVideo, slots[s].track >= 0, !slots[s].isHidden,
+                slots[s].assignment.reason != .unsupportedCodec
+            else {
+                if slots[s].isVideo { give(nil, to: s, nil, at: now, changed: &changed, into: &out) }
+                continue
+            }
+            requests.append(request(of: s, at: now))
+            chosen.append(s)
+        }
+        let estimate = peers[p].bandwidth.estimate
+        let audio = audioRate(to: p, at: now)
+        let allocation = BitrateAllocator.divide(estimate - audio, over: requests)
+        peers[p].demand.estimate = estimate
+        peers[p].demand.audio = audio
+        peers[p].demand.allocated = allocation.allocated
+        peers[p].demand.next = allocation.next
+        peers[p].demand.wanted = allocation.wanted
+        for (i, s) in chosen.enumerated() {
+            give(allocation.steps[i], to: s, requests[i], at: now, changed: &changed, into: &out)
+        }
+        peers[p].bandwidth.setDemand(
+            allocated: allocation.allocated + audio, next: allocation.next + audio, wanted: allocation.wanted + audio,
+            at: now)
+        peers[p].pacer.setRate(peers[p].bandwidth.pacingRate, at: now)
+        peers[p].nextEstimate = peers[p].isConnected ? peers[p].bandwidth.nextDeadline : nil
+    }
+
+    /// The sound that a receiver is sent.
+    private func audioRate(to p: Int, at now: Timestamp) -> DataRate {
+        var sum = DataRate.zero
+        for number in peers[p].slots {
+            let s = Int(number)
+            let e = Int(slots[s].current)
+            guard !slots[s].isVideo, e >= 0 else { continue }
+            sum = sum + encodings[e].rates.rate(spatial: 0xff, temporal: 0xff, at: now)
+        }
+        return sum
+    }
+
+    private func request(of s: Int, at now: Timestamp) -> AllocationRequest {
+        let t = Int(slots[s].track)
+        let steps = layerSteps(of: t, at: now)
+        let given = slots[s].allocation
+        var current = -1
+        if given.encoding >= 0, !steps.isEmpty {
+            // The same step, or what is nearest to it from below now.
+            current =
+                steps.firstIndex {
+                    $0.encoding == given.encoding && $0.spatial == given.spatial && $0.temporal == given.temporal
+                } ?? steps.lastIndex { $0.layer < given.layer || $0.encoding == given.encoding && $0.rate <= given.rate }
+                ?? 0
+        }
+        var request = AllocationRequest(
+            steps: steps, wanted: Self.wantedStep(of: steps, height: slots[s].wantedHeight), current: current)
+        request.isHeld = given.isHeld(at: now)
+        request.isScreen = tracks[t].plan.source == .screen
+        request.isPinned = slots[s].assignment.reason == .pinned
+        request.isSpeaker = isSpeaking(Int(tracks[t].peer))
+        request.priority = slots[s].priority
+        request.wantedHeight = slots[s].wantedHeight
+        return request
+    }
+
+    private func isSpeaking(_ p: Int) -> Bool {
+        peers[p].tracks.contains { !tracks[Int($0)].isVideo && tracks[Int($0)].gate.isOpen }
+    }
+
+    /// Carries out what one slot was given: a place in the steps of its request, -1 for none.
+    private mutating func give(
+        _ step: Int?, to s: Int, _ request: AllocationRequest?, at now: Timestamp, changed: inout [Int],
+        into out: inout Egress
+    ) {
+        let before = slots[s].allocation
+        var after = before
+        guard let request, let step, !request.steps.isEmpty else {
+            after.encoding = -1
+            after.rate = .zero
+            after.next = .zero
+            after.nextEncoding = -1
+            after.reason = .nothing
+            after.isPaused = false
+            slots[s].allocation = after
+            aim(s, at: -1, keepsCurrent: false, at: now, changed: &changed)
+            return
+        }
+        let given = step >= 0 ? request.steps[step] : nil
+        let better = step < request.wanted ? request.steps[step + 1] : nil
+        after.encoding = given?.encoding ?? -1
+        after.layer = given?.layer ?? 0
+        after.spatial = given?.spatial ?? 0xff
+        after.temporal = given?.temporal ?? 0xff
+        after.rate = given?.rate ?? .zero
+        after.next = better?.rate ?? .zero
+        after.nextHeight = better?.height ?? 0
+        after.nextEncoding = better?.encoding ?? -1
+        after.isPaused = given == nil
+        if step < request.current {
+            after.lower(at: now)
+        } else if step > request.current {
+            after.raise(at: now)
+        }
+        after.reason = reason(step, request, slots[s].track, slots[s].wantedHeight)
+        slots[s].allocation = after
+        if after.encoding != before.encoding || after.spatial != before.spatial || after.temporal != before.temporal
+            || after.isPaused != before.isPaused
+        {
+            tell(s, after, at: now, into: &out)
+        }
+        guard let given else {
+            aim(s, at: -1, keepsCurrent: false, at: now, changed: &changed)
+            return
+        }
+        askFor(Int(given.encoding), at: now, into: &out)
+        carryOut(given, request.steps, s, at: now, changed: &changed)
+    }
+
+    private func reason(
+        _ step: Int, _ request: AllocationRequest, _ track: Int32, _ height: UInt16
+    ) -> AllocationReason {
+        if step < request.wanted { return request.isHeld && step >= request.current ? .held : .estimate }
+        let best = tracks[Int(track)].encodings.last ?? -1
+        let isEnough = request.steps[step].encoding == best || Int(request.steps[step].height) * 100 >= Int(height) * 85
+        return isEnough && request.steps[step].height > 0 || request.steps[step].encoding == best ? .wanted : .publisher
+    }
+
+    private func tell(_ s: Int, _ given: SlotAllocation, at now: Timestamp, into out: inout Egress) {
+        let receiver = Int(slots[s].peer)
+        let track = tracks[Int(slots[s].track)].id
+        out.decisions.append(
+            .layerAllocated(
+                peer: peers[receiver].id, slot: slots[s].plan.mid, track: track,
+                layer: given.isPaused ? nil : Int(given.layer),
+                spatial: given.spatial == 0xff ? nil : Int(given.spatial),
+                temporal: given.temporal == 0xff ? nil : Int(given.temporal), rate: given.rate, needed: given.next,
+                estimate: peers[receiver].demand.estimate, reason: given.reason))
+    }
+
+    /// Aims a slot at a step: at its encoding when that arrives, until then at the highest below that does.
+    private mutating func carryOut(
+        _ given: LayerStep, _ steps: [LayerStep], _ s: Int, at now: Timestamp, changed: inout [Int]
+    ) {
+        var step = given
+        if !step.arrives, let lower = steps.last(where: { $0.arrives && $0.rate <= given.rate }) { step = lower }
+        let current = slots[s].current
+        if current == step.encoding || current < 0 {
+            slots[s].limit(spatial: step.spatial, temporal: step.temporal)
+        } else if encodings[Int(current)].layer > Int(step.layer) {
+            // Down to another encoding, which begins with its next key frame. Until then as little as there is of the one that
+            // is shown, or nothing where that is too much.
+            let least = encodings[Int(current)].rates.rate(spatial: 0, temporal: 0, at: now)
+            if encodings[Int(current)].monitor.isAlive, least > step.rate + step.rate { slots[s].stop() }
+            slots[s].limit(spatial: 0, temporal: 0)
+        }
+        aim(s, at: step.encoding, keepsCurrent: true, at: now, changed: &changed)
+    }
+
+    private mutating func aim(
+        _ s: Int, at encoding: Int32, keepsCurrent: Bool, at now: Timestamp, changed: inout [Int]
+    ) {
+        guard slots[s].target != encoding else { return }
+        slots[s].aim(at: encoding, keepsCurrent: keepsCurrent, now: now)
+        if !changed.contains(s) { changed.append(s) }
+    }
+
+    /// A slot switched to the encoding that it was aimed at: what it was given of it holds from now on.
+    mutating func limitSwitched(_ s: Int) {
+        let given = slots[s].allocation
+        if given.encoding == slots[s].current {
+            slots[s].limit(spatial: given.spatial, temporal: given.temporal)
+        } else {
+            slots[s].limit(spatial: 0xff, temporal: 0xff)
+        }
+    }
+
+    // MARK: The estimate
+
+    /// What a receiver's estimate has to do by the clock.
+    mutating func advanceEstimate(of p: Int, at now: Timestamp, into out: inout Egress) {
+        peers[p].bandwidth.advance(to: now)
+        followEstimate(of: p, at: now, into: &out)
+    }
+
+    /// The estimate may have changed: the pace follows at once, the allocation where it matters.
+    mutating func followEstimate(of p: Int, at now: Timestamp, into out: inout Egress) {
+        guard peers[p].isConnected else { return }
+        peers[p].nextEstimate = peers[p].bandwidth.nextDeadline
+        let estimate = peers[p].bandwidth.estimate
+        peers[p].pacer.setRate(peers[p].bandwidth.pacingRate, at: now)
+        let change = peers[p].bandwidth.lastChange
+        let told = peers[p].demand.told.bitsPerSecond
+        if change.number != peers[p].demand.change,
+            abs(estimate.bitsPerSecond - told) * 100 >= told * Self.toldPercent
+        {
+            peers[p].demand.told = estimate
+            out.decisions.append(.estimateChanged(peer: peers[p].id, change))
+        }
+        peers[p].demand.change = change.number
+        let divided = peers[p].demand.estimate
+        let needed = peers[p].demand.allocated + peers[p].demand.audio
+        let isLess = estimate < divided && estimate < needed
+        let isMore = estimate > divided && peers[p].demand.next > peers[p].demand.allocated
+            && estimate >= peers[p].demand.next + peers[p].demand.audio
+        if isLess || isMore { allocate(p, at: now, into: &out) }
+        probe(p, at: now, into: &out)
+        peers[p].nextPace.bring(forwardTo: peers[p].pacer.next(after: now))
+    }
+
+    /// What a peer may be sent, everything included; nil when it is not in the room.
+    public func estimate(of peer: PeerID) -> DataRate? {
+        peerIndex.find(peer.rawValue).map { peers[$0].bandwidth.estimate }
+    }
+}

@@ -1,0 +1,107 @@
+// What the allocation remembers: of one slot what it was given and when that changed, of one receiver what all of it takes.
+
+/// Why a slot is given what it is given.
+public enum AllocationReason: UInt8, Hashable, Sendable, BitwiseCopyable {
+    /// There is nothing to give.
+    case nothing
+    /// It has what the receiver has use for.
+    case wanted
+    /// The publisher sends nothing better.
+    case publisher
+    /// The estimate does not allow the next step.
+    case estimate
+    /// The estimate would allow the next step; it waits, since more was given and had to be taken away a short time ago.
+    case held
+}
+
+/// What one slot was given last.
+struct SlotAllocation: BitwiseCopyable {
+    /// How long a slot that had to give something back does not get it again: at first, and at most where it happens over and
+    /// over.
+    static let shortestHold = TimeDelta.milliseconds(1_000)
+    static let longestHold = TimeDelta.seconds(16)
+    /// Something given back so soon after it was given was given too early.
+    static let tooSoon = TimeDelta.seconds(6)
+    /// One that kept what it was given for this long is trusted again.
+    static let settled = TimeDelta.seconds(20)
+
+    /// The room's number of the encoding, its place among the track's, and the highest layers of it; -1: nothing was given.
+    var encoding: Int32 = -1
+    var layer: UInt8 = 0
+    var spatial: UInt8 = 0xff
+    var temporal: UInt8 = 0xff
+    var rate = DataRate.zero
+    /// What the next better step takes alone; zero where there is none to want.
+    var next = DataRate.zero
+    /// The height of the next better step, 0 where it is not known.
+    var nextHeight: UInt16 = 0
+    /// The room's number of the encoding of the next better step, -1 for none.
+    var nextEncoding: Int32 = -1
+    var reason = AllocationReason.nothing
+    /// It shows nothing since not even the lowest step fits.
+    var isPaused = false
+    /// When it got more, and when it lost something, last.
+    var raisedAt: Timestamp?
+    var loweredAt: Timestamp?
+    var hold = SlotAllocation.shortestHold
+
+    /// It may not get more than it has.
+    func isHeld(at now: Timestamp) -> Bool { loweredAt.map { now - $0 < hold } ?? false }
+
+    /// Something has to be given back.
+    mutating func lower(at now: Timestamp) {
+        if let raisedAt, now - raisedAt < Self.tooSoon { hold = min(hold * 2, Self.longestHold) }
+        loweredAt = now
+    }
+
+    /// Something more is given.
+    mutating func raise(at now: Timestamp) {
+        if let loweredAt, now - loweredAt > Self.settled { hold = Self.shortestHold }
+        raisedAt = now
+    }
+}
+
+/// What one receiver's slots take altogether.
+struct PeerDemand: BitwiseCopyable {
+    /// The sound that is sent, what the slots were given of the rest, what the next better step and everything would need.
+    var audio = DataRate.zero
+    var allocated = DataRate.zero
+    var next = DataRate.zero
+    var wanted = DataRate.zero
+    /// The estimate that the last allocation was made for.
+    var estimate = DataRate.zero
+    /// The number of the last change of the estimate that was looked at, and the estimate that was told last.
+    var change: UInt32 = 0
+    var told = DataRate.zero
+}
+
+extension SlotAllocation: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.row(&encoding)
+        try c.code(&layer)
+        try c.code(&spatial)
+        try c.code(&temporal)
+        try c.code(&rate)
+        try c.code(&next)
+        try c.code(&nextHeight)
+        try c.row(&nextEncoding)
+        try c.code(&reason)
+        try c.code(&isPaused)
+        try c.code(&raisedAt)
+        try c.code(&loweredAt)
+        try c.code(&hold)
+        try c.require(hold >= Self.shortestHold && hold <= Self.longestHold)
+    }
+}
+
+extension PeerDemand: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.code(&audio)
+        try c.code(&allocated)
+        try c.code(&next)
+        try c.code(&wanted)
+        try c.code(&estimate)
+        try c.code(&change)
+        try c.code(&told)
+    }
+}
