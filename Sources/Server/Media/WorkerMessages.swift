@@ -80,6 +80,8 @@ enum WorkerEvent: Sendable {
     case candidate(RoomKey, PeerID, candidate: String, usernameFragment: String)
     case transport(RoomKey, PeerID, PeerTransportState)
     case slots(RoomKey, PeerID, [SlotAssignment])
+    /// Which layers of a published track anybody needs from now on, the lowest first.
+    case layers(RoomKey, TrackID, [Bool])
     /// How well a connected peer is served, each second while it changes noticeably.
     case quality(RoomKey, PeerID, PeerQuality)
     case captureStarted(RoomKey, request: UInt64, Result<String, CaptureRefusal>)

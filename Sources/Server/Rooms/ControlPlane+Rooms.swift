@@ -163,6 +163,7 @@ extension ControlPlane {
                 own.slots.first { $0.mid == assignment.mid }.map { room.roster.describe(assignment, kind: $0.kind) }
             }
             if !told.isEmpty { send(.slots(told), to: id, in: room) }
+        case .layers: break
         case .quality(let key, let id, let quality): tell(quality, to: id, in: roomByKey[key])
         case .captureStarted(let key, let request, let result): captureStarted(key, request, result)
         case .captureEnded(let key, let ended): captureEnded(key, ended)
