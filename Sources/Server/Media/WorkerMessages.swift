@@ -53,6 +53,8 @@ struct NegotiatedTrack: Sendable, Equatable {
     var kind: MediaKind
     var source: TrackSource
     var isMuted: Bool
+    /// The rids of its encodings, the lowest layer first; empty where it is not simulcast.
+    var rids: [Rid] = []
 }
 
 /// The answer to an offer, and what it settled.
