@@ -135,6 +135,17 @@ struct FrameTests {
                 #"{"id":"5","type":"subscribe","slots":[{"mid":"0","wantedHeight":-1}]}"#, .malformed,
                 "slots[0].wantedHeight"
             ),
+            (
+                #"{"id":"5","type":"subscribe","slots":[{"mid":"0","priority":256}]}"#, .malformed, "slots[0].priority"
+            ),
+            (
+                #"{"id":"5","type":"subscribe","slots":[{"mid":"0","priority":"high"}]}"#, .malformed,
+                "slots[0].priority"
+            ),
+            (
+                #"{"id":"5","type":"join","room":"r","encrypted":1,"offer":{"type":"offer","sdp":""},"tracks":[]}"#,
+                .malformed, "encrypted"
+            ),
             (#"{"id":"5","type":"subscribe","slots":[{"mid":"0","pin":3}]}"#, .malformed, "slots[0].pin"),
             (
                 #"{"id":"5","type":"subscribe","slots":[{"mid":"0"},{"mid":"1","wantedHeight":65536}]}"#, .malformed,

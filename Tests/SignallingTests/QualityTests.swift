@@ -10,8 +10,8 @@ struct QualityTests {
 
     private static func message(slots: Int = 1) -> ServerMessage {
         let slot = ServerMessage.Quality.Slot(
-            mid: "aaaaaaaaaaaaaaaa", track: "p4294967295/aaaaaaaaaaaaaaaa", status: .switchingLayer, layer: 2,
-            height: 16_383,
+            mid: "aaaaaaaaaaaaaaaa", track: "p4294967295/aaaaaaaaaaaaaaaa", status: .unsupportedCodec, layer: 2,
+            temporalLayer: 7, height: 16_383, wantedHeight: 65_535, neededKilobitsPerSecond: 1_000_000_000,
             kilobitsPerSecond: 1_000_000, lossPercent: 99.9, mos: 4.3, reason: String(repeating: "r", count: 160))
         return .quality(
             .init(

@@ -20,6 +20,17 @@ extension FieldWriter {
         number(UInt64(value.wantedHeight))
     }
 
+    /// Wishes that say priorities are a case of their own, so that those that do not stay what they were.
+    private mutating func wishes(_ wishes: [SlotWish], of peer: PeerID) {
+        let saysPriorities = wishes.contains { $0.priority != SlotWish.defaultPriority }
+        byte(saysPriorities ? 7 : 6)
+        self.peer(peer)
+        list(wishes) {
+            $0.wish($1)
+            if saysPriorities { $0.byte($1.priority) }
+        }
+    }
+
     mutating func command(_ value: RoomCommand) {
         switch value {
         case .addParticipant(let peer):
@@ -44,9 +55,7 @@ extension FieldWriter {
             self.track(track)
             flag(isMuted)
         case .setSlotWishes(let peer, let wishes):
-            byte(6)
-            self.peer(peer)
-            list(wishes) { $0.wish($1) }
+            self.wishes(wishes, of: peer)
         }
     }
 
@@ -81,6 +90,12 @@ extension FieldReader {
         return SlotWish(mid: mid, pin: pin, wantedHeight: height)
     }
 
+    private mutating func wishWithPriority() -> SlotWish? {
+        guard var wish = wish(), let priority = byte() else { return nil }
+        wish.priority = priority
+        return wish
+    }
+
     mutating func command() -> RoomCommand? {
         guard let tag = byte() else { return nil }
         if tag == 5 {
@@ -95,6 +110,12 @@ extension FieldReader {
         case 3: return .peerDisconnected(peer)
         case 4: return byte().flatMap { RemovalReason(rawValue: $0) }.map { .removeParticipant(peer, $0) }
         case 6: return list { $0.wish() }.map { .setSlotWishes(peer, $0) }
+        case 7:
+            // All by default are written as case 6: one command has one encoding.
+            guard let wishes = list({ $0.wishWithPriority() }),
+                wishes.contains(where: { $0.priority != SlotWish.defaultPriority })
+            else { return nil }
+            return .setSlotWishes(peer, wishes)
         default: return nil
         }
     }

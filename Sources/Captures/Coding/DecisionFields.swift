@@ -32,6 +32,10 @@ extension FieldWriter {
             self.peer(peer)
             token(slot.token)
             self.track(track)
+        case .layersWanted(let track, let layers):
+            byte(4)
+            self.track(track)
+            list(layers) { $0.flag($1) }
         }
     }
 

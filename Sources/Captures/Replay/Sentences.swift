@@ -166,11 +166,41 @@ extension Decision {
     }
 }
 
+extension DataRate {
+    /// The rate in whole kilobits (1,000 bits) a second, cut, as "640 kb/s".
+    public var kilobitsText: String { "\(bitsPerSecond / 1_000) kb/s" }
+}
+
 extension SlotQuality {
+    /// Whether the path would not carry the next better step that the receiver wants.
+    public func isLimited(by estimate: DataRate?) -> Bool {
+        guard let estimate, let neededForNext else { return false }
+        return estimate < neededForNext && [.forwarding, .lowerLayer, .switchingLayer].contains(status)
+    }
+
+    /// Whether a lower layer is forwarded because the receiver wants no more.
+    public var isAsWanted: Bool { status == .lowerLayer && wantedHeight != nil && neededForNext == nil }
+
+    private var position: String { "layer \((layer ?? 0) + 1) of \(layers)" }
+
+    /// What it shows, as the beginning of a sentence.
+    private var picture: String {
+        (height.map { "\($0)p" } ?? position) + (temporalLayer == nil ? "" : " at a lower frame rate")
+    }
+
+    /// Why it shows no more, as the end of a sentence.
+    private func shortage(_ estimate: DataRate?) -> String {
+        guard let estimate, let neededForNext else { return "the path would not carry more" }
+        let step = nextHeight.map { $0 == height && !isPaused ? "a higher frame rate" : "\($0)p" } ?? "the next layer"
+        return "the estimate of \(estimate.kilobitsText) is less than the \(neededForNext.kilobitsText) that \(step) needs"
+    }
+
     /// Why the slot shows what it shows, without naming anybody.
-    public var sentence: String {
+    /// - Parameter estimate: what the path to the receiver would carry, where that is known.
+    public func sentence(estimate: DataRate? = nil) -> String {
         let why = "; on this slot: \(assignment.reason.sentence)"
-        let position = "layer \((layer ?? 0) + 1) of \(layers)"
+        if isPaused { return "paused because \(shortage(estimate))" + why }
+        if isLimited(by: estimate) { return "\(picture) because \(shortage(estimate))" + why }
         return switch status {
         case .empty: SlotReason.nothing.sentence
         case .hidden: "the receiver does not show it"
@@ -180,6 +210,7 @@ extension SlotQuality {
         case .frozen: "frozen: its publisher sends, but the key frame that is needed does not come" + why
         case .forwarding where layers > 1: "\(position), the highest that its publisher sends" + why
         case .forwarding: "all that its publisher sends" + why
+        case .lowerLayer where isAsWanted: "\(picture), as much as the receiver wants" + why
         case .lowerLayer: "\(position), below the highest that its publisher sends" + why
         case .switchingLayer: "\(position) until the key frame of a higher one comes" + why
         }
@@ -225,6 +256,7 @@ extension RoomCommand {
         case .setSlotWishes(let peer, let wishes):
             let text = wishes.map { wish in
                 "\(wish.mid.text) at \(wish.wantedHeight) lines"
+                    + (wish.priority == SlotWish.defaultPriority ? "" : " with priority \(wish.priority)")
                     + (wish.pin.map { ", pinned to \($0.sentence)" } ?? "")
             }
             return "peer \(peer.rawValue) wishes: \(text.joined(separator: "; "))"

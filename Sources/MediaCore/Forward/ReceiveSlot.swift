@@ -49,6 +49,10 @@ struct ReceiveSlot: ~Copyable {
     let peer: Int32
     var plan: ReceiveSlotPlan
     var pin: TrackID?
+    /// The height in pixels at which the receiver shows it (as large as there is before it says one), and how much it matters
+    /// among the receiver's slots.
+    var wantedHeight = UInt16.max
+    var priority = SlotWish.defaultPriority
     /// The receiver does not show the slot.
     var isHidden = false
     /// The room's number of the track that the slot shows, -1 for none, and what was told of it.
@@ -435,6 +439,8 @@ extension ReceiveSlot: CheckpointRow {
         w.write(row: peer)
         w.write(plan)
         w.write(pin)
+        w.write(UInt64(wantedHeight))
+        w.write(UInt64(priority))
         w.write(isHidden)
         w.write(row: track)
         w.write(assignment)
@@ -481,6 +487,8 @@ extension ReceiveSlot: CheckpointRow {
     /// Fills what was made empty.
     private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
         try r.code(&pin)
+        try r.code(&wantedHeight)
+        try r.code(&priority)
         try r.code(&isHidden)
         try r.row(&track)
         try r.code(&assignment)

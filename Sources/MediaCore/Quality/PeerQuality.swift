@@ -55,8 +55,19 @@ public struct SlotQuality: Hashable, Sendable {
     public var layer: Int?
     /// How many layers its publisher offers.
     public var layers = 0
+    /// The temporal layer up to which it is forwarded, 0 the lowest; nil where all are, or there is one.
+    public var temporalLayer: Int?
     /// The height of the picture in pixels, where the codec told it.
     public var height: Int?
+    /// The height that the receiver wants; nil where it said none.
+    public var wantedHeight: Int?
+    /// What the estimate would have to be for the next better step of this slot that the receiver wants, with the other slots as
+    /// they are; nil where it has all that it wants, or the rate of that step is not known.
+    public var neededForNext: DataRate?
+    /// The height of that step, where it is known; equal to `height` where only the frame rate would rise.
+    public var nextHeight: Int?
+    /// Nothing is forwarded because the path would not carry even the lowest layer.
+    public var isPaused = false
     /// Payload sent on it over the last period, retransmissions not counted.
     public var rate = DataRate.zero
     /// The share that the receiver lost between its last two reports, 0 to 1; nil without a report of the last seconds.
@@ -85,6 +96,8 @@ public struct PeerQuality: Hashable, Sendable {
     public var toPeer = Direction()
     /// From the peer: loss and jitter by its sequence numbers, over the last period.
     public var fromPeer = Direction()
+    /// What the path to the peer would carry, everything included, by the estimate; nil where there is none.
+    public var estimate: DataRate?
     /// How good a conversation over this path can sound (`EModel`): the round trip, and the worse of both directions' loss and
     /// jitter; nil before a round trip was measured.
     public var meanOpinionScore: Double?

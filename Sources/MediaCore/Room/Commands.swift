@@ -88,6 +88,8 @@ extension RoomCore {
                 continue
             }
             slots[s].pin = wish.pin
+            slots[s].wantedHeight = wish.wantedHeight
+            slots[s].priority = wish.priority
             // Height is of pictures: an audio slot is always heard.
             let isHidden = slots[s].isVideo && wish.wantedHeight == 0
             if isHidden { slots[s].stop() }

@@ -24,12 +24,18 @@ public struct SlotWish: Hashable, Sendable {
     public var pin: TrackID?
     /// The height in pixels at which the picture is shown; 0: the slot is not shown and nothing is forwarded on it.
     public var wantedHeight: UInt16
+    /// How much the slot matters among the receiver's when not all of them fit its path: the higher the more.
+    public var priority: UInt8
+
+    /// The priority of a slot of which nothing is said.
+    public static let defaultPriority: UInt8 = 128
 
     /// A wish.
-    public init(mid: Mid, pin: TrackID?, wantedHeight: UInt16) {
+    public init(mid: Mid, pin: TrackID?, wantedHeight: UInt16, priority: UInt8 = defaultPriority) {
         self.mid = mid
         self.pin = pin
         self.wantedHeight = wantedHeight
+        self.priority = priority
     }
 }
 

@@ -43,4 +43,7 @@ public enum RoomEvent: Sendable, Equatable {
     case trackStalled(TrackID)
     /// A video slot of `peer` has shown nothing for a while although the track's publisher sends.
     case receiverFrozen(peer: PeerID, slot: Mid, track: TrackID)
+    /// Which encodings of a published simulcast track anybody needs from now on, the lowest layer first; emitted when it
+    /// changes. A layer that nobody needs may be paused at its publisher.
+    case layersWanted(TrackID, [Bool])
 }

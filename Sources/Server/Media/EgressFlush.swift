@@ -96,6 +96,7 @@ extension MediaTurn {
             case .trackStarted(let track): log(.debug, "track started", ("room", room.name), ("mid", track.mid.text))
             case .receiverFrozen: keepForLooking(room, .frozen)
             case .trackStalled(let track): log(.debug, "track stalled", ("room", room.name), ("mid", track.mid.text))
+            case .layersWanted(let track, let layers): report(.layers(room.key, track, layers))
             }
         }
         for change in changes { report(.slots(room.key, change.peer, change.assignments)) }

@@ -282,7 +282,9 @@ final class MediaTurn {
                     Negotiated(
                         answer: settled.sdp, refused: settled.refused.map { ($0.mid, $0.reason.rawValue) },
                         tracks: plan.published.map {
-                            NegotiatedTrack(mid: $0.mid, kind: $0.kind, source: $0.source, isMuted: $0.isMuted)
+                            NegotiatedTrack(
+                                mid: $0.mid, kind: $0.kind, source: $0.source, isMuted: $0.isMuted,
+                                rids: $0.encodings.compactMap(\.rid))
                         }, slots: plan.slots.map { ($0.mid, $0.kind) },
                         assignments: room.core.slotAssignments(of: peer.id)))))
     }

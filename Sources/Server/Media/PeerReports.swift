@@ -113,6 +113,7 @@ extension PeerQuality {
     func differs(from other: PeerQuality) -> Bool {
         if Self.differ(meanOpinionScore, other.meanOpinionScore, by: 0.1) { return true }
         if Self.differ(roundTrip, other.roundTrip) { return true }
+        if Self.differ(estimate, other.estimate) { return true }
         if toPeer.differs(from: other.toPeer) || fromPeer.differs(from: other.fromPeer) { return true }
         guard slots.count == other.slots.count else { return true }
         for (one, before) in zip(slots, other.slots) where one.differs(from: before) { return true }
@@ -129,6 +130,11 @@ extension PeerQuality {
         guard let a, let b else { return a != b }
         let difference = a > b ? a - b : b - a
         return difference >= .milliseconds(10) && difference >= max(a, b) / 5
+    }
+
+    static func differ(_ a: DataRate?, _ b: DataRate?) -> Bool {
+        guard let a, let b else { return a != b }
+        return differ(a, b)
     }
 
     /// By 20 kb/s and by a quarter.
@@ -148,6 +154,8 @@ extension PeerQuality.Direction {
 extension SlotQuality {
     fileprivate func differs(from other: SlotQuality) -> Bool {
         status != other.status || assignment != other.assignment || layer != other.layer || height != other.height
+            || temporalLayer != other.temporalLayer || isPaused != other.isPaused
+            || wantedHeight != other.wantedHeight || PeerQuality.differ(neededForNext, other.neededForNext)
             || PeerQuality.differ(rate, other.rate)
             || PeerQuality.differ(meanOpinionScore, other.meanOpinionScore, by: 0.1)
     }

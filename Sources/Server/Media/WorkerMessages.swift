@@ -53,6 +53,8 @@ struct NegotiatedTrack: Sendable, Equatable {
     var kind: MediaKind
     var source: TrackSource
     var isMuted: Bool
+    /// The rids of its encodings, the lowest layer first; empty where it is not simulcast.
+    var rids: [Rid] = []
 }
 
 /// The answer to an offer, and what it settled.
@@ -80,6 +82,8 @@ enum WorkerEvent: Sendable {
     case candidate(RoomKey, PeerID, candidate: String, usernameFragment: String)
     case transport(RoomKey, PeerID, PeerTransportState)
     case slots(RoomKey, PeerID, [SlotAssignment])
+    /// Which layers of a published track anybody needs from now on, the lowest first.
+    case layers(RoomKey, TrackID, [Bool])
     /// How well a connected peer is served, each second while it changes noticeably.
     case quality(RoomKey, PeerID, PeerQuality)
     case captureStarted(RoomKey, request: UInt64, Result<String, CaptureRefusal>)

@@ -21,8 +21,8 @@ extension ServerMessage.Quality {
     init(_ quality: PeerQuality) {
         self.init(
             mos: quality.meanOpinionScore.map(Self.tenths), rttMilliseconds: quality.roundTrip.map(Self.milliseconds),
-            receiving: Direction(quality.toPeer), sending: Direction(quality.fromPeer),
-            slots: quality.slots.prefix(Self.maximumSlots).map { Slot($0) })
+            receiving: Direction(quality.toPeer, estimate: quality.estimate), sending: Direction(quality.fromPeer),
+            slots: quality.slots.prefix(Self.maximumSlots).map { Slot($0, estimate: quality.estimate) })
     }
 
     /// With one digit behind the point.
@@ -36,21 +36,25 @@ extension ServerMessage.Quality {
 }
 
 extension ServerMessage.Quality.Direction {
-    fileprivate init(_ direction: PeerQuality.Direction) {
+    fileprivate init(_ direction: PeerQuality.Direction, estimate: DataRate? = nil) {
         self.init(
             lossPercent: ServerMessage.Quality.tenths(direction.lossFraction * 100),
             jitterMilliseconds: ServerMessage.Quality.milliseconds(direction.jitter),
-            kilobitsPerSecond: ServerMessage.Quality.kilobits(direction.rate))
+            kilobitsPerSecond: ServerMessage.Quality.kilobits(direction.rate),
+            estimateKilobitsPerSecond: estimate.map(ServerMessage.Quality.kilobits))
     }
 }
 
 extension ServerMessage.Quality.Slot {
-    fileprivate init(_ slot: SlotQuality) {
+    fileprivate init(_ slot: SlotQuality, estimate: DataRate?) {
         let status: Status =
             switch slot.status {
             case .empty: .empty
             case .hidden: .hidden
             case .unsupportedCodec: .unsupportedCodec
+            case _ where slot.isPaused: .paused
+            case _ where slot.isLimited(by: estimate): .limited
+            case _ where slot.isAsWanted: .forwarding
             case .publisherSilent: .publisherSilent
             case .awaitingKeyFrame: .awaitingKeyFrame
             case .frozen: .frozen
@@ -60,9 +64,11 @@ extension ServerMessage.Quality.Slot {
             }
         self.init(
             mid: slot.assignment.mid.text, track: slot.assignment.track.map { RoomRoster.name(of: $0.peer, $0.mid) },
-            status: status, layer: slot.layer, height: slot.height,
+            status: status, layer: slot.layer, temporalLayer: slot.temporalLayer, height: slot.height,
+            wantedHeight: slot.wantedHeight,
+            neededKilobitsPerSecond: slot.neededForNext.map(ServerMessage.Quality.kilobits),
             kilobitsPerSecond: ServerMessage.Quality.kilobits(slot.rate),
             lossPercent: slot.lossFraction.map { ServerMessage.Quality.tenths($0 * 100) },
-            mos: slot.meanOpinionScore.map(ServerMessage.Quality.tenths), reason: slot.sentence)
+            mos: slot.meanOpinionScore.map(ServerMessage.Quality.tenths), reason: slot.sentence(estimate: estimate))
     }
 }

@@ -141,7 +141,10 @@ extension ControlPlane {
                     return answer(session, id, .error(ProtocolError(.unknownTrack, "There is no track \(name).")))
                 }
             }
-            wishes.append(SlotWish(mid: mid, pin: pin, wantedHeight: wish.wantedHeight ?? UInt16.max))
+            wishes.append(
+                SlotWish(
+                    mid: mid, pin: pin, wantedHeight: wish.wantedHeight ?? UInt16.max,
+                    priority: wish.priority ?? SlotWish.defaultPriority))
         }
         post(.setSlotWishes(place.room.key, place.id, wishes), to: place.room)
         answer(session, id, .ok(.init()))
@@ -163,6 +166,7 @@ extension ControlPlane {
                 own.slots.first { $0.mid == assignment.mid }.map { room.roster.describe(assignment, kind: $0.kind) }
             }
             if !told.isEmpty { send(.slots(told), to: id, in: room) }
+        case .layers(let key, let track, let active): layersWanted(track, active, in: roomByKey[key])
         case .quality(let key, let id, let quality): tell(quality, to: id, in: roomByKey[key])
         case .captureStarted(let key, let request, let result): captureStarted(key, request, result)
         case .captureEnded(let key, let ended): captureEnded(key, ended)
@@ -170,6 +174,16 @@ extension ControlPlane {
         case .explained(let key, let request, let explanation): explained(key, request, explanation)
         case .finished: workerFinished()
         }
+    }
+
+    /// Tells a publisher which encodings of a track anybody needs. What does not fit the track as it is now was about an older
+    /// one, of the same media section.
+    private func layersWanted(_ track: TrackID, _ active: [Bool], in room: RoomRecord?) {
+        guard let room, let owner = room.roster.participant(track.peer), owner.isPresent,
+            let rids = owner.tracks.first(where: { $0.mid == track.mid })?.rids, rids.count == active.count
+        else { return }
+        let encodings = zip(rids, active).map { ServerMessage.Layers.Encoding(rid: $0.text, active: $1) }
+        send(.layers(.init(mid: track.mid.text, encodings: encodings)), to: track.peer, in: room)
     }
 
     private func negotiated(

@@ -124,14 +124,21 @@ public enum ClientCommand: Hashable, Sendable {
         public var tracks: [Track]
         /// The name to show, where the token has none.
         public var name: String?
+        /// Whether the client encrypts its frames from end to end; absent means no. Nothing is negotiated then that would need
+        /// the server to read them.
+        public var encrypted: Bool?
 
         /// A wish to enter.
-        public init(room: String, device: String? = nil, offer: Description, tracks: [Track], name: String? = nil) {
+        public init(
+            room: String, device: String? = nil, offer: Description, tracks: [Track], name: String? = nil,
+            encrypted: Bool? = nil
+        ) {
             self.room = room
             self.device = device
             self.offer = offer
             self.tracks = tracks
             self.name = name
+            self.encrypted = encrypted
         }
     }
 
@@ -190,12 +197,16 @@ public enum ClientCommand: Hashable, Sendable {
             public var pin: String?
             /// The height in pixels at which the picture is shown; 0: not shown. Absent: as large as there is.
             public var wantedHeight: UInt16?
+            /// How much it matters among the client's slots when not all of them fit the path, 0 to 255, the higher the more.
+            /// Absent: 128.
+            public var priority: UInt8?
 
             /// A wish.
-            public init(mid: String, pin: String? = nil, wantedHeight: UInt16? = nil) {
+            public init(mid: String, pin: String? = nil, wantedHeight: UInt16? = nil, priority: UInt8? = nil) {
                 self.mid = mid
                 self.pin = pin
                 self.wantedHeight = wantedHeight
+                self.priority = priority
             }
 
             /// Reads a wish.
@@ -204,6 +215,7 @@ public enum ClientCommand: Hashable, Sendable {
                 mid = try fields.decode(String.self, forKey: .mid)
                 pin = try fields.decodeIfPresent(String.self, forKey: .pin)
                 wantedHeight = try fields.decodeNumberIfPresent(UInt16.self, forKey: .wantedHeight)
+                priority = try fields.decodeNumberIfPresent(UInt8.self, forKey: .priority)
             }
         }
         /// One wish per slot named.

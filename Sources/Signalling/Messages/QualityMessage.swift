@@ -15,12 +15,18 @@ extension ServerMessage {
             public var jitterMilliseconds: Int
             /// Everything sent over the last second, RTP headers included; a kilobit is 1,000 bits.
             public var kilobitsPerSecond: Int
+            /// What the path would carry by the sender's estimate, everything included; absent where it has none.
+            public var estimateKilobitsPerSecond: Int?
 
             /// A direction.
-            public init(lossPercent: Double, jitterMilliseconds: Int, kilobitsPerSecond: Int) {
+            public init(
+                lossPercent: Double, jitterMilliseconds: Int, kilobitsPerSecond: Int,
+                estimateKilobitsPerSecond: Int? = nil
+            ) {
                 self.lossPercent = lossPercent
                 self.jitterMilliseconds = jitterMilliseconds
                 self.kilobitsPerSecond = kilobitsPerSecond
+                self.estimateKilobitsPerSecond = estimateKilobitsPerSecond
             }
         }
 
@@ -46,6 +52,10 @@ extension ServerMessage {
                 case lowerLayer
                 /// A lower layer is forwarded until the key frame of a higher one comes.
                 case switchingLayer
+                /// A lower layer than the client wants is forwarded, because the path would not carry more.
+                case limited
+                /// Nothing is forwarded: the path would not carry even the lowest layer.
+                case paused
             }
             /// The receiver's media section.
             public var mid: String
@@ -55,8 +65,15 @@ extension ServerMessage {
             public var status: Status
             /// The layer that is forwarded, 0 the lowest.
             public var layer: Int?
+            /// The temporal layer up to which it is forwarded, 0 the lowest; absent where all are, or there is one.
+            public var temporalLayer: Int?
             /// The height of the picture in pixels, where it is known.
             public var height: Int?
+            /// The height that the client wants, where it said one.
+            public var wantedHeight: Int?
+            /// What the estimate would have to be for the next better step of this slot, with the other slots as they are;
+            /// absent where there is none or its rate is not known.
+            public var neededKilobitsPerSecond: Int?
             /// Payload over the last second, retransmissions not counted.
             public var kilobitsPerSecond: Int
             /// What the client reported lost of it, in percent.
@@ -68,14 +85,18 @@ extension ServerMessage {
 
             /// A slot.
             public init(
-                mid: String, track: String?, status: Status, layer: Int? = nil, height: Int? = nil,
+                mid: String, track: String?, status: Status, layer: Int? = nil, temporalLayer: Int? = nil,
+                height: Int? = nil, wantedHeight: Int? = nil, neededKilobitsPerSecond: Int? = nil,
                 kilobitsPerSecond: Int, lossPercent: Double? = nil, mos: Double? = nil, reason: String
             ) {
                 self.mid = mid
                 self.track = track
                 self.status = status
                 self.layer = layer
+                self.temporalLayer = temporalLayer
                 self.height = height
+                self.wantedHeight = wantedHeight
+                self.neededKilobitsPerSecond = neededKilobitsPerSecond
                 self.kilobitsPerSecond = kilobitsPerSecond
                 self.lossPercent = lossPercent
                 self.mos = mos

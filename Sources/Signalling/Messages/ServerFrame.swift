@@ -82,6 +82,7 @@ private struct ServerFrameWire: Codable {
         case "candidate": return .candidate(try .init(from: decoder))
         case "iceRestart": return .iceRestart(try .init(from: decoder))
         case "slots": return .slots(try fields.decode([SlotDescription].self, forKey: .slots))
+        case "layers": return .layers(try .init(from: decoder))
         case "participantJoined": return .participantJoined(try .init(from: decoder))
         case "participantLeft": return .participantLeft(try .init(from: decoder))
         case "participantUpdated": return .participantUpdated(try .init(from: decoder))
@@ -116,6 +117,7 @@ private struct ServerFrameWire: Codable {
         case .candidate(let body): try body.encode(to: encoder)
         case .iceRestart(let body): try body.encode(to: encoder)
         case .slots(let slots): try fields.encode(slots, forKey: .slots)
+        case .layers(let body): try body.encode(to: encoder)
         case .participantJoined(let body), .participantUpdated(let body): try body.encode(to: encoder)
         case .participantLeft(let body): try body.encode(to: encoder)
         case .trackPublished(let body): try body.encode(to: encoder)
@@ -143,6 +145,7 @@ extension ServerMessage {
         case .candidate: "candidate"
         case .iceRestart: "iceRestart"
         case .slots: "slots"
+        case .layers: "layers"
         case .participantJoined: "participantJoined"
         case .participantLeft: "participantLeft"
         case .participantUpdated: "participantUpdated"

@@ -22,6 +22,8 @@ public enum ServerMessage: Hashable, Sendable {
     case iceRestart(ICERestart)
     /// The slots that show something else from now on.
     case slots([SlotDescription])
+    /// Which encodings of an own track are needed from now on.
+    case layers(Layers)
     /// Somebody entered.
     case participantJoined(ParticipantJoined)
     /// Somebody left.

@@ -56,7 +56,12 @@ import Testing
         stalled.add(.trackStalled(track))
         var alive = OutputDigest()
         alive.add(.layerAlive(track, layer: 0))
-        #expect(Set([started, stalled, alive, OutputDigest()]).count == 4)
+        var wanted: [OutputDigest] = []
+        for layers in [[], [true], [false], [true, true, false]] {
+            wanted.append(OutputDigest())
+            wanted[wanted.count - 1].add(.layersWanted(track, layers))
+        }
+        #expect(Set([started, stalled, alive, OutputDigest()] + wanted).count == 8)
         #expect(alive.count == 1)
     }
 }

@@ -99,7 +99,8 @@ extension Chance {
                 peer(),
                 list(4) { chance in
                     SlotWish(
-                        mid: chance.mid(), pin: chance.maybe { $0.track() }, wantedHeight: UInt16(chance.below(65_536)))
+                        mid: chance.mid(), pin: chance.maybe { $0.track() }, wantedHeight: UInt16(chance.below(65_536)),
+                        priority: chance.flag() ? SlotWish.defaultPriority : UInt8(chance.below(256)))
                 })
         }
     }
