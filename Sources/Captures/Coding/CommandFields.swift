@@ -6,12 +6,7 @@ extension FieldWriter {
     /// than were written takes the defaults for the rest.
     mutating func configuration(_ value: RoomConfiguration) {
         fixed(value.ntpAtOrigin)
-        let settings: [Int64] = [
-            value.keyFrameRequestIntervalMilliseconds, Int64(value.videoHistoryPackets),
-            Int64(value.audioHistoryPackets), value.transportFeedbackIntervalMilliseconds,
-            value.reportIntervalMilliseconds,
-        ]
-        list(settings) { $0.signed($1) }
+        list(RoomConfiguration.settings) { $0.signed($1.get(value)) }
     }
 
     mutating func wish(_ value: SlotWish) {
@@ -70,18 +65,11 @@ extension FieldWriter {
 extension FieldReader {
     /// Nil too when there are more settings than this build knows: it would run another configuration.
     mutating func configuration() -> RoomConfiguration? {
-        guard let ntp = fixed(), let settings = list({ $0.signed() }), settings.count <= 5 else { return nil }
+        let known = RoomConfiguration.settings
+        guard let ntp = fixed(), let settings = list({ $0.signed() }), settings.count <= known.count else { return nil }
         var value = RoomConfiguration()
         value.ntpAtOrigin = ntp
-        for (index, setting) in settings.enumerated() {
-            switch index {
-            case 0: value.keyFrameRequestIntervalMilliseconds = setting
-            case 1: value.videoHistoryPackets = Int(truncatingIfNeeded: setting)
-            case 2: value.audioHistoryPackets = Int(truncatingIfNeeded: setting)
-            case 3: value.transportFeedbackIntervalMilliseconds = setting
-            default: value.reportIntervalMilliseconds = setting
-            }
-        }
+        for (index, setting) in settings.enumerated() { known[index].set(&value, setting) }
         return value
     }
 

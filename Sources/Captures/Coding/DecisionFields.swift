@@ -118,6 +118,7 @@ extension FieldWriter {
             token(slot.token)
             self.track(track)
             signed(silence.nanoseconds)
+        case .estimateChanged, .probeStarted, .layerAllocated, .layersWanted: bitrateDecision(value)
         case .streamBound, .streamEvicted, .streamRestarted, .layerAlive, .layerDead, .slotAssigned, .unsupportedCodec:
             preconditionFailure("the first seven cases are written by decision(_:)")
         }
@@ -196,7 +197,7 @@ extension FieldReader {
         case 13:
             guard let (peer, slot) = slot(), let track = track(), let silence = span() else { return nil }
             return .receiverFrozen(peer: peer, slot: slot, track: track, silence: silence)
-        default: return nil
+        default: return bitrateDecision(tag)
         }
     }
     private mutating func cause() -> KeyFrameCause? { byte().flatMap { KeyFrameCause(rawValue: $0) } }

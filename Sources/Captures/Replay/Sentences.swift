@@ -64,6 +64,7 @@ extension KeyFrameCause {
         case .upstreamLoss: "packets from the publisher are lost"
         case .peerConnected: "a peer was connected"
         case .streamRestart: "the stream started anew"
+        case .pacerStale: "what was to be sent next had waited too long"
         }
     }
 }
@@ -85,7 +86,8 @@ extension Decision {
     public static let kindNames = [
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
-        "nackListOverflowed", "timestampCorrected", "receiverFrozen",
+        "nackListOverflowed", "timestampCorrected", "receiverFrozen", "estimateChanged", "probeStarted",
+        "layerAllocated", "layersWanted",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -105,6 +107,10 @@ extension Decision {
         case .nackListOverflowed: 11
         case .timestampCorrected: 12
         case .receiverFrozen: 13
+        case .estimateChanged: 14
+        case .probeStarted: 15
+        case .layerAllocated: 16
+        case .layersWanted: 17
         }
     }
 
@@ -123,7 +129,9 @@ extension Decision {
         case .unsupportedCodec(let peer, _, let track, _), .waitingForKeyFrame(let peer, _, let track, _),
             .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _):
             [peer, track.peer]
-        case .timestampCorrected(let peer, _, _): [peer]
+        case .layerAllocated(let peer, _, let track, _, _, _, _, _, _, _): [peer, track.peer]
+        case .timestampCorrected(let peer, _, _), .estimateChanged(let peer, _), .probeStarted(let peer, _, _): [peer]
+        case .layersWanted(let track, _): [track.peer]
         }
     }
 
@@ -162,8 +170,74 @@ extension Decision {
         case .receiverFrozen(let peer, let slot, let track, let silence):
             "peer \(peer.rawValue)'s slot \(slot.text) is frozen: nothing of \(track.sentence) for "
                 + silence.millisecondsText
+        case .estimateChanged(let peer, let change):
+            "peer \(peer.rawValue) can be sent \(change.to.kilobitsText), before \(change.from.kilobitsText): "
+                + change.sentence
+        case .probeStarted(let peer, let rate, let estimate):
+            "peer \(peer.rawValue)'s path is probed with \(rate.kilobitsText), above the estimate of "
+                + estimate.kilobitsText
+        case .layerAllocated(
+            let peer, let slot, let track, let layer, let spatial, let temporal, let rate, let needed, let estimate,
+            let reason):
+            "peer \(peer.rawValue)'s slot \(slot.text) is given "
+                + Self.step(of: track, layer, spatial, temporal, rate)
+                + reason.sentence(needed: needed, estimate: estimate)
+        case .layersWanted(let track, let wanted):
+            "of \(track.sentence) "
+                + (wanted.contains(true)
+                    ? "layers " + wanted.indices.filter { wanted[$0] }.map(String.init).joined(separator: ", ")
+                        + " are needed" : "no layer is needed")
         }
     }
+}
+
+extension Decision {
+    /// What a slot is given of a track, in words.
+    private static func step(
+        of track: TrackID, _ layer: Int?, _ spatial: Int?, _ temporal: Int?, _ rate: DataRate
+    ) -> String {
+        guard let layer else { return "nothing of \(track.sentence)" }
+        let parts = [spatial.map { "spatial layer \($0)" }, temporal.map { "temporal layer \($0)" }].compactMap { $0 }
+        let within = parts.isEmpty ? "" : " up to " + parts.joined(separator: " and ")
+        return "\(track.sentence), layer \(layer)\(within), \(rate.kilobitsText)"
+    }
+}
+
+extension AllocationReason {
+    /// The end of a sentence that says what was given.
+    func sentence(needed: DataRate, estimate: DataRate) -> String {
+        switch self {
+        case .nothing: ""
+        case .wanted: ": as much as the receiver wants"
+        case .publisher: ": the best that its publisher sends"
+        case .estimate:
+            ": the next step takes \(needed.kilobitsText), of an estimate of \(estimate.kilobitsText) altogether"
+        case .held:
+            ": more had to be taken back a moment ago, of an estimate of \(estimate.kilobitsText) altogether"
+        }
+    }
+}
+
+extension EstimateChange {
+    /// Why it changed, with its numbers.
+    var sentence: String {
+        switch cause {
+        case .start: "the start"
+        case .overuse:
+            "the queue grows (slope \(trendMicroseconds) \u{b5}s, more than \(thresholdMicroseconds) \u{b5}s), "
+                + "\(acknowledged.kilobitsText) arrive"
+        case .increase: "nothing is in the way, \(acknowledged.kilobitsText) arrive"
+        case .probe: "a probe arrived with \(measured.kilobitsText)"
+        case .loss: "\(Self.percent(lossPermille)) of the packets are lost"
+        case .receiverMaximum: "the receiver asks for at most \(measured.kilobitsText)"
+        case .feedbackMissing: "no feedback comes"
+        case .feedbackBack: "feedback comes again"
+        case .routeChange: "the path is another"
+        case .window: "more is on its way than the path holds"
+        }
+    }
+
+    private static func percent(_ permille: Int32) -> String { "\(permille / 10).\(abs(permille) % 10) %" }
 }
 
 extension DataRate {

@@ -33,6 +33,8 @@ extension DropReason {
         case .retransmissionTooSoon: "asked for again: on its way already"
         case .retransmissionLimit: "asked for again: sent often enough"
         case .retransmissionBudget: "asked for again: too much for the peer at once"
+        case .pacerFull: "more waits for the receiver’s pace than may wait"
+        case .pacerStale: "of no use any more when its turn came"
         }
     }
 }

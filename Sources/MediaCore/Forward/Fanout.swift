@@ -88,6 +88,7 @@ extension RoomCore {
             return false
         case .switched(let waited):
             noteSent(packet, s, source.now, out)
+            limitSwitched(s)
             out.decisions.append(
                 .switched(
                     peer: peers[receiver].id, slot: slots[s].plan.mid, track: tracks[Int(encodings[e].track)].id,

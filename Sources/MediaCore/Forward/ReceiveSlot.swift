@@ -63,8 +63,6 @@ struct ReceiveSlot: ~Copyable {
     private(set) var target: Int32 = -1
     private var targetSince = Timestamp(nanoseconds: 0)
     var keyFrames = KeyFrameBudget()
-    /// The height in pixels at which the receiver shows it.
-    var wantedHeight: UInt16 = .max
     /// What the allocation gave it.
     var allocation = SlotAllocation()
     /// Counts how often the slot was stopped and aimed: what waits for the pace from before is void.
@@ -150,6 +148,8 @@ struct ReceiveSlot: ~Copyable {
         if current != encoding, !keepsCurrent || encoding < 0 { stop() }
         codecAsked = 0xff
     }
+
+    mutating func limit(spatial: UInt8, temporal: UInt8) {}
 
     /// From now on a picture is missed when there is none.
     mutating func expectPicture(at now: Timestamp) { shownAt = now }
@@ -448,7 +448,6 @@ extension ReceiveSlot: CheckpointRow {
         w.write(row: target)
         w.write(targetSince)
         w.write(keyFrames)
-        w.write(UInt64(wantedHeight))
         w.write(allocation)
         w.write(UInt64(stops))
         w.write(UInt64(aims))
@@ -496,7 +495,6 @@ extension ReceiveSlot: CheckpointRow {
         try r.row(&target)
         try r.code(&targetSince)
         try r.code(&keyFrames)
-        try r.code(&wantedHeight)
         try r.code(&allocation)
         try r.code(&stops)
         try r.code(&aims)

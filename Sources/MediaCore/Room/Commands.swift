@@ -95,7 +95,6 @@ extension RoomCore {
             if isHidden { slots[s].stop() }
             if slots[s].isHidden, !isHidden { slots[s].expectPicture(at: now) }
             slots[s].isHidden = isHidden
-            slots[s].wantedHeight = wish.wantedHeight
         }
         assignSlots(ofOnly: p, at: now, into: &out)
         allocate(p, at: now, into: &out)

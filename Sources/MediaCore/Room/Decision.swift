@@ -60,4 +60,15 @@ public enum Decision: Hashable, Sendable {
     /// A video slot has shown nothing for `silence` although the track's publisher sends; told once until it shows
     /// something again.
     case receiverFrozen(peer: PeerID, slot: Mid, track: TrackID, silence: TimeDelta)
+    /// The estimate of what the path to a receiver carries has changed by a tenth or more since it was told last.
+    case estimateChanged(peer: PeerID, EstimateChange)
+    /// A probe cluster begins: packets at `rate`, above the estimate.
+    case probeStarted(peer: PeerID, rate: DataRate, estimate: DataRate)
+    /// A slot may be sent a track's encoding (0 is the lowest; nil: none, the slot is paused) up to these layers of it (nil: all),
+    /// which takes `rate`. `needed` is what the next better step takes, zero where none is wanted.
+    case layerAllocated(
+        peer: PeerID, slot: Mid, track: TrackID, layer: Int?, spatial: Int?, temporal: Int?, rate: DataRate,
+        needed: DataRate, estimate: DataRate, reason: AllocationReason)
+    /// The encodings of a track, lowest first, that anybody needs have changed; its publisher is told.
+    case layersWanted(TrackID, [Bool])
 }

@@ -19,6 +19,8 @@ struct Encoding: ~Copyable {
     var history: PacketHistory
     var monitor = EncodingMonitor()
     var requester = KeyFrameRequester()
+    var wish = EncodingWish()
+    var rates = LayerRates()
     var senderReport = SenderReportMapping()
     /// The last payload type that came, the position of its codec and its clock rate.
     var payloadType: UInt8 = 0xff
@@ -76,6 +78,7 @@ extension Encoding: CheckpointRow {
         history.save(into: &w)
         w.write(monitor)
         w.write(requester)
+        w.write(wish)
         w.write(senderReport)
         w.byte(payloadType)
         w.byte(codec)
@@ -108,6 +111,7 @@ extension Encoding: CheckpointRow {
         history = try PacketHistory.restored(&r)
         try r.code(&monitor)
         try r.code(&requester)
+        try r.code(&wish)
         try r.code(&senderReport)
         payloadType = try r.byte()
         codec = try r.byte()

@@ -228,7 +228,10 @@ extension RunningProbe: CheckpointField {
         startedAt: Timestamp(nanoseconds: 0), nextAt: Timestamp(nanoseconds: 0))
 
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
-        try c.code(&cluster)
+        try c.code(&cluster.id, 0...Int64(Int32.max))
+        try c.code(&cluster.rate)
+        try c.count(&cluster.minimumPackets, 1_000)
+        try c.count(&cluster.minimumBytes, 1 << 30)
         try c.code(&startedAt)
         try c.code(&nextAt)
         try c.number(&packets)
@@ -264,9 +267,7 @@ extension Pacer {
             try r.code(&running)
             probe = running
         }
-        var bits: Int64 = 0
-        try r.code(&bits, 0...CheckpointLimit.setting)
-        rate = DataRate(bitsPerSecond: bits)
+        try r.code(&rate)
         var moment: Timestamp?
         try r.code(&moment)
         paidAt = moment ?? Timestamp(nanoseconds: .min)

@@ -129,8 +129,34 @@ extension Chance {
                 why: pick([.coalesced, .receiverBudget, .onItsWay, .notNegotiated]))
         case 11: .nackListOverflowed(track(), layer: layer, limit: Int(number()))
         case 12: .timestampCorrected(peer: peer(), slot: mid(), ticks: Int(number()))
-        default: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
+        case 13: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
+        case 14: .estimateChanged(peer: peer(), change())
+        case 15: .probeStarted(peer: peer(), rate: rate(), estimate: rate())
+        case 16:
+            .layerAllocated(
+                peer: peer(), slot: mid(), track: track(), layer: maybe { Int($0.below(256)) },
+                spatial: maybe { Int($0.below(8)) }, temporal: maybe { Int($0.below(8)) }, rate: rate(), needed: rate(),
+                estimate: rate(), reason: pick([.nothing, .wanted, .publisher, .estimate, .held]))
+        default: .layersWanted(track(), list(4) { $0.flag() })
         }
+    }
+
+    private mutating func rate() -> DataRate { DataRate(bitsPerSecond: number()) }
+
+    private mutating func change() -> EstimateChange {
+        var change = EstimateChange()
+        change.number = UInt32(truncatingIfNeeded: next())
+        change.cause = pick([.start, .overuse, .increase, .probe, .loss, .receiverMaximum, .feedbackMissing])
+        change.at = Timestamp(nanoseconds: number())
+        change.from = rate()
+        change.to = rate()
+        change.acknowledged = rate()
+        change.measured = rate()
+        change.trendMicroseconds = Int32(truncatingIfNeeded: next())
+        change.thresholdMicroseconds = Int32(truncatingIfNeeded: next())
+        change.lossPermille = Int32(truncatingIfNeeded: next())
+        change.roundTrip = span()
+        return change
     }
 
     mutating func configuration() -> RoomConfiguration {
