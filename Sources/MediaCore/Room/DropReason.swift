@@ -65,4 +65,8 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case retransmissionLimit
     /// The peer has used up its retransmission budget of the moment.
     case retransmissionBudget
+
+    // What came in, and is behind the rest because names keep their numbers.
+    /// A redundant payload (RFC 2198) whose blocks do not lie within it, or are of another codec than was negotiated.
+    case malformedRedundancy
 }
