@@ -36,6 +36,9 @@ static const unsigned char encryption_js[] = {
 static const unsigned char encryption_worker_js[] = {
 #embed "web/encryption-worker.js"
 };
+static const unsigned char layers_js[] = {
+#embed "web/layers.js"
+};
 static const unsigned char link_js[] = {
 #embed "web/link.js"
 };
@@ -85,6 +88,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/dom.js", "text/javascript; charset=utf-8", dom_js, sizeof dom_js},
     {"/encryption.js", "text/javascript; charset=utf-8", encryption_js, sizeof encryption_js},
     {"/encryption-worker.js", "text/javascript; charset=utf-8", encryption_worker_js, sizeof encryption_worker_js},
+    {"/layers.js", "text/javascript; charset=utf-8", layers_js, sizeof layers_js},
     {"/link.js", "text/javascript; charset=utf-8", link_js, sizeof link_js},
     {"/majlis.js", "text/javascript; charset=utf-8", majlis_js, sizeof majlis_js},
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},

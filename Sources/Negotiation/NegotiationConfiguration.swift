@@ -71,11 +71,15 @@ public struct AnswerInputs: Hashable, Sendable {
     /// What the sending sections are. One that is not named here is a microphone (audio) or a camera (video); a name
     /// that fits no sending section has no effect.
     public var tracks: [DeclaredTrack]
+    /// Whether the client encrypts its frames from end to end: what the server would have to take apart (RED) is then not
+    /// negotiated.
+    public var isEncrypted: Bool
 
     /// What travels beside an offer.
-    public init(permissions: Permissions, tracks: [DeclaredTrack]) {
+    public init(permissions: Permissions, tracks: [DeclaredTrack], isEncrypted: Bool = false) {
         self.permissions = permissions
         self.tracks = tracks
+        self.isEncrypted = isEncrypted
     }
 }
 

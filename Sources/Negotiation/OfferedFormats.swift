@@ -29,6 +29,8 @@ struct OfferedFormats {
     private var feedbackForAll: Set<String> = []
     /// For each payload type the first offered RTX payload type whose `apt` it is (RFC 4588 §8.1).
     private var retransmissions = [UInt8?](repeating: nil, count: count)
+    /// For each payload type the first offered payload type that carries it redundantly, and nothing else (RFC 2198 §5).
+    private var redundancies = [UInt8?](repeating: nil, count: count)
 
     init(_ section: MediaDescription) {
         var isListed = [Bool](repeating: false, count: Self.count)
@@ -60,12 +62,31 @@ struct OfferedFormats {
             else { continue }
             retransmissions[Int(apt)] = payloadType
         }
+        for payloadType in order {
+            guard let map = maps[Int(payloadType)], map.encoding.lowercased() == "red",
+                let carried = carriedAlone(by: payloadType), redundancies[Int(carried)] == nil,
+                let own = maps[Int(carried)], own.clockRate == map.clockRate, own.channels == map.channels
+            else { continue }
+            redundancies[Int(carried)] = payloadType
+        }
+    }
+
+    /// The one payload type that the blocks of a redundant one have, or nil where they have several or it is not offered.
+    private func carriedAlone(by payloadType: UInt8) -> UInt8? {
+        let blocks = Set((parameters[Int(payloadType)]?.text ?? "").split(separator: "/").map { UInt8($0) })
+        guard blocks.count == 1, let carried = blocks.first ?? nil, carried < 128, carried != payloadType else {
+            return nil
+        }
+        return carried
     }
 
     /// The answer's payload types, or nil when no codec of the list is offered.
     /// - Parameter wantsStereo: whether two channels are asked of an Opus sender that would receive two itself. A voice
     ///   gains nothing by them.
-    func negotiated(_ names: [CodecName], kind: MediaKind, wantsStereo: Bool) -> NegotiatedFormats? {
+    /// - Parameter allowsRedundancy: whether Opus may travel in RED too.
+    func negotiated(
+        _ names: [CodecName], kind: MediaKind, wantsStereo: Bool, allowsRedundancy: Bool
+    ) -> NegotiatedFormats? {
         var result = NegotiatedFormats(
             codecs: [],
             feedback: FeedbackPlan(
@@ -77,6 +98,7 @@ struct OfferedFormats {
                     let codec = codec(map, parameters[Int(payloadType)], as: name)
                 else { continue }
                 append(map, codec, wantsStereo: wantsStereo, to: &result)
+                if allowsRedundancy, codec == .opus { appendRedundancy(of: payloadType, to: &result) }
             }
         }
         return result.codecs.isEmpty ? nil : result
@@ -122,6 +144,19 @@ struct OfferedFormats {
         result.feedback.fullIntraRequest = result.feedback.fullIntraRequest && has("ccm fir")
         result.feedback.transportFeedback = result.feedback.transportFeedback && has("transport-cc")
         result.receiverEstimate = result.receiverEstimate && has("goog-remb")
+    }
+
+    /// Adds RED to the codec that was appended last, before or behind it as it was offered: browsers send what comes first.
+    private func appendRedundancy(of payloadType: UInt8, to result: inout NegotiatedFormats) {
+        guard let red = redundancies[Int(payloadType)], let map = maps[Int(red)], let own = result.codecs.indices.last,
+            result.codecs[own].payloadType.rawValue == payloadType,
+            let place = result.formats.firstIndex(of: "\(payloadType)"), !result.formats.contains("\(red)")
+        else { return }
+        result.codecs[own].redPayloadType = PayloadType(red)
+        let isPreferred = order.first { $0 == red || $0 == payloadType } == red
+        result.formats.insert("\(red)", at: isPreferred ? place : place + 1)
+        result.attributes.append(.rtpMap(map))
+        if let fmtp = parameters[Int(red)] { result.attributes.append(.formatParameters(fmtp)) }
     }
 
     /// The codec that a payload type is, when it is the named one in a form that can be forwarded.

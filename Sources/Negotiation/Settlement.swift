@@ -142,7 +142,8 @@ struct OfferReading {
         let offered = OfferedFormats(media)
         guard
             var formats = offered.negotiated(
-                configuration.codecs, kind: kind, wantsStereo: direction.sends && source == .screenAudio)
+                configuration.codecs, kind: kind, wantsStereo: direction.sends && source == .screenAudio,
+                allowsRedundancy: !inputs.isEncrypted)
         else {
             refused.append(Refusal(mid: section.mid, reason: .unsupportedCodec))
             if mustStay, let unused = offered.first {

@@ -6,6 +6,8 @@ package final class SignallingClient {
     package let socket: WebSocketClient
     package private(set) var lastCommand: UInt64 = 0
     package private(set) var lastSeq: UInt64 = 0
+    /// The answer to `hello`.
+    package private(set) var welcome: ServerMessage.Welcome?
     /// Messages read while something else was waited for, in order.
     package private(set) var seen: [ServerFrame] = []
 
@@ -26,7 +28,9 @@ package final class SignallingClient {
         send(ClientFrame(id: CommandID(0), .hello(.init(token: token, device: device))))
         let frame = try next()
         switch frame.message {
-        case .welcome(let welcome): return welcome
+        case .welcome(let welcome):
+            self.welcome = welcome
+            return welcome
         case .error(let error): throw Failure.refused(error)
         default: throw Failure.unexpected(frame.text)
         }

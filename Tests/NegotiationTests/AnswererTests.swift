@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Answers")
 struct AnswererTests {
-    @Test("Opus: forward error correction asked for, discontinuous transmission and minptime as offered, RED left out")
+    @Test("Opus: forward error correction asked for, discontinuous transmission and minptime as offered")
     func opus() throws {
         var offer = Offer()
         offer.sections[0] = offer.sections[0].map {
@@ -14,13 +14,69 @@ struct AnswererTests {
         }
         var client = Client()
         let section = try client.answer(offer.text).section("0")
-        #expect(section.formats == ["111"])
-        #expect(section.texts("fmtp") == ["fmtp:111 minptime=20;useinbandfec=1;usedtx=1"])
+        #expect(section.formats == ["111", "63"])
+        #expect(section.texts("fmtp:111") == ["fmtp:111 minptime=20;useinbandfec=1;usedtx=1"])
         client = Client()
         client.inputs.tracks = [DeclaredTrack(mid: "0", source: .screenAudio, isMuted: true)]
         let answer = try client.answer(offer.text)
         #expect(try answer.section("0").texts("fmtp").first?.hasSuffix(";stereo=1") == true)
         #expect(answer.plan.published[0].source == .screenAudio && answer.plan.published[0].isMuted)
+    }
+
+    /// A receive slot for audio, as the microphone's section is.
+    private static func audioSlot(_ mid: String) -> [String] {
+        Offer.microphone(mid).filter { !$0.hasPrefix("a=ssrc") }.map { $0 == "a=sendonly" ? "a=recvonly" : $0 }
+    }
+
+    @Test("In-band error correction is on towards both sides, whatever the offer says of it")
+    func inBandCorrection() throws {
+        var offer = Offer()
+        offer.sections[2] = Self.audioSlot("2").filter { !$0.hasPrefix("a=fmtp:111") }
+        offer.sections[0] = offer.sections[0].map { $0.hasPrefix("a=fmtp:111") ? "a=fmtp:111 useinbandfec=0" : $0 }
+        var client = Client()
+        let answer = try client.answer(offer.text)
+        for mid in ["0", "2"] { #expect(try answer.section(mid).texts("fmtp:111") == ["fmtp:111 useinbandfec=1"]) }
+    }
+
+    @Test("RED is taken for the Opus that it carries, in the offered order, on tracks and slots; never with encryption")
+    func redundancy() throws {
+        func answer(_ change: (inout [String]) -> Void = { _ in }, encrypted: Bool = false) throws -> Answer {
+            var offer = Offer()
+            offer.sections[2] = Self.audioSlot("2")
+            change(&offer.sections[0])
+            var client = Client()
+            client.inputs.isEncrypted = encrypted
+            return try client.answer(offer.text)
+        }
+        let agreed = try answer { $0[0] = "m=audio 9 UDP/TLS/RTP/SAVPF 63 111" }
+        #expect(try agreed.section("0").formats == ["63", "111"])
+        #expect(try agreed.section("2").formats == ["111", "63"])
+        for mid in ["0", "2"] {
+            #expect(try agreed.section(mid).texts("rtpmap:63") == ["rtpmap:63 red/48000/2"])
+            #expect(try agreed.section(mid).texts("fmtp:63") == ["fmtp:63 111/111"])
+        }
+        let opus = CodecPlan(
+            codec: .opus, payloadType: PayloadType(111), rtxPayloadType: nil, redPayloadType: PayloadType(63),
+            clockRate: 48_000)
+        #expect(agreed.plan.published[0].codecs == [opus] && agreed.plan.slots[0].codecs == [opus])
+        // Of other codecs, of several, of itself, of nothing, or of another clock.
+        let refused: [(inout [String]) -> Void] = [
+            { $0 = $0.map { $0 == "a=fmtp:63 111/111" ? "a=fmtp:63 0/0" : $0 } },
+            { $0 = $0.map { $0 == "a=fmtp:63 111/111" ? "a=fmtp:63 111/110" : $0 } },
+            { $0 = $0.map { $0 == "a=fmtp:63 111/111" ? "a=fmtp:63 63/63" : $0 } },
+            { $0 = $0.map { $0 == "a=fmtp:63 111/111" ? "a=fmtp:63 999" : $0 } },
+            { $0.removeAll { $0 == "a=fmtp:63 111/111" } },
+            { $0 = $0.map { $0 == "a=rtpmap:63 red/48000/2" ? "a=rtpmap:63 red/8000" : $0 } },
+        ]
+        for change in refused {
+            let answer = try answer(change)
+            #expect(try answer.section("0").formats == ["111"])
+            #expect(answer.plan.published[0].codecs[0].redPayloadType == nil)
+        }
+        let encrypted = try answer(encrypted: true)
+        for mid in ["0", "2"] { #expect(try encrypted.section(mid).formats == ["111"]) }
+        #expect(encrypted.plan.published[0].codecs[0].redPayloadType == nil)
+        #expect(encrypted.plan.slots[0].codecs[0].redPayloadType == nil)
     }
 
     @Test("Feedback: what every codec of a section was offered, REMB for a slot without transport feedback alone")

@@ -83,7 +83,8 @@ struct QualityTests {
             worker.post(
                 .admit(
                     room, PeerID(number),
-                    Permissions(publishableSources: [.microphone, .camera], canSubscribe: true), offer))
+                    Permissions(publishableSources: [.microphone, .camera], canSubscribe: true), isEncrypted: false,
+                    offer))
         }
         worker.post(.explain(room, request: 1, after: 0, limit: 100))
         worker.post(.explain(room, request: 2, after: 1, limit: 1))

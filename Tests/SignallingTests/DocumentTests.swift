@@ -109,7 +109,8 @@ struct DocumentTests {
         #expect(
             server == [
                 "welcome", "resumed", "joined", "answer", "ok", "left", "error", "candidate", "iceRestart", "slots",
-                "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished", "trackUnpublished",
+                "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished",
+                "trackUnpublished",
                 "trackMuted", "recording", "mediaState", "quality", "serverShutdown",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))

@@ -137,7 +137,7 @@ async function join() {
     const room = await session.join(link.room, {
       microphone, camera, muted: { microphone: startMuted, camera: !camera }, slots: link.slots,
       simulcast: link.simulcast, relay: link.relay, name: link.name || undefined,
-      passphrase: link.passphrase,
+      passphrase: link.passphrase, ladder: link.ladder, redundantAudio: link.redundantAudio,
     });
     stopMeter();
     byID('preview-video').srcObject = null;

@@ -3,13 +3,17 @@
 import { showPickers } from './devices.js';
 import { announce, byID, dressButton, element } from './dom.js';
 import { drawStatistics } from './panel.js';
-import { Bars, barsOfParticipants, barsOfScore, drawWhy } from './quality.js';
+import { Bars, barsOfParticipants, barsOfScore, drawWhy, pausedSlots } from './quality.js';
 import { Stage } from './stage.js';
 import { strings } from './strings.js';
 
 const LEVELS_INTERVAL = 120;
 /** Changed tile sizes are told to the server when they have been still for so long, in milliseconds. */
 const SIZES_SETTLE = 300;
+/** A page that nobody looks at is sent no pictures after so long, in milliseconds: looking away for a moment costs nothing. */
+const HIDDEN_SETTLE = 3_000;
+/** How much a shared screen matters when not everything fits the path, 0 to 255; cameras are left to the server. */
+const SCREEN_PRIORITY = 192;
 const TOAST_TIME = 5_000;
 const BANNER_BACK_TIME = 2_500;
 
@@ -27,6 +31,7 @@ export class Call {
   #shutdown = false;
   #told = ''; // the last wished sizes, as JSON
   #screenTrack = null;
+  #paused = new Map(); // mid → why
   #bars = new Bars();
   #panelView = 'statistics'; // or 'why'
   #unlisten = new AbortController();
@@ -92,6 +97,7 @@ export class Call {
     on(room, 'left', ({ reason }) => this.#finish(reason));
     on(this.#session, 'state', () => this.#drawConnection());
     on(this.#session, 'shutdown', () => { this.#shutdown = true; });
+    on(document, 'visibilitychange', () => this.#sizesChanged());
     on(window, 'online', () => this.#drawConnection());
     on(window, 'offline', () => this.#drawConnection());
     on(this.#devices, 'track', ({ source, track, cause }) => this.#trackChanged(source, track, cause));
@@ -291,8 +297,11 @@ export class Call {
     const slot = this.#room.slotOf(participant, source);
     const track = tracks.find((one) => one.source === source);
     const obstacle = this.#obstacleOf(participant);
-    tile.note = { undecryptable: strings.cannotDecrypt, plain: strings.notEncrypted }[obstacle] ?? null;
-    tile.show(slot?.mediaTrack ?? null, Boolean(slot?.showing && track && !track.muted && !obstacle));
+    const isOn = Boolean(slot?.showing && track && !track.muted);
+    const paused = isOn ? this.#paused.get(slot.mid) : undefined;
+    const note = { undecryptable: strings.cannotDecrypt, plain: strings.notEncrypted }[obstacle];
+    tile.setNote(note ?? (paused === undefined ? null : strings.videoPaused), note ? '' : paused);
+    tile.show(slot?.mediaTrack ?? null, isOn && !obstacle && paused === undefined);
   }
 
   // Why this participant's frames are not used, or null.
@@ -326,6 +335,7 @@ export class Call {
   // The server need not send more pixels than are shown.
   #sizesChanged() {
     clearTimeout(this.#sizesTimer);
+    const isHidden = document.hidden;
     this.#sizesTimer = setTimeout(() => {
       const wishes = [];
       for (const slot of this.#room.slots.values()) {
@@ -333,14 +343,16 @@ export class Call {
         const key = slot.source === 'screen' ? `${slot.participant}/screen` : slot.participant;
         // What cannot be decrypted would only make its sender be asked for key frames again and again.
         const unusable = this.#obstacleOf(slot.participant) !== null;
-        const height = unusable ? 0 : this.#stage.find(key)?.height;
-        if (height || unusable) wishes.push({ mid: slot.mid, wantedHeight: height });
+        const height = unusable || isHidden ? 0 : this.#stage.find(key)?.height ?? 0;
+        wishes.push({
+          mid: slot.mid, wantedHeight: height, ...(slot.source === 'screen' && { priority: SCREEN_PRIORITY }),
+        });
       }
       const told = JSON.stringify(wishes);
       if (!wishes.length || told === this.#told) return;
       this.#told = told;
       this.#room.setSlots(wishes).catch(() => { this.#told = ''; });
-    }, SIZES_SETTLE);
+    }, isHidden ? HIDDEN_SETTLE : SIZES_SETTLE);
   }
 
   // Sound: one element for each audio slot, for the whole stay.
@@ -461,6 +473,11 @@ export class Call {
     button.hidden = !own;
     button.setAttribute('aria-label', `${strings.why} ${strings.qualityOf(strings.qualityLevels[own])}`);
     button.title = strings.why;
+    const before = JSON.stringify([...this.#paused]);
+    this.#paused = pausedSlots(quality);
+    if (JSON.stringify([...this.#paused]) !== before) {
+      for (const participant of this.#room.participants.values()) this.#drawParticipant(participant);
+    }
     const bars = barsOfParticipants(quality, this.#room.slots);
     for (const id of this.#room.participants.keys()) {
       const tile = this.#stage.find(id);

@@ -1,5 +1,5 @@
 // What the page's address says. Everything is in the fragment, which browsers send to no server and no log.
-// `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0][&e2ee=PASSPHRASE]`
+// `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0][&e2ee=PASSPHRASE][&ladder=720][&red=1]`
 
 /** The link's parameters; what is read from the token is for display only, the server checks it. */
 export function readLink() {
@@ -15,6 +15,8 @@ export function readLink() {
     relay: parameters.get('relay') === '1',
     autojoin: parameters.get('autojoin') === '1',
     passphrase: parameters.get('e2ee') || null,
+    ladder: parameters.get('ladder') ?? '1080',
+    redundantAudio: parameters.get('red') === '1',
     simulcast: parameters.get('simulcast') !== '0',
     slots: Number.isInteger(slots) ? Math.min(Math.max(slots, 0), 24) : 8,
   };

@@ -8,6 +8,11 @@ import { strings } from './strings.js';
 const SCORES = [4.1, 3.7, 3.1];
 /** Loss in percent at and above which a picture has 3, 2 and 1 bars. */
 const LOSSES = [2, 5, 10];
+/** Statuses of a slot (docs/protocol.md): nothing is seen although something is sent, nothing is sent or wanted, and a picture
+ *  is there. One that is not known here is judged by whether there is a layer. */
+const POOR = new Set(['frozen', 'awaitingKeyFrame', 'unsupportedCodec', 'paused']);
+const IDLE = new Set(['empty', 'hidden', 'publisherSilent']);
+const SHOWING = new Set(['forwarding', 'lowerLayer', 'switchingLayer', 'limited']);
 
 // A number with its unit reads from left to right, also among words that do not.
 const isolated = (text) => `\u2066${text}\u2069`;
@@ -20,12 +25,12 @@ export function barsOfScore(mos) {
 }
 
 /** The bars of what one slot brings, 1 to 4; 0 when nothing is on its way. */
-export function barsOfSlot({ status, mos, lossPercent }) {
-  if (status === 'frozen' || status === 'awaitingKeyFrame' || status === 'unsupportedCodec') return 1;
-  if (status !== 'forwarding' && status !== 'lowerLayer' && status !== 'switchingLayer') return 0;
+export function barsOfSlot({ status, mos, lossPercent, layer }) {
+  if (POOR.has(status)) return 1;
+  if (IDLE.has(status) || (!SHOWING.has(status) && layer === undefined)) return 0;
   if (mos !== undefined) return barsOfScore(mos);
   const bars = 4 - LOSSES.filter((least) => (lossPercent ?? 0) >= least).length;
-  return status === 'lowerLayer' ? Math.min(bars, 3) : bars;
+  return status === 'lowerLayer' || status === 'limited' ? Math.min(bars, 3) : bars;
 }
 
 /** The bars of each participant, by what of theirs is received: participant id → 1 to 4. */
@@ -37,6 +42,11 @@ export function barsOfParticipants(quality, slots) {
     if (participant && own) bars.set(participant, Math.min(own, bars.get(participant) ?? 4));
   }
   return bars;
+}
+
+/** The slots whose pictures the path does not carry: mid → the server's reason. */
+export function pausedSlots(quality) {
+  return new Map(quality.slots.filter(({ status }) => status === 'paused').map(({ mid, reason }) => [mid, reason]));
 }
 
 /** Four bars; `show(0)` hides them. */
@@ -70,6 +80,8 @@ export function drawWhy(quality, { nameOf, sourceOf }) {
     [strings.jitterBothWays, both('ms', 'jitterMilliseconds')],
     [strings.rateBothWays, both('kbit/s', 'kilobitsPerSecond')],
   ];
+  const { estimateKilobitsPerSecond: estimate } = receiving;
+  if (estimate !== undefined) facts.push([strings.estimate, isolated(`${estimate} kbit/s`)]);
   const used = quality.slots.filter(({ status }) => status !== 'empty');
   body.replaceChildren(
     element('dl.facts', {}, ...facts.flatMap(([term, value]) => [
@@ -87,8 +99,10 @@ function drawSlot(slot, name, source) {
   const figures = [
     slot.height !== undefined && isolated(`${slot.height}p`),
     slot.layer !== undefined && source !== 'microphone' && strings.layer(slot.layer + 1),
+    slot.temporalLayer !== undefined && strings.fewerFrames,
     isolated(`${slot.kilobitsPerSecond} kbit/s`),
     slot.lossPercent !== undefined && strings.lost(isolated(`${slot.lossPercent} %`)),
+    slot.neededKilobitsPerSecond !== undefined && strings.needs(isolated(`${slot.neededKilobitsPerSecond} kbit/s`)),
   ].filter(Boolean).join(' · ');
   return element('li', { data: { mid: slot.mid, status: slot.status } },
     element('header', {}, element('strong', { textContent: name ?? strings.emptySlot, dir: 'auto' }),

@@ -1,8 +1,9 @@
 // A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
 // server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
-import { keepCodecs, sendEncodings } from './codecs.js';
+import { addSender, keepCodecs, sendEncodings } from './codecs.js';
 import { ENCRYPTABLE_CODECS, Encryption } from './encryption.js';
+import { SenderParameters } from './layers.js';
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
@@ -22,13 +23,18 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
  * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
  * `videoCodecs` (names, the preferred first; default: those of the server), `passphrase` (frames are encrypted between
- * those who have it, see encryption.js; default none).
+ * those who have it, see encryption.js; default none), `ladder` (the camera's layers: `'1080'`, the default: 1080, 540 and
+ * 270 lines of a 1080p capture, all, a half and a quarter of any other; `'720'`: 720, 480 and 240; or encodings as
+ * `sendEncodings` takes them, the lowest first), `redundantAudio` (each packet of sound carries the one before once more, RFC
+ * 2198: twice the bytes, and of 10 % lost at random about 1 % is missed; default false).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `participantJoined`, `participantUpdated` `{participant}`, `participantLeft` `{participant, reason}`
  * - `trackPublished`, `trackUnpublished`, `trackMuted` `{participant, track}`
  * - `slots` `{slots}`: those that show something else now, or whose picture is theirs only from now on (`showing`)
  * - `recording` `{recording}`: a recording began or ended, see the property
+ * - `layers` `{source, mid, encodings: [{rid, active}]}`: the server says which layers of an own track anybody needs; they
+ *   are set by this object
  * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
  * - `encryption`: `encryption.stateOf` answers something else about somebody
  * - `statistics` `{statistics}`: each second, see statistics.js; `quality` `{quality}`: the server's view
@@ -41,7 +47,7 @@ export class Room extends EventTarget {
   #session;
   #options;
   #pc = null;
-  #publications = new Map(); // source → {source, track, muted, transceiver, active}
+  #publications = new Map(); // source → {source, track, muted, transceiver, parameters, active}
   #negotiating = Promise.resolve();
   #localCandidates = []; // found before the server knew the participant
   #remoteCandidates = []; // told before the answer
@@ -71,7 +77,7 @@ export class Room extends EventTarget {
     this.#session = session;
     this.#options = {
       slots: 8, audioSlots: 4, simulcast: true, relay: false, muted: {}, videoCodecs: null, passphrase: null,
-      ...options,
+      ladder: '1080', redundantAudio: false, ...options,
     };
     this.name = name;
     /** The number of the room's last change. */
@@ -125,7 +131,7 @@ export class Room extends EventTarget {
     const { name } = this.#options;
     const joined = await this.#session.request({
       type: 'join', room: this.name, offer: { type: 'offer', sdp: pc.localDescription.sdp }, tracks: this.#trackList(),
-      ...(name && { name }),
+      ...(name && { name }), ...(this.#encryption.isOn && { encrypted: true }),
     });
     if (pc !== this.#pc) return;
     this.timing.joined = performance.now();
@@ -175,6 +181,7 @@ export class Room extends EventTarget {
     this.#publications.set(source, publication);
     if (known?.transceiver) {
       known.transceiver.direction = 'sendonly';
+      known.parameters.reset();
       await known.transceiver.sender.replaceTrack(track);
     } else {
       this.#addPublication(publication);
@@ -223,8 +230,9 @@ export class Room extends EventTarget {
   /**
    * Says what a slot should show.
    * @param {string} mid
-   * @param {{pin?: string|null, wantedHeight?: number}} wish a track id that shall be on it (null: whatever the server
-   *   chooses), and the height in pixels at which it is shown (0: not at all)
+   * @param {{pin?: string|null, wantedHeight?: number, priority?: number}} wish a track id that shall be on it (null:
+   *   whatever the server chooses), the height in pixels at which it is shown (0: not at all), and how much it matters
+   *   when not everything fits the path (0 to 255, default 128)
    */
   setSlot(mid, wish) { return this.setSlots([{ mid, ...wish }]); }
 
@@ -271,6 +279,7 @@ export class Room extends EventTarget {
     pc.onicecandidate = ({ candidate }) => this.#sendCandidate(candidate);
     pc.onconnectionstatechange = () => this.#connectionStateChanged(pc);
     for (const publication of this.#publications.values()) {
+      publication.parameters?.stop();
       publication.transceiver = null;
       if (publication.active) this.#addPublication(publication);
     }
@@ -286,29 +295,32 @@ export class Room extends EventTarget {
     const { source, track } = publication;
     const kind = KINDS[source];
     const codec = kind === 'audio' ? 'opus' : this.#videoCodecs()[0];
-    const encodings = sendEncodings(source, this.#options.simulcast, codec);
+    const { width, height } = track?.getSettings() ?? {};
+    const { simulcast, ladder } = this.#options;
+    const encodings = sendEncodings(source, { simulcast, ladder, codec, height: Math.min(width ?? height, height) });
     if (track) {
       track.enabled = !publication.muted;
       if (source === 'screen') track.contentHint = 'detail';
     }
-    const transceiver = this.#pc.addTransceiver(track ?? kind, {
-      direction: 'sendonly', ...(encodings && { sendEncodings: encodings }),
-    });
+    const transceiver = addSender(this.#pc, track ?? kind, encodings);
     publication.transceiver = transceiver;
+    publication.parameters = new SenderParameters(transceiver.sender, (error) => this.#dispatch('error', { error }));
     this.#encryption.encrypt(transceiver.sender, `${kind}/${codec}`);
-    this.#trimCodecs(transceiver, kind);
+    const isRedundant = this.#options.redundantAudio && !this.#encryption.isOn;
+    this.#trimCodecs(transceiver, kind, isRedundant ? ['red', 'opus'] : ['opus']);
   }
 
   #addReceiver(kind) {
     const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
-    this.#trimCodecs(transceiver, kind);
+    // Redundant audio costs a receiver nothing that it would not be sent.
+    this.#trimCodecs(transceiver, kind, this.#encryption.isOn ? ['opus'] : ['opus', 'red']);
     this.#receivers.push(transceiver);
     this.#encryption.decrypt(transceiver.receiver);
   }
 
-  #trimCodecs(transceiver, kind) {
+  #trimCodecs(transceiver, kind, audioCodecs) {
     try {
-      keepCodecs(transceiver, kind, kind === 'audio' ? ['opus'] : [...this.#videoCodecs(), 'rtx']);
+      keepCodecs(transceiver, kind, kind === 'audio' ? audioCodecs : [...this.#videoCodecs(), 'rtx']);
     } catch (error) {
       this.#dispatch('error', { error }); // The server chooses from the longer list.
     }
@@ -466,6 +478,9 @@ export class Room extends EventTarget {
       case 'slots':
         this.#slotTable.assign(message.slots);
         break;
+      case 'layers':
+        this.#layersWanted(message);
+        break;
       case 'candidate':
         if (this.#pc?.remoteDescription && this.#joined) this.#addCandidate(message);
         else this.#remoteCandidates.push(message);
@@ -476,6 +491,13 @@ export class Room extends EventTarget {
     }
   }
 
+  #layersWanted({ mid, encodings }) {
+    const publication = [...this.#publications.values()].find((one) => one.transceiver?.mid === mid);
+    if (!publication?.active || !Array.isArray(encodings)) return;
+    publication.parameters.want(encodings);
+    this.#dispatch('layers', { source: publication.source, mid, encodings });
+  }
+
   // The end.
 
   #end(reason) {
@@ -484,6 +506,7 @@ export class Room extends EventTarget {
     this.#session.removeEventListener('restarted', this.#onRestarted);
     this.#session.removeEventListener('closed', this.#onClosed);
     this.#slotTable.stop();
+    for (const { parameters } of this.#publications.values()) parameters?.stop();
     clearTimeout(this.#restartTimer);
     this.#path.stop();
     this.#sampler.stop();

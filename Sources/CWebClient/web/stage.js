@@ -10,6 +10,8 @@ const GAP = 10;
 const WIDEST = 16 / 9;
 const TALLEST = 3 / 4;
 const LEAST_HEIGHT = 116;
+/** Tiles this near to what is scrolled into view are shown soon: their pictures are asked for before. */
+const SIGHT_MARGIN = '200px';
 /** Louder than this is speaking; and it is shown for so long after, in milliseconds. */
 const SPEAKING_LEVEL = 0.02;
 const SPEAKING_HOLD = 350;
@@ -19,6 +21,9 @@ export class Stage {
   #element = byID('stage');
   #tiles = new Map(); // key → Tile
   #observer = new ResizeObserver(() => this.layOut());
+  #sight = new IntersectionObserver((entries) => this.#sightChanged(entries), {
+    root: this.#element, rootMargin: SIGHT_MARGIN,
+  });
   #sizesChanged;
   #alone;
 
@@ -41,6 +46,7 @@ export class Stage {
       if (screen) this.#element.prepend(tile.element);
       else if (last && tile.element !== last) last.before(tile.element);
       else this.#element.append(tile.element);
+      this.#sight.observe(tile.element);
       this.layOut();
     }
     tile.setName(name, label);
@@ -53,6 +59,7 @@ export class Stage {
     const tile = this.#tiles.get(key);
     if (!tile) return;
     this.#tiles.delete(key);
+    this.#sight.unobserve(tile.element);
     tile.remove();
     this.layOut();
   }
@@ -65,7 +72,16 @@ export class Stage {
   clear() {
     this.keepOnly(new Set());
     this.#observer.disconnect();
+    this.#sight.disconnect();
     this.#element.replaceChildren();
+  }
+
+  #sightChanged(entries) {
+    for (const { target, isIntersecting } of entries) {
+      const tile = this.#tiles.get(target.dataset.key);
+      if (tile?.element === target) tile.isInSight = isIntersecting;
+    }
+    this.#sizesChanged();
   }
 
   layOut() {
@@ -124,6 +140,8 @@ class Tile {
   #note = element('p.tile-note', { hidden: true });
   #loudAt = -Infinity;
   #mediaTrack = null;
+  /** Whether it is scrolled into view, or nearly. */
+  isInSight = true;
 
   constructor(key, { own, screen }) {
     this.isScreen = screen;
@@ -135,8 +153,8 @@ class Tile {
   }
 
   get video() { return this.#video; }
-  /** The height in device pixels at which the picture is shown. */
-  get height() { return Math.round(this.#video.clientHeight * Math.min(devicePixelRatio, 2)); }
+  /** The height in device pixels at which the picture is shown, 0 where it is out of sight. */
+  get height() { return !this.isInSight ? 0 : Math.round(this.#video.clientHeight * Math.min(devicePixelRatio, 2)); }
 
   /** The name of whom it shows, and how that is written on it. */
   setName(name, label) {
@@ -147,10 +165,11 @@ class Tile {
     this.element.setAttribute('aria-label', label);
   }
 
-  /** Says why there is no picture, or nothing for null. */
-  set note(sentence) {
+  /** Says why there is no picture, or nothing for null; `why` says more, where the person looks for it. */
+  setNote(sentence, why = '') {
     this.#note.hidden = !sentence;
     this.#note.textContent = sentence ?? '';
+    this.#note.title = why;
   }
 
   /** How well it is received (the own one: the connection), 1 to 4 bars; 0 for unknown. */

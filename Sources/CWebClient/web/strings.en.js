@@ -56,6 +56,8 @@ export const strings = {
   personLeft: (name) => `${name} left.`,
   personDropped: (name) => `${name} lost the connection.`,
 
+  videoPaused: 'Video paused: your connection is too slow',
+
   // End-to-end encryption
   encrypted: 'Encrypted from end to end: only those who have the key of this room see and hear.',
   noKey: 'You do not have the key of this room.',
@@ -147,6 +149,9 @@ export const strings = {
   lossBothWays: 'Lost',
   jitterBothWays: 'Jitter',
   rateBothWays: 'Rate',
+  estimate: 'Your connection carries',
+  fewerFrames: 'fewer frames',
+  needs: (rate) => `more needs ${rate}`,
   bothWays: (toYou, fromYou) => `to you ${toYou}, from you ${fromYou}`,
   layer: (number) => `layer ${number}`,
   lost: (share) => `${share} lost`,

@@ -2,6 +2,8 @@
 import MediaCore
 
 extension FieldWriter {
+    fileprivate static let withRedundancy: UInt8 = 5
+
     mutating func codec(_ value: Codec) {
         switch value {
         case .opus: byte(0)
@@ -19,7 +21,12 @@ extension FieldWriter {
         }
     }
 
+    /// A codec with RED begins with a number that is no codec's, so that one without stays what it was.
     mutating func codecPlan(_ value: CodecPlan) {
+        if let red = value.redPayloadType {
+            byte(Self.withRedundancy)
+            byte(red.rawValue)
+        }
         codec(value.codec)
         byte(value.payloadType.rawValue)
         optional(value.rtxPayloadType) { $0.byte($1.rawValue) }
@@ -96,10 +103,18 @@ extension FieldReader {
     }
 
     mutating func codecPlan() -> CodecPlan? {
+        var red: PayloadType?
+        var ahead = self
+        if ahead.byte() == FieldWriter.withRedundancy {
+            red = ahead.payloadType()
+            guard red != nil else { return nil }
+            self = ahead
+        }
         guard let codec = codec(), let payloadType = payloadType(), let rtx = optional({ $0.payloadType() }),
             let clockRate = number(UInt32.self)
         else { return nil }
-        return CodecPlan(codec: codec, payloadType: payloadType, rtxPayloadType: rtx, clockRate: clockRate)
+        return CodecPlan(
+            codec: codec, payloadType: payloadType, rtxPayloadType: rtx, redPayloadType: red, clockRate: clockRate)
     }
 
     mutating func feedback() -> FeedbackPlan? {

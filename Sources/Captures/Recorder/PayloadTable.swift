@@ -21,6 +21,7 @@ public final class PayloadTable {
             for track in plan.published {
                 for codec in track.codecs {
                     add(PayloadHead(codec.codec, isRetransmission: false), row, codec.payloadType)
+                    if let red = codec.redPayloadType { add(.redundantAudio, row, red) }
                     guard let rtx = codec.rtxPayloadType else { continue }
                     add(PayloadHead(codec.codec, isRetransmission: true), row, rtx)
                 }

@@ -7,6 +7,7 @@ struct PayloadCut {
     private struct Stream: Hashable {
         var codec: Codec
         var isRetransmission: Bool
+        var isRedundant = false
     }
     /// What a payload type of a peer may stand for; what it stood for once stays known, because packets of before may come.
     private var streams: [PeerID: [UInt8: Set<Stream>]] = [:]
@@ -26,6 +27,10 @@ struct PayloadCut {
             for codec in track.codecs {
                 let own = Stream(codec: codec.codec, isRetransmission: false)
                 streams[peer, default: [:]][codec.payloadType.rawValue, default: []].insert(own)
+                if let red = codec.redPayloadType {
+                    let redundant = Stream(codec: codec.codec, isRetransmission: false, isRedundant: true)
+                    streams[peer, default: [:]][red.rawValue, default: []].insert(redundant)
+                }
                 guard let rtx = codec.rtxPayloadType else { continue }
                 let resent = Stream(codec: codec.codec, isRetransmission: true)
                 streams[peer, default: [:]][rtx.rawValue, default: []].insert(resent)
@@ -67,6 +72,9 @@ struct PayloadCut {
 
     /// Where in a payload the bytes are that forwarding reads.
     private static func offsets(in payload: [UInt8], _ stream: Stream) -> Set<Int> {
+        if stream.isRedundant {
+            return Set(0..<REDPayload.headLength(payload.span, at: 0, length: payload.count))
+        }
         let base = stream.isRetransmission ? min(RTXPayload.headLength, payload.count) : 0
         let media = Array(payload[base...])
         let own = offsets(in: media, stream.codec).filter { $0 < media.count }.map { $0 + base }

@@ -266,7 +266,8 @@ extension SlotQuality {
     private func shortage(_ estimate: DataRate?) -> String {
         guard let estimate, let neededForNext else { return "the path would not carry more" }
         let step = nextHeight.map { $0 == height && !isPaused ? "a higher frame rate" : "\($0)p" } ?? "the next layer"
-        return "the estimate of \(estimate.kilobitsText) is less than the \(neededForNext.kilobitsText) that \(step) needs"
+        return "the estimate of \(estimate.kilobitsText) is less than the \(neededForNext.kilobitsText) that "
+            + "\(step) needs"
     }
 
     /// Why the slot shows what it shows, without naming anybody.

@@ -35,6 +35,7 @@ extension DropReason {
         case .retransmissionBudget: "asked for again: too much for the peer at once"
         case .pacerFull: "more waits for the receiver’s pace than may wait"
         case .pacerStale: "of no use any more when its turn came"
+        case .malformedRedundancy: "a redundant payload whose blocks are not what was negotiated"
         }
     }
 }

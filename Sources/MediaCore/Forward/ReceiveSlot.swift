@@ -6,6 +6,10 @@ struct SlotAddress: BitwiseCopyable {
     var ssrc: SSRC
     var mid: Mid
     var payloadType: PayloadType
+    /// For redundant audio that goes out as it came: the payload type of its blocks.
+    var blockPayloadType: PayloadType?
+    /// The bytes at the payload's beginning that are left out: of redundant audio all before the primary block.
+    var skipped: UInt16 = 0
 }
 
 /// What a packet's source says of itself, the same for all slots.
@@ -248,9 +252,10 @@ struct ReceiveSlot: ~Copyable {
             sent = RetransmissionMap(
                 packets: isVideo ? RetransmissionMap.videoPackets : RetransmissionMap.audioPackets)
         }
+        let address = address(codec, packet, strips: false)
         guard fits,
             let length = PacketComposer.compose(
-                record, slot: address(codec), as: nil, packet, place: place, from: history, map: receiver.extensions,
+                record, slot: address, as: nil, packet, place: place, from: history, map: receiver.extensions,
                 into: &out)
         else {
             // Its number is taken; by RTX the receiver can still get it.
@@ -263,7 +268,7 @@ struct ReceiveSlot: ~Copyable {
             length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
         firstOfTalk = false
         packetCount &+= 1
-        octetCount &+= UInt32(packet.length)
+        octetCount &+= UInt32(packet.length &- address.skipped)
         shownAt = source.now
         isFrozen = false
         receiver.statistics.packetsSent &+= 1
@@ -271,8 +276,18 @@ struct ReceiveSlot: ~Copyable {
         return hasSwitched ? .switched(waited: source.now - targetSince) : .sent
     }
 
-    private func address(_ codec: Int) -> SlotAddress {
-        SlotAddress(ssrc: plan.ssrc, mid: plan.mid, payloadType: plan.codecs[codec].payloadType)
+    /// - Parameter strips: whether redundancy is taken out though the slot would have it.
+    private func address(_ codec: Int, _ packet: HistoryPacket, strips: Bool) -> SlotAddress {
+        let payloadType = plan.codecs[codec].payloadType
+        var address = SlotAddress(ssrc: plan.ssrc, mid: plan.mid, payloadType: payloadType)
+        guard packet.redHead != 0 else { return address }
+        if let red = plan.codecs[codec].redPayloadType, !strips {
+            address.payloadType = red
+            address.blockPayloadType = payloadType
+        } else {
+            address.skipped = packet.redPrimary
+        }
+        return address
     }
 
     /// The position of a source's codec in the slot's plan, remembered for the next packet.
@@ -367,8 +382,9 @@ struct ReceiveSlot: ~Copyable {
         }
         guard
             let length = PacketComposer.compose(
-                record, slot: address(Int(record.codec)), as: form, packet, place: place, from: history,
-                map: receiver.extensions, into: &out)
+                // The payload type of retransmissions says that the original was the codec itself.
+                record, slot: address(Int(record.codec), packet, strips: form != nil), as: form, packet, place: place,
+                from: history, map: receiver.extensions, into: &out)
         else { return .egressFull }
         out.commit(length, to: receiver.id, kind: .rtp)
         // The very same bytes under the same number tell the estimate nothing of when they arrived.

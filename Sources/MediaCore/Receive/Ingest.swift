@@ -52,9 +52,10 @@ extension RoomCore {
         guard let codec = codec(header.payloadType, isRetransmission: binding.isRetransmission, e) else {
             return .unknownPayloadType
         }
+        incoming.packet.codec = codec
+        if !binding.isRetransmission, let reason = readRedundancy(bytes, header, e, &incoming.packet) { return reason }
         incoming.packet.timestamp = header.timestamp.rawValue
         incoming.packet.marker = header.marker
-        incoming.packet.codec = codec
         if let level = offsets.readAudioLevel(bytes) {
             incoming.packet.audioLevel = UInt16(level.level) | (level.isVoice ? 0x80 : 0)
         }
@@ -80,12 +81,30 @@ extension RoomCore {
         return nil
     }
 
+    /// Of redundant audio notes where its headers end and its primary block begins.
+    @inline(__always) private func readRedundancy(
+        _ bytes: Span<UInt8>, _ header: RTPHeader, _ e: Int, _ packet: inout HistoryPacket
+    ) -> DropReason? {
+        guard !encodings[e].isVideo, packet.length > 0 else { return nil }
+        let plan = tracks[Int(encodings[e].track)].plan.codecs[Int(packet.codec)]
+        guard plan.redPayloadType == header.payloadType else { return nil }
+        guard
+            let red = REDPayload(
+                bytes, at: Int(header.payloadOffset), length: Int(packet.length), of: plan.payloadType)
+        else { return .malformedRedundancy }
+        packet.redHead = UInt16(truncatingIfNeeded: red.headLength)
+        packet.redPrimary = UInt16(truncatingIfNeeded: red.primaryOffset)
+        return nil
+    }
+
     /// The position of a payload type in the track's plan; remembered, because it hardly ever changes.
     private mutating func codec(_ payloadType: PayloadType, isRetransmission: Bool, _ e: Int) -> UInt8? {
         if !isRetransmission, encodings[e].payloadType == payloadType.rawValue { return encodings[e].codec }
         let t = Int(encodings[e].track)
         let found = tracks[t].plan.codecs.firstIndex {
-            isRetransmission ? $0.rtxPayloadType == payloadType : $0.payloadType == payloadType
+            isRetransmission
+                ? $0.rtxPayloadType == payloadType
+                : $0.payloadType == payloadType || $0.redPayloadType == payloadType
         }
         guard let found, found < 256 else { return nil }
         if !isRetransmission {
@@ -212,7 +231,7 @@ extension RoomCore {
             level = AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
         }
         let expired = tracks[t].gate.expire(at: now)
-        let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length), at: now)
+        let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length &- packet.redPrimary), at: now)
         if choosesSpeakers, opened != expired, opened {
             assignSlots(notWithin: Self.shortestSpeakersInterval, at: now, into: &out)
         }

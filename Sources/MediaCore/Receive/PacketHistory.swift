@@ -21,6 +21,9 @@ struct HistoryPacket: BitwiseCopyable {
     var videoOrientation: UInt16 = HistoryPacket.noByte
     /// The playout delay's 24 bits, or `noPlayoutDelay`.
     var playoutDelay: UInt32 = HistoryPacket.noPlayoutDelay
+    /// Of a redundant payload (RFC 2198) the bytes of its headers, and where its primary block begins; 0 for any other.
+    var redHead: UInt16 = 0
+    var redPrimary: UInt16 = 0
     /// The VP8 payload descriptor, or nil for another codec.
     var vp8: VP8Descriptor?
     /// The VP9 payload descriptor, or nil for another codec.
@@ -131,12 +134,16 @@ extension PacketHistory {
         if row.playoutDelay != HistoryPacket.noPlayoutDelay { flags |= KeptFlag.hasPlayoutDelay }
         if row.vp8 != nil { flags |= KeptFlag.hasVP8 }
         if row.vp9 != nil { flags |= KeptFlag.hasVP9 }
-        if row.codec != 0 { flags |= KeptFlag.hasCodec }
+        if row.codec != 0 || row.redHead != 0 { flags |= KeptFlag.hasCodec }
         w.byte(flags)
         w.write(row.number &- before.number)
         w.write(Int64(Int32(bitPattern: row.timestamp &- before.timestamp)))
         w.write(UInt64(row.length))
-        if flags & KeptFlag.hasCodec != 0 { w.write(UInt64(row.codec)) }
+        if flags & KeptFlag.hasCodec != 0 {
+            // Above the codec's eight bits the length of the headers of redundant audio.
+            w.write(UInt64(row.codec) | UInt64(row.redHead) << 8)
+            if row.redHead != 0 { w.write(UInt64(row.redPrimary)) }
+        }
         if flags & KeptFlag.hasAudioLevel != 0 { w.write(UInt64(row.audioLevel)) }
         if flags & KeptFlag.hasOrientation != 0 { w.write(UInt64(row.videoOrientation)) }
         if flags & KeptFlag.hasPlayoutDelay != 0 { w.write(UInt64(row.playoutDelay)) }
@@ -181,7 +188,13 @@ extension PacketHistory {
         row.timestamp = before.timestamp &+ UInt32(truncatingIfNeeded: try r.readSigned())
         try r.code(&row.length)
         try r.require(Int(row.length) <= slotBytes)
-        if flags & KeptFlag.hasCodec != 0 { try r.code(&row.codec) }
+        if flags & KeptFlag.hasCodec != 0 {
+            let value = try r.readUnsigned(1 << 24 - 1)
+            row.codec = UInt8(truncatingIfNeeded: value)
+            row.redHead = UInt16(truncatingIfNeeded: value >> 8)
+            if row.redHead != 0 { try r.code(&row.redPrimary) }
+            try r.require(row.redHead <= row.redPrimary && row.redPrimary <= row.length)
+        }
         if flags & KeptFlag.hasAudioLevel != 0 { try r.code(&row.audioLevel) }
         if flags & KeptFlag.hasOrientation != 0 { try r.code(&row.videoOrientation) }
         if flags & KeptFlag.hasPlayoutDelay != 0 { try r.code(&row.playoutDelay) }

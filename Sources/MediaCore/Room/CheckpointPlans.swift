@@ -108,6 +108,9 @@ extension CodecPlan: CheckpointField {
         var rtx = rtxPayloadType?.rawValue
         try c.code(&rtx)
         rtxPayloadType = rtx.map { PayloadType($0) }
+        var red = redPayloadType?.rawValue
+        try c.code(&red)
+        redPayloadType = red.map { PayloadType($0) }
         try c.code(&clockRate)
     }
 }

@@ -39,14 +39,21 @@ public struct CodecPlan: Hashable, Sendable {
     public var payloadType: PayloadType
     /// The payload type of its retransmissions (RFC 4588), or nil where RTX was not negotiated.
     public var rtxPayloadType: PayloadType?
+    /// The payload type of packets that carry earlier ones beside themselves (RFC 2198), every block of them this codec; nil
+    /// where RED was not negotiated.
+    public var redPayloadType: PayloadType?
     /// RTP clock rate in hertz.
     public var clockRate: UInt32
 
     /// A codec with its numbers.
-    public init(codec: Codec, payloadType: PayloadType, rtxPayloadType: PayloadType?, clockRate: UInt32) {
+    public init(
+        codec: Codec, payloadType: PayloadType, rtxPayloadType: PayloadType?, redPayloadType: PayloadType? = nil,
+        clockRate: UInt32
+    ) {
         self.codec = codec
         self.payloadType = payloadType
         self.rtxPayloadType = rtxPayloadType
+        self.redPayloadType = redPayloadType
         self.clockRate = clockRate
     }
 }

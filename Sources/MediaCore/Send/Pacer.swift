@@ -99,6 +99,9 @@ struct Pacer: ~Copyable {
     static let burst = TimeDelta.milliseconds(10)
     /// …and has at most so many packets, or one.
     static let burstPackets: UInt8 = 8
+    /// No pace is slower or faster than these.
+    private static let slowest = DataRate(bitsPerSecond: 10_000)
+    private static let fastest = DataRate(bitsPerSecond: 10_000_000_000)
     /// Packets sent within this time are one burst.
     static let burstSpan = TimeDelta.milliseconds(1)
 
@@ -117,10 +120,10 @@ struct Pacer: ~Copyable {
 
     /// The rate of the debt, from now on. What is owed stays as many bytes as it was.
     mutating func setRate(_ changed: DataRate, at now: Timestamp) {
-        let changed = max(changed, DataRate(bitsPerSecond: 10_000))
+        let changed = min(max(changed, Self.slowest), Self.fastest)
         guard changed != rate else { return }
         if paidAt > now, rate > .zero {
-            let owed = min(paidAt - now, .seconds(10))
+            let owed = max(.zero, min(paidAt - now, .seconds(10)))
             let bits = owed.nanoseconds / 1_000 * (rate.bitsPerSecond / 1_000) / 1_000
             paidAt = now + TimeDelta(nanoseconds: min(10_000_000_000, bits * 1_000_000 / (changed.bitsPerSecond / 1_000)))
         }

@@ -68,12 +68,17 @@ enum PacketComposer {
             {
                 return (end + count, Int(vp8.length))
             }
-            return (end, 0)
+            return (end, Int(slot.skipped))
         }
-        guard let head else { return nil }
+        guard let head, head.skipped <= length else { return nil }
         let start = place * PacketHistory.slotBytes
         out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
         if head.skipped == 0 { rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out) }
+        if let blocks = slot.blockPayloadType {
+            out.arena.withMutableSpan(at + head.length, length) { span in
+                REDPayload.write(blocks, headLength: Int(packet.redHead), into: &span, at: 0)
+            }
+        }
         return head.length + length - head.skipped
     }
 

@@ -12,6 +12,7 @@ public struct PayloadHead: OptionSet, Hashable, Sendable, BitwiseCopyable {
     private static let vp9: UInt16 = 1 << 2
     private static let h264: UInt16 = 1 << 3
     private static let av1: UInt16 = 1 << 4
+    private static let red: UInt16 = 1 << 5
     /// The longest part of a packet that says whether it is malformed: fixed header, sources, the head of the extension.
     private static let longestHead = RTPHeader.fixedLength + 15 * 4 + 4
 
@@ -27,6 +28,9 @@ public struct PayloadHead: OptionSet, Hashable, Sendable, BitwiseCopyable {
             }
         rawValue = isRetransmission ? bit << 8 : bit
     }
+
+    /// Redundant audio (RFC 2198).
+    public static let redundantAudio = PayloadHead(rawValue: red)
 
     /// Appends the first bytes of a packet up to the last one that forwarding reads; payload between bytes that are read is
     /// zero. The packet with zeros in place of what is missing is forwarded in the same way: header by header, length by
@@ -67,6 +71,10 @@ public struct PayloadHead: OptionSet, Hashable, Sendable, BitwiseCopyable {
             // A payload that is no descriptor has to stay none.
             let head = VP9Descriptor(packet, at: start, length: length).map { Int($0.length) } ?? length
             end = max(end, start + min(head, length))
+        }
+        if codecs & Self.red != 0 {
+            // The headers alone: the length of the whole tells that of the primary block.
+            end = max(end, start + REDPayload.headLength(packet, at: start, length: length))
         }
         if codecs & Self.av1 != 0 { end = max(end, start + min(1, length)) }
         Self.copy(packet, to: end, base, &bytes)

@@ -34,6 +34,8 @@ final class MediaPeer {
     unowned let turn: MediaTurn
     var answerer: Answerer
     let permissions: Permissions
+    /// Whether the client encrypts its frames from end to end.
+    let isEncrypted: Bool
     var transport: PeerTransport?
     /// Indices of the datagrams of this turn's egress that go to this peer, in order.
     var pending: [Int] = []
@@ -43,12 +45,16 @@ final class MediaPeer {
     /// Whether an offer of the peer was answered.
     var isAnswered = false
 
-    init(id: PeerID, room: MediaRoom, turn: MediaTurn, answerer: Answerer, permissions: Permissions) {
+    init(
+        id: PeerID, room: MediaRoom, turn: MediaTurn, answerer: Answerer, permissions: Permissions,
+        isEncrypted: Bool
+    ) {
         self.id = id
         self.room = room
         self.turn = turn
         self.answerer = answerer
         self.permissions = permissions
+        self.isEncrypted = isEncrypted
         pending.reserveCapacity(64)
     }
 }

@@ -165,7 +165,8 @@ final class MediaTurn {
             allRooms.append(room)
             openTaps(room)
         case .closeRoom(let key): closeRoom(key)
-        case .admit(let key, let id, let permissions, let offer): admit(key, id, permissions, offer)
+        case .admit(let key, let id, let permissions, let isEncrypted, let offer):
+            admit(key, id, permissions, isEncrypted, offer)
         case .negotiate(let key, let id, let offer):
             guard let room = rooms[key], let peer = room.peers[id] else { return }
             answer(offer, of: peer, in: room)
@@ -225,11 +226,13 @@ final class MediaTurn {
 
     // MARK: Negotiation
 
-    private func admit(_ key: RoomKey, _ id: PeerID, _ permissions: Permissions, _ offer: OfferRequest) {
+    private func admit(
+        _ key: RoomKey, _ id: PeerID, _ permissions: Permissions, _ isEncrypted: Bool, _ offer: OfferRequest
+    ) {
         guard let room = rooms[key], room.peers[id] == nil else { return }
         let peer = MediaPeer(
             id: id, room: room, turn: self, answerer: Answerer(configuration: settings.negotiation),
-            permissions: permissions)
+            permissions: permissions, isEncrypted: isEncrypted)
         room.peers[id] = peer
         apply(.addParticipant(id), to: room)
         answer(offer, of: peer, in: room)
@@ -245,7 +248,8 @@ final class MediaTurn {
     private func answer(_ offer: OfferRequest, of peer: MediaPeer, in room: MediaRoom) {
         let inputs = AnswerInputs(
             permissions: peer.permissions,
-            tracks: offer.tracks.map { DeclaredTrack(mid: $0.mid, source: $0.source, isMuted: $0.isMuted) })
+            tracks: offer.tracks.map { DeclaredTrack(mid: $0.mid, source: $0.source, isMuted: $0.isMuted) },
+            isEncrypted: peer.isEncrypted)
         let settled: Answer
         do {
             // What the offer says of the transport comes first: a restart needs new credentials for the answer.

@@ -28,7 +28,7 @@ enum WorkerCommand: Sendable {
     case openRoom(RoomKey, name: String, seed: UInt64)
     case closeRoom(RoomKey)
     /// Makes the peer, its transport, and answers the first offer.
-    case admit(RoomKey, PeerID, Permissions, OfferRequest)
+    case admit(RoomKey, PeerID, Permissions, isEncrypted: Bool, OfferRequest)
     /// Answers a later offer of the same peer.
     case negotiate(RoomKey, PeerID, OfferRequest)
     case candidate(RoomKey, PeerID, String)

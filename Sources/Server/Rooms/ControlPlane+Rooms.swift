@@ -94,7 +94,9 @@ extension ControlPlane {
             publishableSources: Set(claims.canPublish.map { RoomRoster.source(named: $0) }),
             canSubscribe: claims.canSubscribe)
         ask(session, id) { request in
-            .admit(room.key, number, permissions, Self.request(request, join.offer.sdp, join.tracks))
+            .admit(
+                room.key, number, permissions, isEncrypted: join.encrypted ?? false,
+                Self.request(request, join.offer.sdp, join.tracks))
         }
     }
 

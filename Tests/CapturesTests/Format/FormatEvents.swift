@@ -48,7 +48,8 @@ extension Chance {
     mutating func codecPlan() -> CodecPlan {
         CodecPlan(
             codec: codec(), payloadType: PayloadType(UInt8(below(128))),
-            rtxPayloadType: maybe { PayloadType(UInt8($0.below(128))) }, clockRate: UInt32(truncatingIfNeeded: next()))
+            rtxPayloadType: maybe { PayloadType(UInt8($0.below(128))) },
+            redPayloadType: maybe { PayloadType(UInt8($0.below(128))) }, clockRate: UInt32(truncatingIfNeeded: next()))
     }
     mutating func feedback() -> FeedbackPlan {
         FeedbackPlan(
