@@ -56,7 +56,7 @@ extension FieldWriter {
             for layer in [layer, spatial, temporal] { optional(layer) { $0.signed(Int64($1)) } }
             for one in [rate, needed, estimate] { self.rate(one) }
             byte(reason.rawValue)
-        case .layersWanted(let track, let wanted):
+        case .layersNeeded(let track, let wanted):
             byte(18)
             self.track(track)
             list(wanted) { $0.flag($1) }
@@ -108,7 +108,7 @@ extension FieldReader {
                 needed: needed, estimate: estimate, reason: reason)
         case 18:
             guard let track = track(), let wanted = list({ $0.flag() }) else { return nil }
-            return .layersWanted(track, wanted)
+            return .layersNeeded(track, wanted)
         default: return nil
         }
     }

@@ -118,7 +118,7 @@ extension FieldWriter {
             token(slot.token)
             self.track(track)
             signed(silence.nanoseconds)
-        case .estimateChanged, .probeStarted, .layerAllocated, .layersWanted: bitrateDecision(value)
+        case .estimateChanged, .probeStarted, .layerAllocated, .layersNeeded: bitrateDecision(value)
         case .streamBound, .streamEvicted, .streamRestarted, .layerAlive, .layerDead, .slotAssigned, .unsupportedCodec:
             preconditionFailure("the first seven cases are written by decision(_:)")
         }

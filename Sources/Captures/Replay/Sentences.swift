@@ -87,7 +87,7 @@ extension Decision {
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
         "nackListOverflowed", "timestampCorrected", "receiverFrozen", "estimateChanged", "probeStarted",
-        "layerAllocated", "layersWanted",
+        "layerAllocated", "layersNeeded",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -110,7 +110,7 @@ extension Decision {
         case .estimateChanged: 14
         case .probeStarted: 15
         case .layerAllocated: 16
-        case .layersWanted: 17
+        case .layersNeeded: 17
         }
     }
 
@@ -131,7 +131,7 @@ extension Decision {
             [peer, track.peer]
         case .layerAllocated(let peer, _, let track, _, _, _, _, _, _, _): [peer, track.peer]
         case .timestampCorrected(let peer, _, _), .estimateChanged(let peer, _), .probeStarted(let peer, _, _): [peer]
-        case .layersWanted(let track, _): [track.peer]
+        case .layersNeeded(let track, _): [track.peer]
         }
     }
 
@@ -182,7 +182,7 @@ extension Decision {
             "peer \(peer.rawValue)'s slot \(slot.text) is given "
                 + Self.step(of: track, layer, spatial, temporal, rate)
                 + reason.sentence(needed: needed, estimate: estimate)
-        case .layersWanted(let track, let wanted):
+        case .layersNeeded(let track, let wanted):
             "of \(track.sentence) "
                 + (wanted.contains(true)
                     ? "layers " + wanted.indices.filter { wanted[$0] }.map(String.init).joined(separator: ", ")

@@ -39,10 +39,11 @@ extension RoomCore {
     private mutating func tellLayers(of t: Int, at now: Timestamp, into out: inout Egress) {
         let asked = tracks[t].encodings.map { encodings[Int($0)].wish.isAsked }
         out.events.append(.layersWanted(tracks[t].id, asked))
-        out.decisions.append(.layersWanted(tracks[t].id, asked))
-        // A publisher that was asked for nothing is not silent.
+        out.decisions.append(.layersNeeded(tracks[t].id, asked))
+        // Its silence counts from now on.
         tracks[t].quietSince = now
         tracks[t].hasStalled = false
+        peers[Int(tracks[t].peer)].nextLiveness.bring(forwardTo: now + PublishedTrack.stallTime)
     }
 
     /// Looks through all video encodings, and tells their publishers of those that nobody has needed for a while.

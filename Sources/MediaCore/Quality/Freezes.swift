@@ -57,6 +57,8 @@ extension RoomCore {
 
     /// Whether a slot forwards nothing although its publisher sends something that it could.
     func isBlocked(_ s: Int) -> Bool {
+        // A picture that the path does not carry is paused and said to be; nothing is missing that should come.
+        guard !slots[s].allocation.isPaused else { return false }
         let t = Int(slots[s].track)
         guard t >= 0, !slots[s].isHidden, slots[s].target >= 0 else { return false }
         let current = Int(slots[s].current)

@@ -123,6 +123,7 @@ extension RoomCore {
             report.fromPeer.lossFraction = Self.loss(from: previous.encodings, to: counters.encodings)
         }
         report.fromPeer.jitter = publishedJitter(of: p)
+        if peers[p].hasVideoSlots { report.estimate = peers[p].bandwidth.estimate }
         var expected: Int64 = 0
         var lost: Int64 = 0
         for number in peers[p].slots {
@@ -213,6 +214,7 @@ extension RoomCore {
         let t = Int(slots[s].track)
         guard t >= 0 else { return slot }
         slot.layers = tracks[t].encodings.count
+        explain(s, in: &slot)
         let current = Int(slots[s].current)
         guard current >= 0, [.forwarding, .lowerLayer, .switchingLayer].contains(slot.status) else { return slot }
         slot.layer = encodings[current].layer
@@ -222,6 +224,19 @@ extension RoomCore {
             slot.meanOpinionScore = score(ofSlot: s, from: current, slot)
         }
         return slot
+    }
+
+    /// What the allocation says of a slot.
+    private func explain(_ s: Int, in slot: inout SlotQuality) {
+        guard slots[s].isVideo else { return }
+        if slots[s].wantedHeight < .max { slot.wantedHeight = Int(slots[s].wantedHeight) }
+        let given = slots[s].allocation
+        slot.isPaused = given.isPaused
+        if !given.isPaused, given.temporal != 0xff { slot.temporalLayer = Int(given.temporal) }
+        guard given.next > .zero, given.reason == .estimate || given.reason == .held else { return }
+        let demand = peers[Int(slots[s].peer)].demand
+        slot.neededForNext = demand.allocated + demand.audio + given.next - given.rate
+        if given.nextHeight > 0 { slot.nextHeight = Int(given.nextHeight) }
     }
 
     private func status(ofSlot s: Int) -> SlotStatus {

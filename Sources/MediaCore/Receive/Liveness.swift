@@ -19,6 +19,8 @@ extension RoomCore {
                 peers[p].nextLiveness.bring(forwardTo: encodings[layer].monitor.deadline)
             }
             if hasDied { chooseLayers(of: t, requesting: true, at: now, into: &out) }
+            // A publisher that was asked for nothing is not silent.
+            guard tracks[t].encodings.contains(where: { encodings[Int($0)].wish.isAsked }) else { continue }
             guard peers[p].isConnected, !tracks[t].isMuted, !tracks[t].hasStalled, let quiet = tracks[t].quietSince
             else {
                 continue

@@ -168,6 +168,7 @@ extension RoomCore {
                 kept.append(same)
             } else {
                 kept.append(Int32(truncatingIfNeeded: addTrack(plan, of: p)))
+                if plan.kind == .video { nextLayers.bring(forwardTo: now + Self.layersInterval) }
             }
         }
         for t in old where !kept.contains(t) { removeTrack(Int(t), at: now) }

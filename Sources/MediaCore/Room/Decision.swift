@@ -70,5 +70,5 @@ public enum Decision: Hashable, Sendable {
         peer: PeerID, slot: Mid, track: TrackID, layer: Int?, spatial: Int?, temporal: Int?, rate: DataRate,
         needed: DataRate, estimate: DataRate, reason: AllocationReason)
     /// The encodings of a track, lowest first, that anybody needs have changed; its publisher is told.
-    case layersWanted(TrackID, [Bool])
+    case layersNeeded(TrackID, [Bool])
 }

@@ -71,6 +71,7 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case pacerFull
     /// When its turn came its slot had no use for it any more, or it had waited too long.
     case pacerStale
+
     // What came in, and is behind the rest because names keep their numbers.
     /// A redundant payload (RFC 2198) whose blocks do not lie within it, or are of another codec than was negotiated.
     case malformedRedundancy

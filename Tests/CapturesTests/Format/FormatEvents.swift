@@ -138,7 +138,7 @@ extension Chance {
                 peer: peer(), slot: mid(), track: track(), layer: maybe { Int($0.below(256)) },
                 spatial: maybe { Int($0.below(8)) }, temporal: maybe { Int($0.below(8)) }, rate: rate(), needed: rate(),
                 estimate: rate(), reason: pick([.nothing, .wanted, .publisher, .estimate, .held]))
-        default: .layersWanted(track(), list(4) { $0.flag() })
+        default: .layersNeeded(track(), list(4) { $0.flag() })
         }
     }
 
@@ -189,7 +189,7 @@ extension Chance {
         case 9:
             .digest(
                 OutputDigest(scope: pick(OutputDigest.Scope.allCases), high: next(), low: next(), count: next()))
-        case 10: .decision(decision(below(14)))
+        case 10: .decision(decision(below(18)))
         case 11: .checkpoint(bytes(below(4_000)))
         case 12: .comment(pick(["", "one", "a longer one\nof two lines"]))
         default: .gap(events: next())
