@@ -1,0 +1,133 @@
+// What may be sent to a receiver is divided as the rules say, and never more than there is.
+
+@testable import MediaCore
+import SimulatedNetwork
+import Testing
+
+@Suite("Bitrate allocation")
+struct BitrateAllocatorTests {
+    /// The steps of simulcast in three layers of 100, 350 and 1,200 kb/s with three temporal layers.
+    static let simulcast: [LayerStep] = [
+        step(0, 0, 50, 180), step(0, 1, 75, 180), step(0, 0xff, 100, 180),
+        step(1, 1, 260, 360), step(1, 0xff, 350, 360),
+        step(2, 1, 900, 720), step(2, 0xff, 1_200, 720),
+    ]
+
+    static func step(_ layer: UInt8, _ temporal: UInt8, _ kilobits: Int64, _ height: UInt16) -> LayerStep {
+        LayerStep(
+            encoding: Int32(layer), layer: layer, temporal: temporal, rate: .kilobitsPerSecond(kilobits),
+            height: height)
+    }
+
+    static func request(current: Int = -1, steps: [LayerStep] = simulcast) -> AllocationRequest {
+        AllocationRequest(steps: steps, wanted: steps.count - 1, current: current)
+    }
+
+    private func divide(_ kilobits: Int64, _ requests: [AllocationRequest]) -> Allocation {
+        BitrateAllocator.divide(.kilobitsPerSecond(kilobits), over: requests)
+    }
+
+    @Test("One slot gets the highest step that fits with its margin", arguments: [
+        (10, -1), (54, 0), (81, 1), (109, 2), (300, 3), (400, 4), (1_000, 5), (1_296, 6), (9_000, 6),
+    ] as [(Int64, Int)])
+    func oneSlot(_ kilobits: Int64, _ step: Int) {
+        #expect(divide(kilobits, [Self.request()]).steps == [step])
+    }
+
+    @Test("What is given already is kept a little below its rate, and not given anew there")
+    func hysteresis() {
+        #expect(divide(1_160, [Self.request(current: 6)]).steps == [6])
+        #expect(divide(1_160, [Self.request(current: 5)]).steps == [5])
+        #expect(divide(1_100, [Self.request(current: 6)]).steps == [5])
+    }
+
+    @Test("Everybody has the lowest step before anybody has a second")
+    func baseFirst() {
+        let requests = [Self.request(), Self.request(), Self.request(), Self.request()]
+        #expect(divide(220, requests).steps == [0, 0, 0, 0])
+        #expect(divide(170, requests).steps == [0, 0, 0, -1])
+        let more = divide(600, requests).steps
+        #expect(more.allSatisfy { $0 >= 2 })
+    }
+
+    @Test("A shared screen rises before the cameras do")
+    func screenFirst() {
+        var screen = Self.request(steps: [Self.step(0, 0xff, 800, 1_080)])
+        screen.isScreen = true
+        #expect(divide(860, [Self.request(), screen]).steps == [-1, 0])
+        let both = divide(1_000, [Self.request(), Self.request(), screen])
+        #expect(both.steps == [0, 0, 0])
+    }
+
+    @Test("Priority, pins, speakers and size decide in this order who rises first")
+    func order() {
+        var requests = (0..<5).map { _ in Self.request() }
+        requests[1].wantedHeight = 300
+        requests[2].isSpeaker = true
+        requests[3].isPinned = true
+        requests[4].priority = 200
+        #expect(BitrateAllocator.order(requests) == [4, 3, 2, 0, 1])
+        // Enough for five lowest steps and one camera in its second encoding.
+        #expect(divide(700, requests).steps[4] >= 3)
+    }
+
+    @Test("A slot that had to give something back gets no more than it has")
+    func held() {
+        var held = Self.request(current: 2)
+        held.isHeld = true
+        #expect(divide(5_000, [held]).steps == [2])
+        held.current = -1
+        #expect(divide(5_000, [held, Self.request()]).steps == [-1, 6])
+    }
+
+    @Test("A small picture takes no more than it can show")
+    func wantedHeight() {
+        #expect(RoomCore.wantedStep(of: Self.simulcast, height: 180) == 2)
+        #expect(RoomCore.wantedStep(of: Self.simulcast, height: 200) == 2)
+        #expect(RoomCore.wantedStep(of: Self.simulcast, height: 240) == 4)
+        #expect(RoomCore.wantedStep(of: Self.simulcast, height: .max) == 6)
+        #expect(RoomCore.wantedStep(of: [], height: 100) == -1)
+    }
+
+    @Test("What the next step and everything would need is told")
+    func demand() {
+        let requests = [Self.request(current: 2), Self.request(current: 2)]
+        let allocation = divide(220, requests)
+        #expect(allocation.steps == [2, 2])
+        #expect(allocation.allocated == .kilobitsPerSecond(200))
+        #expect(allocation.next == .kilobitsPerSecond(360))
+        #expect(allocation.wanted == .kilobitsPerSecond(2_400))
+        let all = divide(9_000, requests)
+        #expect(all.next == all.allocated && all.allocated == all.wanted)
+    }
+
+    @Test("Nothing to show, no rate and no slot are no mistake")
+    func nothing() {
+        #expect(divide(1_000, []).steps == [])
+        #expect(divide(1_000, [Self.request(steps: [])]).steps == [-1])
+        #expect(divide(-5, [Self.request()]).steps == [-1])
+    }
+
+    @Test("Never more is given than there is, nor to anybody more than is wanted")
+    func bounds() {
+        var chance = SeededRandom(seed: 7)
+        for _ in 0..<500 {
+            let requests = (0..<(1 + chance.below(12))).map { _ in
+                var request = Self.request(current: Int(chance.below(8)) - 1)
+                request.isScreen = chance.chance(0.1)
+                request.priority = UInt8(chance.below(256))
+                request.isHeld = chance.chance(0.1)
+                request.wanted = Int(chance.below(7))
+                return request
+            }
+            let budget = Int64(chance.below(6_000))
+            let allocation = divide(budget, requests)
+            var cost: Int64 = 0
+            for (i, step) in allocation.steps.enumerated() {
+                #expect(step <= requests[i].wanted)
+                cost += BitrateAllocator.cost(step, of: requests[i])
+            }
+            #expect(cost <= budget * 1_000)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// The pace of one receiver: bursts as long as they may be, the rate kept, a queue that keeps its order.
+
+@testable import MediaCore
+import SimulatedNetwork
+import Testing
+
+@Suite("Pacer")
+struct PacerTests {
+    private let start = Timestamp(nanoseconds: 5_000_000_000)
+
+    /// Packets of `bytes` that leave at `now` without waiting.
+    private func burst(_ pacer: inout Pacer, bytes: Int, at now: Timestamp) -> Int {
+        var count = 0
+        while pacer.mayLeave(bytes, at: now), count < 100 {
+            pacer.left(bytes, at: now)
+            count += 1
+        }
+        return count
+    }
+
+    @Test("A burst has at most ten milliseconds at the pace, at most eight packets, at least one", arguments: [
+        (100, 1), (1_000, 1), (2_000, 2), (4_000, 4), (20_000, 8), (500_000, 8),
+    ] as [(Int64, Int)])
+    func bursts(_ kilobits: Int64, _ packets: Int) {
+        var pacer = Pacer()
+        pacer.setRate(.kilobitsPerSecond(kilobits), at: start)
+        #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
+    }
+
+    @Test("Over a second the rate is kept", arguments: [250, 1_500, 6_000, 25_000] as [Int64])
+    func rate(_ kilobits: Int64) {
+        var pacer = Pacer()
+        pacer.setRate(.kilobitsPerSecond(kilobits), at: start)
+        var bytes = 0
+        for millisecond in 0..<1_000 as Range<Int64> {
+            bytes += 1_200 * burst(&pacer, bytes: 1_200, at: start + .milliseconds(millisecond))
+        }
+        let allowed = Double(kilobits) * 125
+        #expect(Double(bytes) <= allowed * 1.011 + 1_200)
+        #expect(Double(bytes) >= allowed * 0.95)
+    }
+
+    @Test("What is owed stays as many bytes when the pace changes")
+    func changingRate() throws {
+        var pacer = Pacer()
+        pacer.setRate(.kilobitsPerSecond(1_000), at: start)
+        pacer.left(1_250, at: start)
+        pacer.setRate(.kilobitsPerSecond(100), at: start)
+        // 10 kbit at 100 kb/s.
+        #expect(!pacer.mayLeave(1_250, at: start + .milliseconds(99)))
+        #expect(pacer.mayLeave(1_250, at: start + .milliseconds(101)))
+    }
+
+    @Test("Hostile times and rates do no harm")
+    func hostileTimes() {
+        var pacer = Pacer()
+        for nanoseconds in [Int64.min, -1, 0, 1, .max, .min, 1 << 62, -1 << 62] {
+            let now = Timestamp(nanoseconds: nanoseconds)
+            pacer.setRate(DataRate(bitsPerSecond: nanoseconds), at: now)
+            _ = pacer.mayLeave(1_500, at: now)
+            pacer.left(1_500, at: now)
+            _ = pacer.next(after: now)
+        }
+    }
+
+    @Test("The queue keeps its order while it grows, up to its limit")
+    func queue() {
+        var queue = PacketQueue()
+        var chance = SeededRandom(seed: 3)
+        var next: Int64 = 0
+        var expected: Int64 = 0
+        for _ in 0..<20_000 {
+            if chance.chance(0.6) {
+                var packet = QueuedPacket()
+                packet.number = next
+                packet.bytes = UInt16(chance.below(1_500))
+                let fits = queue.append(packet)
+                #expect(fits == (next - expected < Int64(PacketQueue.limit)))
+                if fits { next += 1 }
+            } else if let first = queue.first {
+                #expect(first.number == expected)
+                queue.removeFirst()
+                expected += 1
+            }
+            #expect(queue.count == Int(next - expected))
+        }
+        queue.removeAll()
+        #expect(queue.isEmpty && queue.bytes == 0)
+    }
+
+    @Test("A checkpoint keeps what waits, what is owed and what is probed")
+    func checkpoint() throws {
+        var pacer = Pacer()
+        pacer.setRate(.kilobitsPerSecond(700), at: start)
+        pacer.left(1_000, at: start)
+        for number in 0..<200 as Range<Int64> {
+            var packet = QueuedPacket()
+            packet.number = number
+            packet.slot = 3
+            packet.encoding = 4
+            packet.bytes = 1_100
+            packet.arrived = start
+            #expect(pacer.video.append(packet))
+        }
+        pacer.probe = RunningProbe(
+            cluster: ProbeCluster(id: 3, rate: .kilobitsPerSecond(2_000), minimumPackets: 5, minimumBytes: 3_000),
+            startedAt: start, nextAt: start)
+        var bytes = Checkpoint()
+        var writer = CheckpointWriter(reusing: &bytes)
+        pacer.save(into: &writer)
+        let saved = writer.finish()
+        var reader = CheckpointReader(saved)
+        var restored = try Pacer.restored(&reader)
+        #expect(restored.video.count == 200 && restored.probe?.cluster.id == 3)
+        #expect(restored.next(after: start) == pacer.next(after: start))
+        #expect(restored.mayLeave(1_200, at: start + .milliseconds(3)) == pacer.mayLeave(1_200, at: start + .milliseconds(3)))
+        for number in 0..<200 as Range<Int64> {
+            #expect(restored.video.first?.number == number)
+            restored.video.removeFirst()
+        }
+    }
+}
