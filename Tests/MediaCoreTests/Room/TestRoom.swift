@@ -62,7 +62,8 @@ final class TestRoom {
     var latePromises = 0
 
     init(seed: UInt64 = 1, configuration: RoomConfiguration? = nil) {
-        var settings = configuration ?? RoomConfiguration()
+        // Nothing limits what is sent unless the test says so.
+        var settings = configuration ?? .unlimited
         if configuration == nil { settings.ntpAtOrigin = 0xe000_0000_0000_0000 }
         core = RoomCore(configuration: settings, seed: seed)
     }
