@@ -138,12 +138,33 @@ extension RoomCore {
         for i in peerOrder.indices {
             let p = Int(peerOrder[i])
             guard peers[p].slots.contains(where: { Int(slots[Int($0)].track) == t }) else { continue }
-            allocate(p, at: now, changed: &changed, into: &out)
+            if tracks[t].isVideo {
+                allocate(p, at: now, changed: &changed, into: &out)
+            } else {
+                aimSound(of: t, to: p, at: now, changed: &changed)
+            }
         }
         guard !changed.isEmpty else { return }
         rebuildFanout()
         guard requesting else { return }
         for s in changed { requestForWaiting(s, cause: .sourceSwitch, at: now, into: &out) }
+    }
+}
+
+extension RoomCore {
+    /// Sound has one encoding, which is forwarded once it arrives.
+    private mutating func aimSound(of t: Int, to p: Int, at now: Timestamp, changed: inout [Int]) {
+        guard let best = LayerSelector.highestAlive(tracks[t].encodings.map { encodings[Int($0)].monitor.isAlive })
+        else { return }
+        let e = tracks[t].encodings[best]
+        for number in peers[p].slots {
+            let s = Int(number)
+            guard Int(slots[s].track) == t, slots[s].target != e, slots[s].assignment.reason != .unsupportedCodec else {
+                continue
+            }
+            slots[s].aim(at: e, keepsCurrent: true, now: now)
+            changed.append(s)
+        }
     }
 }
 
