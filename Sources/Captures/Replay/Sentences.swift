@@ -85,7 +85,7 @@ extension Decision {
     public static let kindNames = [
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
-        "nackListOverflowed", "timestampCorrected", "receiverFrozen",
+        "nackListOverflowed", "timestampCorrected", "receiverFrozen", "layerSwitched", "layersChanged",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -105,6 +105,8 @@ extension Decision {
         case .nackListOverflowed: 11
         case .timestampCorrected: 12
         case .receiverFrozen: 13
+        case .layerSwitched: 14
+        case .layersChanged: 15
         }
     }
 
@@ -117,11 +119,12 @@ extension Decision {
         case .streamBound(let peer, _, _, _, _), .streamEvicted(let peer, _, _): [peer]
         case .streamRestarted(let track, _, _), .layerAlive(let track, _), .layerDead(let track, _, _),
             .keyFrameRequested(let track, _, _, _), .keyFrameSuppressed(let track, _, _, _),
-            .nackListOverflowed(let track, _, _):
+            .nackListOverflowed(let track, _, _), .layersChanged(let track, _, _, _):
             [track.peer]
         case .slotAssigned(let peer, _, let track, _): track.map { [peer, $0.peer] } ?? [peer]
         case .unsupportedCodec(let peer, _, let track, _), .waitingForKeyFrame(let peer, _, let track, _),
-            .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _):
+            .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _),
+            .layerSwitched(let peer, _, let track, _, _, _):
             [peer, track.peer]
         case .timestampCorrected(let peer, _, _): [peer]
         }
@@ -162,6 +165,11 @@ extension Decision {
         case .receiverFrozen(let peer, let slot, let track, let silence):
             "peer \(peer.rawValue)'s slot \(slot.text) is frozen: nothing of \(track.sentence) for "
                 + silence.millisecondsText
+        case .layerSwitched(let peer, let slot, let track, let layer, let spatial, let temporal):
+            "peer \(peer.rawValue)'s slot \(slot.text) forwards of \(track.sentence), layer \(layer), what is up to "
+                + "spatial layer \(spatial), temporal layer \(temporal)"
+        case .layersChanged(let track, let layer, let spatial, let temporal):
+            "of \(track.sentence), layer \(layer), there are now \(spatial) spatial and \(temporal) temporal layers"
         }
     }
 }

@@ -33,6 +33,7 @@ extension DropReason {
         case .retransmissionTooSoon: "asked for again: on its way already"
         case .retransmissionLimit: "asked for again: sent often enough"
         case .retransmissionBudget: "asked for again: too much for the peer at once"
+        case .layerNotForwarded: "of a layer above those that the slot forwards"
         }
     }
 }

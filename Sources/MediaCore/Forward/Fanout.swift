@@ -23,7 +23,7 @@ extension RoomCore {
             contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
             clock: TimestampLine.ticks(now, clockRate: clockRate),
             capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
-            now: now, isNewest: isNewest)
+            now: now, isNewest: isNewest, stoppedLayers: encodings[e].rates.stoppedSpatialLayers)
         var hasSwitched = false
         for i in 0..<encodings[e].fanout.count {
             let s = Int(encodings[e].fanout[i])
@@ -52,8 +52,10 @@ extension RoomCore {
         _ packet: HistoryPacket, place: Int, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
     ) -> Bool {
         let receiver = Int(slots[s].peer)
+        let before = slots[s].layers.level
         let outcome = slots[s].forward(
             packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
+        if slots[s].layers.level != before { layersSwitched(s, e, into: &out) }
         switch outcome {
         case .dropped(let reason):
             statistics.drop(reason)

@@ -65,4 +65,8 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     case retransmissionLimit
     /// The peer has used up its retransmission budget of the moment.
     case retransmissionBudget
+
+    // What would have gone out, counted once per receiver; cases keep their numbers.
+    /// The packet's frame is of a layer above those that the slot forwards.
+    case layerNotForwarded
 }

@@ -128,7 +128,11 @@ extension Chance {
                 why: pick([.coalesced, .receiverBudget, .onItsWay, .notNegotiated]))
         case 11: .nackListOverflowed(track(), layer: layer, limit: Int(number()))
         case 12: .timestampCorrected(peer: peer(), slot: mid(), ticks: Int(number()))
-        default: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
+        case 13: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
+        case 14:
+            .layerSwitched(
+                peer: peer(), slot: mid(), track: track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
+        default: .layersChanged(track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
         }
     }
 
