@@ -156,6 +156,7 @@ public struct VideoEncoding: Sendable {
     var pictureID: UInt16
     var temporalLevelZeroIndex: UInt8
     var keyIndex: UInt8 = 0
+    var pattern = TemporalPattern()
     var sentWithRid = 0
     var history: [OutgoingPacket?] = Array(repeating: nil, count: historyPackets)
 }
@@ -224,8 +225,14 @@ public struct VideoSender: Sendable {
     ) {
         let isKey = encodings[index].needsKeyFrame
         encodings[index].needsKeyFrame = false
-        let layer: UInt8 =
-            shape.temporalLayers > 1 && !isKey && encodings[index].frameCount % 2 == 1 ? 1 : 0
+        var temporal = TemporalFrame(layer: 0, isSync: false)
+        var truth: FrameTruth?
+        if shape.temporalLayers > 2 {
+            (temporal, truth) = encodings[index].pattern.next(isKey: isKey, ssrc: encodings[index].ssrc)
+        } else if shape.temporalLayers > 1, !isKey, encodings[index].frameCount % 2 == 1 {
+            temporal = TemporalFrame(layer: 1, isSync: true)
+        }
+        let layer = temporal.layer
         if encodings[index].frameCount > 0 {
             encodings[index].pictureID = (encodings[index].pictureID + 1) & 0x7fff
             if layer == 0 { encodings[index].temporalLevelZeroIndex &+= 1 }
@@ -242,14 +249,17 @@ public struct VideoSender: Sendable {
         while left > 0 || isFirst {
             let size = min(left, Self.maximumPayload)
             left -= size
-            send(index, size, isKey, isFirst, isLast: left <= 0, layer, timestamp, &context, &random, into: &out)
+            send(
+                index, size, isKey, isFirst, isLast: left <= 0, temporal, isFirst ? truth : nil, timestamp, &context,
+                &random, into: &out)
             isFirst = false
         }
     }
 
     private mutating func send(
-        _ index: Int, _ size: Int, _ isKey: Bool, _ isFirst: Bool, isLast: Bool, _ layer: UInt8, _ timestamp: UInt32,
-        _ context: inout SendingContext, _ random: inout SeededRandom, into out: inout [[UInt8]]
+        _ index: Int, _ size: Int, _ isKey: Bool, _ isFirst: Bool, isLast: Bool, _ temporal: TemporalFrame,
+        _ truth: FrameTruth?, _ timestamp: UInt32, _ context: inout SendingContext, _ random: inout SeededRandom,
+        into out: inout [[UInt8]]
     ) {
         let encoding = encodings[index]
         var payload: [UInt8] = []
@@ -258,7 +268,7 @@ public struct VideoSender: Sendable {
             payload += [0x80 | start, 0xf0, 0x80 | UInt8(encoding.pictureID >> 8)]
             payload.append(UInt8(truncatingIfNeeded: encoding.pictureID))
             payload.append(encoding.temporalLevelZeroIndex)
-            payload.append(layer << 6 | (layer == 0 ? 0 : 0x20) | encoding.keyIndex)
+            payload.append(temporal.layer << 6 | (temporal.isSync ? 0x20 : 0) | encoding.keyIndex)
         } else {
             payload.append(start)
         }
@@ -266,6 +276,7 @@ public struct VideoSender: Sendable {
             // The frame tag of RFC 6386 §9.1: the low bit is 0 in a key frame, which goes on with its start code and size.
             payload += isKey ? [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00] : [0x11, 0x02, 0x00]
         }
+        if let truth { payload += truth.bytes }
         payload += random.bytes(max(1, size - payload.count))
         var extensions = context.commonExtensions()
         if encoding.sentWithRid < 100 || isKey {

@@ -51,7 +51,7 @@ public struct VideoShape: Sendable, Hashable {
     public var layers: [VideoLayer]
     /// Frames per second.
     public var framesPerSecond: Int
-    /// One, or two: every second frame is then of temporal layer 1.
+    /// One, two (every second frame is then of temporal layer 1), or three (layers 0212).
     public var temporalLayers: Int
     /// Whether RTX was negotiated for what is published.
     public var hasRTX: Bool

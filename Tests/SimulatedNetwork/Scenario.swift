@@ -27,6 +27,8 @@ public enum Step: Sendable {
     case keyFrames(UInt32, areGiven: Bool)
     /// The participant's wishes about its slots.
     case wish(UInt32, [SlotWish])
+    /// The core is told the highest spatial and temporal layer to forward on a slot; 255 for no limit.
+    case limit(UInt32, slot: String, spatial: UInt8 = 255, temporal: UInt8 = 255)
     /// The clock jumps forward with nothing done in between.
     case jumpClock(TimeDelta)
     /// A participant sends malicious traffic for a while, this many datagrams a second, as time goes by.

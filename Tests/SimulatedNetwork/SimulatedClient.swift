@@ -99,6 +99,9 @@ public final class SimulatedClient {
     /// The figures of all slots of a kind, the others' left out.
     public func figures(_ kind: MediaKind) -> [SlotFigures] { slots.filter { $0.kind == kind }.map(\.figures) }
 
+    /// Frames that were decoded from something that had not been, over all slots.
+    public var brokenFrames: Int { slots.reduce(0) { $0 + $1.figures.brokenFrames } }
+
     /// Packets that are missing and still asked for, over all slots.
     public var missingPackets: Int { slots.reduce(0) { $0 + $1.missingCount } }
 

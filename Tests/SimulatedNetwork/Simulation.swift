@@ -1,7 +1,7 @@
 // A room's core in virtual time between simulated clients: drives the core as a media worker does (packets, commands,
 // advance, flush) and checks the invariants after each of its turns.
 
-public import MediaCore
+@_spi(Simulation) public import MediaCore
 
 private enum NetworkEvent {
     case arriveAtServer(PeerID, [UInt8], isRTCP: Bool)
@@ -157,6 +157,12 @@ public final class Simulation {
                 invariants.setHidden(wish.wantedHeight == 0, PeerID(number), wish.mid)
             }
             command(.setSlotWishes(PeerID(number), wishes))
+        case .limit(let number, let slot, let spatial, let temporal):
+            guard let slot = Mid(slot) else { break }
+            turn(nil) { core, now, out in
+                core.limitLayers(
+                    of: PeerID(number), slot: slot, spatial: spatial, temporal: temporal, at: now, into: &out)
+            }
         case .jumpClock(let span):
             clock.move(to: now + span)
             turn(nil)
@@ -263,7 +269,11 @@ public final class Simulation {
         case .arriveRTP(let peer, let packet):
             let client = client(peer.rawValue)
             guard client.isPresent else { return }
+            let broken = client.brokenFrames
             send(client.receive(packet, at: now), from: client)
+            if client.brokenFrames > broken {
+                invariants.violate("peer \(peer.rawValue) shows a broken picture", at: now)
+            }
         case .arriveRTCP(let peer, let messages):
             let client = client(peer.rawValue)
             guard client.isPresent else { return }
@@ -343,12 +353,14 @@ public final class Simulation {
             .retransmissionTooSoon, .retransmissionLimit, .retransmissionBudget,
         ]
     private static let egressReasons: [DropReason] = [
-        .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec,
+        .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec, .layerNotForwarded,
     ]
     private var ingressDrops: UInt64 { Self.ingressReasons.reduce(0) { $0 + core.statistics[$1] } }
     private var egressDrops: UInt64 { Self.egressReasons.reduce(0) { $0 + core.statistics[$1] } }
 
-    private func turn(_ call: CoreCall?) {
+    private func turn(
+        _ call: CoreCall?, _ other: ((inout RoomCore, Timestamp, inout Egress) -> Void)? = nil
+    ) {
         let now = clock.now
         if let call { onCall?(call, now) }
         let body: (inout RoomCore, Timestamp, inout Egress) -> Void = { core, now, out in
@@ -356,7 +368,7 @@ public final class Simulation {
             case .receiveRTP(let peer, let bytes): core.receiveRTP(bytes.span, from: peer, at: now, into: &out)
             case .receiveRTCP(let peer, let bytes): core.receiveRTCP(bytes.span, from: peer, at: now, into: &out)
             case .apply(let command): core.apply(command, at: now, into: &out)
-            case .advance, .flush, nil: break
+            case .advance, .flush, nil: other?(&core, now, &out)
             }
         }
         shadow?.prepare(core, at: now)

@@ -76,6 +76,10 @@ public struct SlotFigures: Sendable, Hashable {
     public var keyFrameRequestsSent = 0
     /// Frames that were whole, in order and decodable.
     public var framesDecoded = 0
+    /// Whole frames that could not be decoded: nothing told what they are predicted from.
+    public var framesWithoutReferences = 0
+    /// Frames that were decoded although something that they were really predicted from had not been.
+    public var brokenFrames = 0
     /// The key frames among them.
     public var keyFramesDecoded = 0
     /// Frames that came after a longer pause than the W3C definition of a freeze allows.
@@ -100,6 +104,8 @@ struct SlotReceiver: Sendable {
         var endsFrame: Bool
         var isKey: Bool
         var isPadding: Bool
+        var fields: VP8Fields?
+        var truth: FrameTruth?
     }
     /// How long libwebrtc waits for the first key frame before it asks for one.
     static let keyFrameWait = TimeDelta.milliseconds(200)
@@ -126,6 +132,8 @@ struct SlotReceiver: Sendable {
     private var keyStarts: [Int64] = []
     private var nextNumber: Int64?
     private var needsKeyFrame = true
+    private var references = VP8References()
+    private var decoded = DecodedFrames()
     private var lastDecodedAt: Timestamp?
     private var meanFrameInterval = 33_000_000.0
     private var waitingSince: Timestamp?
@@ -219,7 +227,8 @@ struct SlotReceiver: Sendable {
         let fields = VP8Fields(payload)
         let entry = Held(
             timestamp: packet.timestamp, beginsFrame: fields?.beginsFrame ?? false, endsFrame: packet.marker,
-            isKey: fields?.beginsKeyFrame ?? false, isPadding: payload.isEmpty)
+            isKey: fields?.beginsKeyFrame ?? false, isPadding: payload.isEmpty, fields: fields,
+            truth: fields?.beginsFrame == true ? FrameTruth(payload) : nil)
         held[number] = entry
         if entry.isKey {
             keyStarts.append(number)
@@ -284,10 +293,19 @@ struct SlotReceiver: Sendable {
     }
 
     private mutating func take(_ frame: ClosedRange<Int64>, at now: Timestamp) {
-        if held[frame.lowerBound]?.isKey == true { figures.keyFramesDecoded += 1 }
+        let first = held[frame.lowerBound]
         for number in frame { held[number] = nil }
         keyStarts.removeAll { $0 <= frame.upperBound }
         nextNumber = frame.upperBound + 1
+        if let fields = first?.fields, references.receive(fields) != .decoded {
+            figures.framesWithoutReferences += 1
+            return
+        }
+        if let truth = first?.truth {
+            decoded.decode(truth)
+            figures.brokenFrames = decoded.broken
+        }
+        if first?.isKey == true { figures.keyFramesDecoded += 1 }
         figures.framesDecoded += 1
         if let last = lastDecodedAt {
             let gap = Double((now - last).nanoseconds)

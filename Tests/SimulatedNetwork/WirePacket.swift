@@ -175,6 +175,8 @@ public struct VP8Fields: Sendable, Equatable {
     public var temporalLevelZeroIndex: UInt8?
     /// TID.
     public var temporalLayer: UInt8?
+    /// Y: the frame depends on base-layer frames alone.
+    public var isLayerSync = false
     /// KEYIDX.
     public var keyIndex: UInt8?
     /// The packet begins a frame, and that frame is a key frame.
@@ -212,7 +214,10 @@ public struct VP8Fields: Sendable, Equatable {
             }
             if flags & 0x30 != 0 {
                 guard let byte = next() else { return nil }
-                if flags & 0x20 != 0 { temporalLayer = byte >> 6 }
+                if flags & 0x20 != 0 {
+                    temporalLayer = byte >> 6
+                    isLayerSync = byte & 0x20 != 0
+                }
                 if flags & 0x10 != 0 { keyIndex = byte & 0x1f }
             }
         }

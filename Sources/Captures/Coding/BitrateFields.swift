@@ -38,18 +38,18 @@ extension FieldWriter {
     mutating func bitrateDecision(_ value: Decision) {
         switch value {
         case .estimateChanged(let peer, let change):
-            byte(15)
+            byte(16)
             self.peer(peer)
             self.change(change)
         case .probeStarted(let peer, let rate, let estimate):
-            byte(16)
+            byte(17)
             self.peer(peer)
             self.rate(rate)
             self.rate(estimate)
         case .layerAllocated(
             let peer, let slot, let track, let layer, let spatial, let temporal, let rate, let needed, let estimate,
             let reason):
-            byte(17)
+            byte(18)
             self.peer(peer)
             token(slot.token)
             self.track(track)
@@ -57,7 +57,7 @@ extension FieldWriter {
             for one in [rate, needed, estimate] { self.rate(one) }
             byte(reason.rawValue)
         case .layersNeeded(let track, let wanted):
-            byte(18)
+            byte(19)
             self.track(track)
             list(wanted) { $0.flag($1) }
         default: preconditionFailure("the other cases are written by decision(_:)")
@@ -91,13 +91,13 @@ extension FieldReader {
 
     mutating func bitrateDecision(_ tag: UInt8) -> Decision? {
         switch tag {
-        case 15:
+        case 16:
             guard let peer = peer(), let change = change() else { return nil }
             return .estimateChanged(peer: peer, change)
-        case 16:
+        case 17:
             guard let peer = peer(), let rate = rate(), let estimate = self.rate() else { return nil }
             return .probeStarted(peer: peer, rate: rate, estimate: estimate)
-        case 17:
+        case 18:
             guard let peer = peer(), let slot = mid(), let track = track(), let layer = optional({ $0.integer() }),
                 let spatial = optional({ $0.integer() }), let temporal = optional({ $0.integer() }), let rate = rate(),
                 let needed = self.rate(), let estimate = self.rate(),
@@ -106,7 +106,7 @@ extension FieldReader {
             return .layerAllocated(
                 peer: peer, slot: slot, track: track, layer: layer, spatial: spatial, temporal: temporal, rate: rate,
                 needed: needed, estimate: estimate, reason: reason)
-        case 18:
+        case 19:
             guard let track = track(), let wanted = list({ $0.flag() }) else { return nil }
             return .layersNeeded(track, wanted)
         default: return nil

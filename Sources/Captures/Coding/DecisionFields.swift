@@ -118,6 +118,18 @@ extension FieldWriter {
             token(slot.token)
             self.track(track)
             signed(silence.nanoseconds)
+        case .layerSwitched(let peer, let slot, let track, let layer, let spatial, let temporal):
+            byte(14)
+            self.peer(peer)
+            token(slot.token)
+            self.layer(track, layer)
+            signed(Int64(spatial))
+            signed(Int64(temporal))
+        case .layersChanged(let track, let layer, let spatial, let temporal):
+            byte(15)
+            self.layer(track, layer)
+            signed(Int64(spatial))
+            signed(Int64(temporal))
         case .estimateChanged, .probeStarted, .layerAllocated, .layersNeeded: bitrateDecision(value)
         case .streamBound, .streamEvicted, .streamRestarted, .layerAlive, .layerDead, .slotAssigned, .unsupportedCodec:
             preconditionFailure("the first seven cases are written by decision(_:)")
@@ -197,6 +209,15 @@ extension FieldReader {
         case 13:
             guard let (peer, slot) = slot(), let track = track(), let silence = span() else { return nil }
             return .receiverFrozen(peer: peer, slot: slot, track: track, silence: silence)
+        case 14:
+            guard let (peer, slot) = slot(), let (track, layer) = layer(), let spatial = integer(),
+                let temporal = integer()
+            else { return nil }
+            return .layerSwitched(
+                peer: peer, slot: slot, track: track, layer: layer, spatial: spatial, temporal: temporal)
+        case 15:
+            guard let (track, layer) = layer(), let spatial = integer(), let temporal = integer() else { return nil }
+            return .layersChanged(track, layer: layer, spatial: spatial, temporal: temporal)
         default: return bitrateDecision(tag)
         }
     }

@@ -86,8 +86,8 @@ extension Decision {
     public static let kindNames = [
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
-        "nackListOverflowed", "timestampCorrected", "receiverFrozen", "estimateChanged", "probeStarted",
-        "layerAllocated", "layersNeeded",
+        "nackListOverflowed", "timestampCorrected", "receiverFrozen", "layerSwitched", "layersChanged",
+        "estimateChanged", "probeStarted", "layerAllocated", "layersNeeded",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -107,10 +107,12 @@ extension Decision {
         case .nackListOverflowed: 11
         case .timestampCorrected: 12
         case .receiverFrozen: 13
-        case .estimateChanged: 14
-        case .probeStarted: 15
-        case .layerAllocated: 16
-        case .layersNeeded: 17
+        case .layerSwitched: 14
+        case .layersChanged: 15
+        case .estimateChanged: 16
+        case .probeStarted: 17
+        case .layerAllocated: 18
+        case .layersNeeded: 19
         }
     }
 
@@ -123,15 +125,16 @@ extension Decision {
         case .streamBound(let peer, _, _, _, _), .streamEvicted(let peer, _, _): [peer]
         case .streamRestarted(let track, _, _), .layerAlive(let track, _), .layerDead(let track, _, _),
             .keyFrameRequested(let track, _, _, _), .keyFrameSuppressed(let track, _, _, _),
-            .nackListOverflowed(let track, _, _):
+            .nackListOverflowed(let track, _, _), .layersChanged(let track, _, _, _):
             [track.peer]
         case .slotAssigned(let peer, _, let track, _): track.map { [peer, $0.peer] } ?? [peer]
         case .unsupportedCodec(let peer, _, let track, _), .waitingForKeyFrame(let peer, _, let track, _),
-            .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _):
+            .switched(let peer, _, let track, _, _), .receiverFrozen(let peer, _, let track, _),
+            .layerSwitched(let peer, _, let track, _, _, _):
             [peer, track.peer]
         case .layerAllocated(let peer, _, let track, _, _, _, _, _, _, _): [peer, track.peer]
         case .timestampCorrected(let peer, _, _), .estimateChanged(let peer, _), .probeStarted(let peer, _, _): [peer]
-        case .layersNeeded(let track, _): [track.peer]
+        case .layersNeeded(let track, _), .layersChanged(let track, _, _, _): [track.peer]
         }
     }
 
@@ -170,6 +173,11 @@ extension Decision {
         case .receiverFrozen(let peer, let slot, let track, let silence):
             "peer \(peer.rawValue)'s slot \(slot.text) is frozen: nothing of \(track.sentence) for "
                 + silence.millisecondsText
+        case .layerSwitched(let peer, let slot, let track, let layer, let spatial, let temporal):
+            "peer \(peer.rawValue)'s slot \(slot.text) forwards of \(track.sentence), layer \(layer), what is up to "
+                + "spatial layer \(spatial), temporal layer \(temporal)"
+        case .layersChanged(let track, let layer, let spatial, let temporal):
+            "of \(track.sentence), layer \(layer), there are now \(spatial) spatial and \(temporal) temporal layers"
         case .estimateChanged(let peer, let change):
             "peer \(peer.rawValue) can be sent \(change.to.kilobitsText), before \(change.from.kilobitsText): "
                 + change.sentence

@@ -36,6 +36,7 @@ extension DropReason {
         case .pacerFull: "more waits for the receiver’s pace than may wait"
         case .pacerStale: "of no use any more when its turn came"
         case .malformedRedundancy: "a redundant payload whose blocks are not what was negotiated"
+        case .layerNotForwarded: "of a layer above those that the slot forwards"
         }
     }
 }

@@ -190,14 +190,11 @@ extension RoomCore {
         if !changed.contains(s) { changed.append(s) }
     }
 
-    /// A slot switched to the encoding that it was aimed at: what it was given of it holds from now on.
-    mutating func limitSwitched(_ s: Int) {
+    /// A slot changes to the encoding that it was aimed at: what it was given of it holds from its first frame on.
+    mutating func limitForSwitch(_ s: Int) {
         let given = slots[s].allocation
-        if given.encoding == slots[s].current {
-            slots[s].limit(spatial: given.spatial, temporal: given.temporal)
-        } else {
-            slots[s].limit(spatial: 0xff, temporal: 0xff)
-        }
+        let isGiven = given.encoding == slots[s].target
+        slots[s].limit(spatial: isGiven ? given.spatial : 0xff, temporal: isGiven ? given.temporal : 0xff)
     }
 
     // MARK: The estimate

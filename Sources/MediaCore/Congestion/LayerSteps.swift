@@ -14,7 +14,7 @@ extension RoomCore {
             let e = Int(number)
             let arrives = encodings[e].monitor.isAlive
             guard arrives || encodings[e].mayBeResumed(at: now) else { continue }
-            for spatial in 0..<max(1, encodings[e].rates.spatialLayers) {
+            for spatial in 0..<max(1, encodings[e].rates.liveSpatialLayers) {
                 appendSteps(of: e, place, spatial, arrives: arrives, at: now, to: &steps)
             }
         }
@@ -24,18 +24,19 @@ extension RoomCore {
     private func appendSteps(
         of e: Int, _ place: Int, _ spatial: Int, arrives: Bool, at now: Timestamp, to steps: inout [LayerStep]
     ) {
-        let temporalLayers = max(1, encodings[e].rates.temporalLayers)
+        let spatialLayers = max(1, encodings[e].rates.liveSpatialLayers)
+        let temporalLayers = max(1, encodings[e].rates.liveTemporalLayers)
         // Only the lowest picture is shown at a quarter of its frame rate: where there is a smaller one in full, that is better.
         let lowest = steps.isEmpty ? 0 : max(0, temporalLayers - 2)
         for temporal in lowest..<temporalLayers {
             var step = LayerStep(
                 encoding: Int32(truncatingIfNeeded: e), layer: UInt8(truncatingIfNeeded: place), rate: .zero,
                 arrives: arrives)
-            if spatial + 1 < encodings[e].rates.spatialLayers { step.spatial = UInt8(truncatingIfNeeded: spatial) }
+            if spatial + 1 < spatialLayers { step.spatial = UInt8(truncatingIfNeeded: spatial) }
             if temporal + 1 < temporalLayers { step.temporal = UInt8(truncatingIfNeeded: temporal) }
             step.rate = encodings[e].rates.rate(spatial: step.spatial, temporal: step.temporal, at: now)
             if step.rate <= .zero { step.rate = assumedRate(place, above: steps.last?.rate) }
-            step.height = encodings[e].rates.height(spatial: step.spatial)
+            step.height = UInt16(clamping: encodings[e].rates.height(spatial: spatial))
             // What is better and takes less replaces what is worse.
             while let last = steps.last, last.rate >= step.rate, !(last.arrives && !step.arrives) { steps.removeLast() }
             steps.append(step)

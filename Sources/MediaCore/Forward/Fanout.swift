@@ -64,7 +64,7 @@ extension RoomCore {
             contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
             clock: TimestampLine.ticks(arrived, clockRate: clockRate),
             capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
-            now: now, isNewest: false)
+            now: now, isNewest: false, stoppedLayers: encodings[e].rates.stoppedSpatialLayers)
     }
 
     /// Forwards a packet to one slot; true when the slot switched to its encoding with it.
@@ -72,8 +72,11 @@ extension RoomCore {
         _ packet: HistoryPacket, place: Int, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
     ) -> Bool {
         let receiver = Int(slots[s].peer)
+        if source.isVideo, packet.isKeyFrame, slots[s].isAboutToSwitch(to: source.encoding) { limitForSwitch(s) }
+        let before = slots[s].layers.level
         let outcome = slots[s].forward(
             packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
+        if slots[s].layers.level != before { layersSwitched(s, e, into: &out) }
         switch outcome {
         case .dropped(let reason):
             statistics.drop(reason)
@@ -88,7 +91,6 @@ extension RoomCore {
             return false
         case .switched(let waited):
             noteSent(packet, s, source.now, out)
-            limitSwitched(s)
             out.decisions.append(
                 .switched(
                     peer: peers[receiver].id, slot: slots[s].plan.mid, track: tracks[Int(encodings[e].track)].id,

@@ -45,7 +45,7 @@ struct PictureRewriter: BitwiseCopyable {
     private var newestKey: UInt8
     /// The source's newest picture id, counted on past its 7 or 15 bits.
     private var sourcePicture: Int64 = 0
-    private var pictureOffset: Int64 = 0
+    private var steps = OffsetSteps()
     private var tl0Offset: UInt8 = 0
     private var keyOffset: UInt8 = 0
 
@@ -59,7 +59,7 @@ struct PictureRewriter: BitwiseCopyable {
     /// A source begins with this picture.
     mutating func begin(_ picture: SourcePicture) {
         sourcePicture = Int64(picture.pictureID ?? 0)
-        pictureOffset = newestPicture + 1 - sourcePicture
+        steps.begin(OffsetSteps.Step(from: sourcePicture, offset: sourcePicture - (newestPicture + 1)))
         tl0Offset = newestTL0 &+ 1 &- (picture.tl0PictureIndex ?? 0)
         keyOffset = newestKey &+ 1 &- (picture.keyIndex ?? 0)
     }
@@ -69,9 +69,11 @@ struct PictureRewriter: BitwiseCopyable {
         var numbers = PictureNumbers()
         if let id = picture.pictureID {
             let extended = extend(id, bits: picture.hasLongPictureID ? 15 : 7)
+            let placed = extended > sourcePicture ? nil : steps.place(extended)
+            let number = placed ?? extended - steps.newest.offset
             sourcePicture = max(sourcePicture, extended)
-            newestPicture = max(newestPicture, extended + pictureOffset)
-            numbers.pictureID = UInt16(truncatingIfNeeded: extended + pictureOffset) & 0x7fff
+            newestPicture = max(newestPicture, number)
+            numbers.pictureID = UInt16(truncatingIfNeeded: number) & 0x7fff
         }
         if let tl0 = picture.tl0PictureIndex {
             numbers.tl0PictureIndex = tl0 &+ tl0Offset
@@ -84,6 +86,16 @@ struct PictureRewriter: BitwiseCopyable {
             if (numbers.keyIndex &- newestKey) & 0x1f < 16 { newestKey = numbers.keyIndex }
         }
         return numbers
+    }
+
+    /// Leaves a picture out and closes the gap of its id: receivers of VP8 take a missing id for a picture that is still
+    /// to come. A picture that later ones have overtaken keeps its place.
+    mutating func omit(_ picture: SourcePicture) {
+        guard let id = picture.pictureID else { return }
+        let extended = extend(id, bits: picture.hasLongPictureID ? 15 : 7)
+        guard extended > sourcePicture else { return }
+        sourcePicture = extended
+        steps.omit(extended, offset: steps.newest.offset + 1)
     }
 
     /// The picture id nearest to the newest one that ends in these bits.
@@ -109,7 +121,7 @@ extension PictureRewriter: CheckpointField {
         try c.code(&newestTL0)
         try c.code(&newestKey)
         try c.number(&sourcePicture)
-        try c.number(&pictureOffset)
+        try c.code(&steps)
         try c.code(&tl0Offset)
         try c.code(&keyOffset)
     }

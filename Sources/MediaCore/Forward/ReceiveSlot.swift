@@ -26,6 +26,8 @@ struct SourceContext {
     var now: Timestamp
     /// No packet of the source with a higher number has come.
     var isNewest: Bool
+    /// A bit for each spatial layer of the source that has stopped.
+    var stoppedLayers: UInt8
 }
 
 /// The numbers at which a slot stopped. The same SSRC under the same SRTP keys must go on behind them: no number is
@@ -83,6 +85,7 @@ struct ReceiveSlot: ~Copyable {
     private var sequence: SequenceRewriter
     private(set) var line: TimestampLine
     private var pictures: PictureRewriter
+    private(set) var layers = LayerFilter()
     var sent: RetransmissionMap?
     private var rtxSequence: UInt16
     private var firstOfTalk = false
@@ -153,7 +156,8 @@ struct ReceiveSlot: ~Copyable {
         codecAsked = 0xff
     }
 
-    mutating func limit(spatial: UInt8, temporal: UInt8) {}
+    /// Sets the highest layers of its source that the slot forwards; `LayerFilter.all` for no limit.
+    mutating func limit(spatial: UInt8, temporal: UInt8) { layers.limit(spatial: spatial, temporal: temporal) }
 
     /// From now on a picture is missed when there is none.
     mutating func expectPicture(at now: Timestamp) { shownAt = now }
@@ -184,6 +188,9 @@ struct ReceiveSlot: ~Copyable {
     @inline(__always) func beginsSwitch(to encoding: Int32) -> Bool {
         encoding == target && encoding != current && !hasQueuedSwitch
     }
+
+    /// Whether a key frame of an encoding that leaves now changes the slot to it.
+    @inline(__always) func isAboutToSwitch(to encoding: Int32) -> Bool { encoding == target && encoding != current }
 
     /// A packet waits for the pace.
     mutating func noteQueued(_ encoding: Int32, isSwitch: Bool) {
@@ -221,7 +228,21 @@ struct ReceiveSlot: ~Copyable {
             begin(packet, source)
             hasSwitched = true
         }
-        guard let number = sequence.map(packet.number) else { return .dropped(.beforeSwitch) }
+        var marker = packet.marker
+        var isEmpty = false
+        if source.isVideo, packet.length > 0 {
+            switch layers.judge(packet, absent: source.stoppedLayers) {
+            case .forward(let isLast): marker = isLast
+            case .leaveOut:
+                if packet.vp8 != nil { pictures.omit(SourcePicture(packet)) }
+                if sequence.omit(packet.number) { return .dropped(.layerNotForwarded) }
+                // Later ones have gone out: its number is there, or it was closed up with others.
+                isEmpty = true
+            }
+        }
+        guard let number = sequence.map(packet.number) else {
+            return .dropped(isEmpty ? .layerNotForwarded : .beforeSwitch)
+        }
         var record = SentPacket()
         record.number = number
         record.source = packet.number
@@ -241,8 +262,13 @@ struct ReceiveSlot: ~Copyable {
                 out.decisions.append(.timestampCorrected(peer: receiver.id, slot: plan.mid, ticks: Int(ticks)))
             }
         }
-        record.picture = pictures.map(SourcePicture(packet))
-        record.marker = packet.marker || (firstOfTalk && !source.isVideo)
+        if isEmpty {
+            record.isEmpty = true
+            marker = false
+        } else {
+            record.picture = pictures.map(SourcePicture(packet))
+        }
+        record.marker = marker || (firstOfTalk && !source.isVideo)
         stickyExtensions(packet, &record)
         let fits = out.place(for: RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8) != nil
         if fits, receiver.extensions.transportSequence != 0 {
@@ -268,7 +294,7 @@ struct ReceiveSlot: ~Copyable {
             length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
         firstOfTalk = false
         packetCount &+= 1
-        octetCount &+= UInt32(packet.length &- address.skipped)
+        octetCount &+= isEmpty ? 0 : UInt32(packet.length &- address.skipped)
         shownAt = source.now
         isFrozen = false
         receiver.statistics.packetsSent &+= 1
@@ -307,6 +333,7 @@ struct ReceiveSlot: ~Copyable {
         sequence.begin(at: packet.number)
         line.begin(packet.timestamp, capture: source.capture)
         pictures.begin(SourcePicture(packet))
+        layers.begin(packet)
         firstOfTalk = true
         resetsOrientation = orientation != 0
         resetsPlayoutDelay = delaysPlayout
@@ -474,6 +501,7 @@ extension ReceiveSlot: CheckpointRow {
         w.write(sequence)
         w.write(line)
         w.write(pictures)
+        w.write(layers)
         w.write(sent != nil)
         sent?.save(into: &w)
         w.write(UInt64(rtxSequence))
@@ -521,6 +549,7 @@ extension ReceiveSlot: CheckpointRow {
         try r.code(&sequence)
         try r.code(&line)
         try r.code(&pictures)
+        try r.code(&layers)
         if try r.readBool() {
             let packets = isVideo ? RetransmissionMap.videoPackets : RetransmissionMap.audioPackets
             sent = try RetransmissionMap.restored(&r, packets: packets)

@@ -7,6 +7,8 @@ extension RoomCore {
         var number: SequenceNumber
         var payload: Int
         var isRetransmission: Bool
+        /// The bytes of the datagram.
+        var bytes: Int
         var packet = HistoryPacket()
     }
 
@@ -43,7 +45,7 @@ extension RoomCore {
         if !binding.isRetransmission { peers[p].lastMediaSSRC = header.ssrc }
         var incoming = Incoming(
             number: header.sequenceNumber, payload: Int(header.payloadOffset),
-            isRetransmission: binding.isRetransmission)
+            isRetransmission: binding.isRetransmission, bytes: bytes.count)
         incoming.packet.length = header.payloadLength
         if binding.isRetransmission {
             if let reason = unwrap(bytes, header, e, &incoming) { return reason }
@@ -152,12 +154,16 @@ extension RoomCore {
         noteCodec(packet.codec, of: t, at: now, into: &out)
         if wokeUp { layerAlive(e, beginsKeyFrame: packet.isKeyFrame, at: now, into: &out) }
         if encodings[e].isVideo {
+            noteLayers(packet, bytes: incoming.bytes, isRetransmission: incoming.isRetransmission, e, at: now, into: &out)
             if packet.isKeyFrame {
                 keyFrameArrived(packet.number, e)
                 let height = packet.vp8?.height ?? packet.vp9?.height ?? 0
                 if height > 0 { encodings[e].height = height }
             }
         } else if !incoming.isRetransmission {
+            _ = encodings[e].rates.note(
+                bytes: incoming.bytes, spatial: 0, temporal: 0, timestamp: packet.timestamp, isRetransmission: false,
+                at: now)
             hear(packet, t, at: now, into: &out)
         }
         if packet.length == 0 { return padding(packet, bytes, e, codec, isNewest, at: now, into: &out) }

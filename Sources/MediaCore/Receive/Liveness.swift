@@ -16,6 +16,8 @@ extension RoomCore {
                         .layerDead(tracks[t].id, layer: encodings[layer].layer, silence: silence))
                     encodings[layer].nacks.reset()
                 }
+                if encodings[layer].rates.expire(at: now) { layersChanged(layer, into: &out) }
+                peers[p].nextLiveness.bring(forwardTo: encodings[layer].rates.deadline(at: now))
                 peers[p].nextLiveness.bring(forwardTo: encodings[layer].monitor.deadline)
             }
             if hasDied { chooseLayers(of: t, requesting: true, at: now, into: &out) }
@@ -32,5 +34,30 @@ extension RoomCore {
                 peers[p].nextLiveness.bring(forwardTo: quiet + PublishedTrack.stallTime)
             }
         }
+    }
+
+    /// Notes of which layers of an encoding a packet is.
+    mutating func noteLayers(
+        _ packet: HistoryPacket, bytes: Int, isRetransmission: Bool, _ e: Int, at now: Timestamp,
+        into out: inout Egress
+    ) {
+        guard packet.length > 0 else { return }
+        let before = encodings[e].rates.layerCount
+        let hasReturned = encodings[e].rates.note(
+            bytes: bytes, spatial: packet.spatialLayer, temporal: packet.temporalLayer, timestamp: packet.timestamp,
+            isRetransmission: isRetransmission, at: now)
+        if hasReturned { layersChanged(e, into: &out) }
+        if hasReturned || encodings[e].rates.layerCount != before {
+            peers[Int(encodings[e].peer)].nextLiveness.bring(forwardTo: encodings[e].rates.deadline(at: now))
+        }
+        if packet.isKeyFrame, let vp8 = packet.vp8 { encodings[e].rates.setHeight(vp8.height, spatial: 0) }
+    }
+
+    /// A layer within an encoding has stopped, or goes on.
+    private mutating func layersChanged(_ e: Int, into out: inout Egress) {
+        out.decisions.append(
+            .layersChanged(
+                tracks[Int(encodings[e].track)].id, layer: encodings[e].layer,
+                spatial: encodings[e].rates.liveSpatialLayers, temporal: encodings[e].rates.liveTemporalLayers))
     }
 }

@@ -29,6 +29,10 @@ struct HistoryPacket: BitwiseCopyable {
     /// The VP9 payload descriptor, or nil for another codec.
     var vp9: VP9Descriptor?
 
+    /// The layers of the frame that it belongs to; 0 where nothing tells.
+    var spatialLayer: UInt8 { vp9?.spatialLayer ?? 0 }
+    var temporalLayer: UInt8 { vp8?.temporalLayer ?? vp9?.temporalLayer ?? 0 }
+
     static let noByte: UInt16 = 0xffff
     static let noPlayoutDelay: UInt32 = .max
 }

@@ -60,6 +60,10 @@ public enum Decision: Hashable, Sendable {
     /// A video slot has shown nothing for `silence` although the track's publisher sends; told once until it shows
     /// something again.
     case receiverFrozen(peer: PeerID, slot: Mid, track: TrackID, silence: TimeDelta)
+    /// Of an encoding with layers of its own a slot forwards these and all below them from now on (0 is the lowest).
+    case layerSwitched(peer: PeerID, slot: Mid, track: TrackID, layer: Int, spatial: Int, temporal: Int)
+    /// A spatial or temporal layer within an encoding has stopped or goes on, by its packets: so many arrive.
+    case layersChanged(TrackID, layer: Int, spatial: Int, temporal: Int)
     /// The estimate of what the path to a receiver carries has changed by a tenth or more since it was told last.
     case estimateChanged(peer: PeerID, EstimateChange)
     /// A probe cluster begins: packets at `rate`, above the estimate.

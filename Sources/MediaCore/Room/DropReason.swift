@@ -75,4 +75,8 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     // What came in, and is behind the rest because names keep their numbers.
     /// A redundant payload (RFC 2198) whose blocks do not lie within it, or are of another codec than was negotiated.
     case malformedRedundancy
+
+    // What would have gone out, counted once per receiver; cases keep their numbers.
+    /// The packet's frame is of a layer above those that the slot forwards.
+    case layerNotForwarded
 }

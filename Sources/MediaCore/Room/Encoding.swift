@@ -20,8 +20,9 @@ struct Encoding: ~Copyable {
     var monitor = EncodingMonitor()
     var requester = KeyFrameRequester()
     var wish = EncodingWish()
-    var rates = LayerRates()
     var senderReport = SenderReportMapping()
+    /// Its spatial and temporal layers: their rates, and which of them come.
+    var rates = LayerRates()
     /// The last payload type that came, the position of its codec and its clock rate.
     var payloadType: UInt8 = 0xff
     var codec: UInt8 = 0
@@ -80,6 +81,7 @@ extension Encoding: CheckpointRow {
         w.write(requester)
         w.write(wish)
         w.write(senderReport)
+        w.write(rates)
         w.byte(payloadType)
         w.byte(codec)
         w.write(UInt64(clockRate))
@@ -113,6 +115,7 @@ extension Encoding: CheckpointRow {
         try r.code(&requester)
         try r.code(&wish)
         try r.code(&senderReport)
+        try r.code(&rates)
         payloadType = try r.byte()
         codec = try r.byte()
         try r.code(&clockRate)

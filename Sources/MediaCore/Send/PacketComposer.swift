@@ -21,7 +21,7 @@ enum PacketComposer {
         _ sent: SentPacket, slot: SlotAddress, as retransmission: RetransmissionForm?, _ packet: HistoryPacket,
         place: Int, from history: borrowing PacketHistory, map: HeaderExtensionMap, into out: inout Egress
     ) -> Int? {
-        let length = Int(packet.length)
+        let length = sent.isEmpty ? 0 : Int(packet.length)
         let room = RTPHeaderWriter.maximumLength + RTXPayload.headLength + growth + length
         guard let at = out.place(for: room) else { return nil }
         var header = EgressHeader(
@@ -50,6 +50,7 @@ enum PacketComposer {
             extensions.transportSequence = SequenceNumber(retransmission.transportSequence)
         }
         let isRetransmission = retransmission != nil
+        let isEmpty = sent.isEmpty
         // Everything before the payload proper: header, RTX head, and a VP8 descriptor where it is written anew.
         let head = out.arena.withMutableSpan(at, room) { span -> (length: Int, skipped: Int)? in
             guard let written = RTPHeaderWriter.write(header, extensions, map, into: &span, at: 0) else { return nil }
@@ -60,7 +61,7 @@ enum PacketComposer {
                 end += RTXPayload.headLength
             }
             // A 7-bit picture id cannot go on a chain of 15 bits: such a descriptor is written anew.
-            if let vp8 = packet.vp8, vp8.pictureID != nil, !vp8.hasLongPictureID,
+            if !isEmpty, let vp8 = packet.vp8, vp8.pictureID != nil, !vp8.hasLongPictureID,
                 let count = vp8.write(
                     pictureID: sent.picture.pictureID,
                     tl0PictureIndex: vp8.tl0PictureIndex == nil ? nil : sent.picture.tl0PictureIndex,
@@ -73,8 +74,8 @@ enum PacketComposer {
         guard let head, head.skipped <= length else { return nil }
         let start = place * PacketHistory.slotBytes
         out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
-        if head.skipped == 0 { rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out) }
-        if let blocks = slot.blockPayloadType {
+        if head.skipped == 0, !isEmpty { rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out) }
+        if let blocks = slot.blockPayloadType, !isEmpty {
             out.arena.withMutableSpan(at + head.length, length) { span in
                 REDPayload.write(blocks, headLength: Int(packet.redHead), into: &span, at: 0)
             }

@@ -22,6 +22,8 @@ struct SentPacket: BitwiseCopyable {
     /// The position of the codec in the slot's plan.
     var codec: UInt8 = 0
     var marker = false
+    /// It was sent without its payload, to fill a number of the slot.
+    var isEmpty = false
     /// How often it was sent again.
     var resent: UInt8 = 0
 }
@@ -81,6 +83,7 @@ private enum SentFlag {
     static let sameOrigin: UInt8 = 8
     static let hasPlayoutDelay: UInt8 = 16
     static let hasOrientation: UInt8 = 32
+    static let isEmpty: UInt8 = 64
 }
 
 /// Each packet is written as its differences to the one before it in the ring: a dozen bytes of its seventy.
@@ -108,6 +111,7 @@ extension RetransmissionMap {
         if isSame { flags |= SentFlag.sameOrigin }
         if row.playoutDelay != HistoryPacket.noPlayoutDelay { flags |= SentFlag.hasPlayoutDelay }
         if row.videoOrientation != HistoryPacket.noByte { flags |= SentFlag.hasOrientation }
+        if row.isEmpty { flags |= SentFlag.isEmpty }
         w.byte(flags)
         w.write(row.number &- before.number)
         w.write(row.source &- before.source)
@@ -157,8 +161,9 @@ extension RetransmissionMap {
     ) throws(CheckpointError) -> SentPacket {
         var row = before
         let flags = try r.byte()
-        try r.require(flags < SentFlag.hasOrientation * 2)
+        try r.require(flags < SentFlag.isEmpty * 2)
         row.marker = flags & SentFlag.marker != 0
+        row.isEmpty = flags & SentFlag.isEmpty != 0
         row.number = try r.readNumber(behind: before.number)
         row.source = try r.readNumber(behind: before.source)
         row.timestamp = before.timestamp &+ UInt32(truncatingIfNeeded: try r.readSigned())

@@ -131,9 +131,13 @@ extension Chance {
         case 11: .nackListOverflowed(track(), layer: layer, limit: Int(number()))
         case 12: .timestampCorrected(peer: peer(), slot: mid(), ticks: Int(number()))
         case 13: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
-        case 14: .estimateChanged(peer: peer(), change())
-        case 15: .probeStarted(peer: peer(), rate: rate(), estimate: rate())
-        case 16:
+        case 14:
+            .layerSwitched(
+                peer: peer(), slot: mid(), track: track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
+        case 15: .layersChanged(track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
+        case 16: .estimateChanged(peer: peer(), change())
+        case 17: .probeStarted(peer: peer(), rate: rate(), estimate: rate())
+        case 18:
             .layerAllocated(
                 peer: peer(), slot: mid(), track: track(), layer: maybe { Int($0.below(256)) },
                 spatial: maybe { Int($0.below(8)) }, temporal: maybe { Int($0.below(8)) }, rate: rate(), needed: rate(),
@@ -189,7 +193,7 @@ extension Chance {
         case 9:
             .digest(
                 OutputDigest(scope: pick(OutputDigest.Scope.allCases), high: next(), low: next(), count: next()))
-        case 10: .decision(decision(below(18)))
+        case 10: .decision(decision(below(20)))
         case 11: .checkpoint(bytes(below(4_000)))
         case 12: .comment(pick(["", "one", "a longer one\nof two lines"]))
         default: .gap(events: next())

@@ -1,0 +1,151 @@
+// Which frames of an encoding a slot forwards: those of its spatial and temporal layers up to a limit (VP8: RFC 7741 §4.2,
+// VP9: RFC 9628 §4.2). Down at once with the next frame, up only where a decoder can follow. Maps no number.
+
+/// The layers of one slot's source that are forwarded. The decision is one per frame: the packets of a frame have one
+/// timestamp, and what comes late is judged by what held when its frame was new.
+struct LayerFilter: BitwiseCopyable {
+    /// Every layer.
+    static let all: UInt8 = 0xff
+    /// How many changes are remembered for packets that come late.
+    static let rememberedLevels = 8
+
+    /// What is forwarded from a moment of the source on.
+    struct Level: BitwiseCopyable, Equatable {
+        /// The extended timestamp of the first frame.
+        var from: Int64
+        /// The highest spatial and temporal layer, from 0; `all` without a limit.
+        var spatial: UInt8
+        var temporal: UInt8
+    }
+
+    /// What becomes of a packet.
+    enum Verdict: Equatable {
+        case forward(marker: Bool)
+        case leaveOut
+    }
+
+    private var levels = InlineArray<8, Level>(repeating: Level(from: .min, spatial: all, temporal: all))
+    /// The number of levels since the source began; the newest is at `(count - 1) % 8`.
+    private var count = 0
+    /// The extended timestamp of the newest frame.
+    private var newest: Int64 = 0
+    /// The highest layers that shall be forwarded.
+    private(set) var spatialLimit = all
+    private(set) var temporalLimit = all
+
+    /// What is forwarded now; meaningless before a source began.
+    var level: Level { levels[(max(count, 1) - 1) % Self.rememberedLevels] }
+
+    /// Whether there is a limit at all.
+    var hasLimit: Bool { spatialLimit < Self.all || temporalLimit < Self.all }
+
+    /// Whether something is left out that the limit allows.
+    var isBelowLimit: Bool { level.spatial < spatialLimit || level.temporal < temporalLimit }
+
+    /// Sets the highest layers that shall be forwarded. Takes effect with the next frame that allows it.
+    mutating func limit(spatial: UInt8, temporal: UInt8) {
+        spatialLimit = spatial
+        temporalLimit = temporal
+    }
+
+    /// Another source begins with this packet of a key frame.
+    mutating func begin(_ packet: HistoryPacket) {
+        newest = Int64(packet.timestamp)
+        count = 0
+        set(spatialLimit, temporalLimit)
+    }
+
+    /// From the newest frame on so much is forwarded.
+    private mutating func set(_ spatial: UInt8, _ temporal: UInt8) {
+        if count > 0, level.from == newest { count -= 1 }
+        levels[count % Self.rememberedLevels] = Level(from: newest, spatial: spatial, temporal: temporal)
+        count += 1
+    }
+
+    /// What held when the frame of a timestamp was new; nil when that is forgotten.
+    private func level(at time: Int64) -> Level? {
+        for back in 0..<min(count, Self.rememberedLevels) {
+            let level = levels[(count - 1 - back) % Self.rememberedLevels]
+            if time >= level.from { return level }
+        }
+        return count <= Self.rememberedLevels && count > 0 ? levels[0] : nil
+    }
+
+    /// Decides about a packet of the source. `absent` has a bit set for each spatial layer that has stopped.
+    mutating func judge(_ packet: HistoryPacket, absent: UInt8) -> Verdict {
+        let step = Int32(bitPattern: packet.timestamp &- UInt32(truncatingIfNeeded: newest))
+        let time = newest + Int64(step)
+        if time > newest {
+            newest = time
+            let present = level
+            if spatialLimit < present.spatial || temporalLimit < present.temporal {
+                set(min(spatialLimit, present.spatial), min(temporalLimit, present.temporal))
+            }
+        }
+        if time == newest, isBelowLimit { raise(packet) }
+        let now = level
+        guard let level = time >= now.from ? now : level(at: time) else { return .leaveOut }
+        if let vp8 = packet.vp8 {
+            return vp8.temporalLayer ?? 0 <= level.temporal ? .forward(marker: packet.marker) : .leaveOut
+        }
+        guard let vp9 = packet.vp9 else { return .forward(marker: packet.marker) }
+        let spatial = vp9.spatialLayer ?? 0
+        guard spatial <= level.spatial, vp9.temporalLayer ?? 0 <= level.temporal else { return .leaveOut }
+        // The source's own marker may lie on a layer that is left out.
+        let isLast = vp9.endsFrame && spatial == Self.highest(upTo: level.spatial, absent)
+        return .forward(marker: packet.marker || isLast)
+    }
+
+    /// The highest layer up to one that has not stopped; none is higher than the lowest.
+    private static func highest(upTo layer: UInt8, _ absent: UInt8) -> UInt8 {
+        guard layer < 8 else { return layer }
+        var found = layer
+        while found > 0, absent >> found & 1 != 0 { found -= 1 }
+        return found
+    }
+
+    /// Goes up towards the limit where the newest frame allows it.
+    private mutating func raise(_ packet: HistoryPacket) {
+        if packet.isKeyFrame { return set(spatialLimit, temporalLimit) }
+        if let vp8 = packet.vp8 { raise(vp8) } else if let vp9 = packet.vp9 { raise(vp9) }
+    }
+
+    /// VP8: a frame of the next layer that depends on the base layer alone, and what follows it in that layer depends on
+    /// nothing of it that came before.
+    private mutating func raise(_ frame: VP8Descriptor) {
+        guard let layer = frame.temporalLayer, frame.isLayerSync, level.temporal < layer,
+            layer == level.temporal + 1, layer <= temporalLimit
+        else { return }
+        set(level.spatial, layer)
+    }
+
+    /// VP9: up to any temporal layer behind a switching-up point, and to the next spatial layer with a frame of it that is
+    /// predicted from the layer below alone.
+    private mutating func raise(_ frame: VP9Descriptor) {
+        let spatial = frame.spatialLayer ?? 0
+        let temporal = frame.temporalLayer ?? 0
+        guard temporal <= level.temporal else { return }
+        if level.temporal < temporalLimit, frame.isSwitchingUpPoint, spatial <= level.spatial {
+            set(level.spatial, temporalLimit)
+        }
+        if level.spatial < spatialLimit, spatial == level.spatial + 1, !frame.isInterPicturePredicted {
+            set(spatial, level.temporal)
+        }
+    }
+}
+
+extension LayerFilter: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.count(&count, Int(CheckpointLimit.number))
+        // Levels of earlier sources are never looked at again.
+        for back in 0..<min(count, Self.rememberedLevels) {
+            let place = (count - 1 - back) % Self.rememberedLevels
+            try c.number(&levels[place].from)
+            try c.code(&levels[place].spatial)
+            try c.code(&levels[place].temporal)
+        }
+        try c.number(&newest)
+        try c.code(&spatialLimit)
+        try c.code(&temporalLimit)
+    }
+}

@@ -1,0 +1,61 @@
+// What of its source each slot may forward and does forward: the door for whoever allots bandwidth to slots and reports on
+// them. Which frames that means is LayerFilter's to say.
+
+/// What a slot forwards.
+struct ForwardedLayers: Equatable {
+    /// The room's number of the encoding.
+    var encoding: Int32
+    /// The highest spatial and temporal layer of it that is forwarded and arrives, from 0.
+    var spatial: UInt8
+    var temporal: UInt8
+}
+
+extension RoomCore {
+    /// Sets the highest spatial and temporal layer that a slot forwards of its source (`LayerFilter.all`: no limit). Less
+    /// takes effect with the next frame; more where a decoder can follow, and where that is at a key frame only, one is
+    /// asked for.
+    mutating func limitLayers(
+        of s: Int, spatial: UInt8, temporal: UInt8, at now: Timestamp, into out: inout Egress
+    ) {
+        guard slots[s].isVideo else { return }
+        slots[s].limit(spatial: spatial, temporal: temporal)
+        let e = Int(slots[s].current)
+        guard e >= 0, !slots[s].isHidden, !slots[s].isWaiting else { return }
+        if slots[s].layers.level.spatial < min(spatial, top(encodings[e].rates.liveSpatialLayers)) {
+            requestKeyFrame(e, cause: .sourceSwitch, at: now, into: &out)
+        }
+    }
+
+    /// What a slot forwards now; nil while it forwards nothing.
+    func forwardedLayers(of s: Int) -> ForwardedLayers? {
+        let e = Int(slots[s].current)
+        guard e >= 0 else { return nil }
+        let level = slots[s].layers.level
+        return ForwardedLayers(
+            encoding: slots[s].current, spatial: min(level.spatial, top(encodings[e].rates.liveSpatialLayers)),
+            temporal: min(level.temporal, top(encodings[e].rates.liveTemporalLayers)))
+    }
+
+    private func top(_ layers: Int) -> UInt8 { UInt8(truncatingIfNeeded: max(1, layers) - 1) }
+
+    /// The slot's layers changed within its encoding.
+    mutating func layersSwitched(_ s: Int, _ e: Int, into out: inout Egress) {
+        guard let forwarded = forwardedLayers(of: s), Int(forwarded.encoding) == e,
+            slots[s].layers.hasLimit || slots[s].layers.isBelowLimit
+        else { return }
+        out.decisions.append(
+            .layerSwitched(
+                peer: peers[Int(slots[s].peer)].id, slot: slots[s].plan.mid, track: tracks[Int(encodings[e].track)].id,
+                layer: encodings[e].layer, spatial: Int(forwarded.spatial), temporal: Int(forwarded.temporal)))
+    }
+
+    /// For simulations: `limitLayers` by the names of a peer and its slot.
+    @_spi(Simulation) public mutating func limitLayers(
+        of peer: PeerID, slot: Mid, spatial: UInt8, temporal: UInt8, at now: Timestamp, into out: inout Egress
+    ) {
+        guard let p = peerIndex.find(peer.rawValue),
+            let s = peers[p].slots.first(where: { slots[Int($0)].plan.mid == slot })
+        else { return }
+        limitLayers(of: Int(s), spatial: spatial, temporal: temporal, at: now, into: &out)
+    }
+}
