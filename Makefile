@@ -33,9 +33,10 @@ format: ## rewrite the sources in the project's format
 
 bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.ci/install run
-	@for product in majlis MediaCoreBenchmarks AllocationCount ServerBenchmarks; do \
+	@for product in majlis MediaCoreBenchmarks BitrateReport AllocationCount ServerBenchmarks; do \
 		$(RELEASE) --product $$product 2>&1 | $(QUIET) || exit 1; done
 	@.build/release/MediaCoreBenchmarks
+	@.build/release/BitrateReport --seeds $${MAJLIS_SEEDS:-20}
 	@.build/release/ServerBenchmarks $(ARGS)
 
 fuzz: ## a minute of fuzzing per target

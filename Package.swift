@@ -51,6 +51,9 @@ let package = Package(
         .executableTarget(
             name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "CAllocationCount"],
             path: "Benchmarks/MediaCoreBenchmarks"),
+        .executableTarget(
+            name: "BitrateReport", dependencies: ["SimulatedNetwork", "TestSupport"],
+            path: "Benchmarks/BitrateReport"),
         .target(name: "CFloor", dependencies: ["COpenSSL"], path: "Benchmarks/CFloor"),
         .executableTarget(
             name: "ServerBenchmarks",

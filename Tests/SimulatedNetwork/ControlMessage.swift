@@ -67,6 +67,8 @@ public enum ControlMessage: Sendable, Hashable {
     case pictureLossIndication(sender: UInt32, media: UInt32)
     case fullIntraRequest(sender: UInt32, media: UInt32, number: UInt8)
     case transportFeedback(sender: UInt32, media: UInt32, TransportFeedbackReport)
+    /// REMB (draft-alvestrand-rmcat-remb-03); written only.
+    case maximumBitrate(sender: UInt32, bitsPerSecond: UInt64, sources: [UInt32])
     case other(type: UInt8, format: UInt8)
 
     /// The messages of a compound packet, or nil when a length does not fit or a version is wrong.
@@ -223,6 +225,16 @@ public enum ControlMessage: Sendable, Hashable {
             body.append(bigEndian: sender)
             body.append(bigEndian: media)
             return Self.packet(205, 15, body + Self.bytes(of: report))
+        case .maximumBitrate(let sender, let rate, let sources):
+            var exponent: UInt32 = 0
+            while rate >> UInt64(exponent) > 0x3_ffff { exponent += 1 }
+            let mantissa = UInt32(truncatingIfNeeded: rate >> UInt64(exponent))
+            body.append(bigEndian: sender)
+            body.append(bigEndian: UInt32(0))
+            body += Array("REMB".utf8)
+            body.append(bigEndian: UInt32(sources.count) << 24 | exponent << 18 | mantissa)
+            for source in sources { body.append(bigEndian: source) }
+            return Self.packet(206, 15, body)
         case .other(let type, let format): return Self.packet(type, format, body)
         }
     }

@@ -214,7 +214,10 @@ public struct Invariants {
             return packet
         }
         checkTransportSequence(packet, peer, at: now)
-        if let media = stream.repairs {
+        if stream.repairs != nil, packet.payload.isEmpty {
+            // Padding on RTX: nothing that could differ.
+            stream.store(SentPacket(isPresent: true, digest: digest), at: number)
+        } else if let media = stream.repairs {
             checkRepair(packet, of: media, record, peer, at: now)
             stream.store(SentPacket(isPresent: true, digest: digest), at: number)
         } else {

@@ -52,6 +52,9 @@ public struct LinkConditions: Sendable, Hashable {
     public var reorderingDelay: TimeDelta
     /// The probability that a packet arrives twice.
     public var duplication: Double
+    /// The bottleneck that packets pass before this link, by its number in the simulation; `capacity` and `queueBytes` are not
+    /// looked at then.
+    public var bottleneck: Int?
 
     /// A link with these conditions; nothing is lost unless asked for.
     public init(
@@ -137,6 +140,20 @@ public struct Link: Sendable {
             counts.droppedAtQueue += 1
             return Arrivals()
         }
+        return carry(from: departure)
+    }
+
+    /// Sends a packet that left a bottleneck at this moment, nil when it was dropped there, and says when it arrives.
+    public mutating func send(leaving departure: Timestamp?) -> Arrivals {
+        counts.sent += 1
+        guard let departure else {
+            counts.droppedAtQueue += 1
+            return Arrivals()
+        }
+        return carry(from: departure.nanoseconds)
+    }
+
+    private mutating func carry(from departure: Int64) -> Arrivals {
         if isLost() {
             counts.lostOnTheWay += 1
             return Arrivals()

@@ -135,6 +135,8 @@ public struct VideoEncoding: Sendable {
     public let bitsPerSecond: Int
     /// Whether the encoder produces frames.
     public var isAlive = true
+    /// Whether the server wants it; an encoder that is not wanted produces no frames.
+    public internal(set) var isWanted = true
     /// Whether the next frame will be a key frame.
     public var needsKeyFrame = true
     /// Key frames and frames produced so far.
@@ -157,6 +159,9 @@ public struct VideoEncoding: Sendable {
     var temporalLevelZeroIndex: UInt8
     var keyIndex: UInt8 = 0
     var pattern = TemporalPattern()
+    /// The number of the last key frame among the frames.
+    var lastKeyFrame = 0
+    var screen = ScreenState()
     var sentWithRid = 0
     var history: [OutgoingPacket?] = Array(repeating: nil, count: historyPackets)
 }
@@ -214,7 +219,7 @@ public struct VideoSender: Sendable {
     mutating func tick(_ context: inout SendingContext, random: inout SeededRandom) -> [[UInt8]] {
         guard !isMuted else { return [] }
         var out: [[UInt8]] = []
-        for index in encodings.indices where encodings[index].isAlive {
+        for index in encodings.indices where encodings[index].isAlive && encodings[index].isWanted {
             encodeFrame(index, &context, &random, into: &out)
         }
         return out
@@ -224,40 +229,43 @@ public struct VideoSender: Sendable {
         _ index: Int, _ context: inout SendingContext, _ random: inout SeededRandom, into out: inout [[UInt8]]
     ) {
         let isKey = encodings[index].needsKeyFrame
+        let frame = shape.frame(
+            encodings[index].frameCount - encodings[index].lastKeyFrame, isKey: isKey,
+            bitsPerSecond: encodings[index].bitsPerSecond, &encodings[index].screen, &random)
+        guard var frame else { return }
         encodings[index].needsKeyFrame = false
-        var temporal = TemporalFrame(layer: 0, isSync: false)
         var truth: FrameTruth?
         if shape.temporalLayers > 2 {
-            (temporal, truth) = encodings[index].pattern.next(isKey: isKey, ssrc: encodings[index].ssrc)
-        } else if shape.temporalLayers > 1, !isKey, encodings[index].frameCount % 2 == 1 {
-            temporal = TemporalFrame(layer: 1, isSync: true)
+            let (temporal, told) = encodings[index].pattern.next(isKey: isKey, ssrc: encodings[index].ssrc)
+            frame.layer = temporal.layer
+            frame.isSync = temporal.isSync
+            truth = told
         }
-        let layer = temporal.layer
         if encodings[index].frameCount > 0 {
             encodings[index].pictureID = (encodings[index].pictureID + 1) & 0x7fff
-            if layer == 0 { encodings[index].temporalLevelZeroIndex &+= 1 }
+            if frame.layer == 0 { encodings[index].temporalLevelZeroIndex &+= 1 }
         }
         if isKey {
             encodings[index].keyIndex = (encodings[index].keyIndex + 1) & 0x1f
             encodings[index].keyFrameCount += 1
+            encodings[index].lastKeyFrame = encodings[index].frameCount
         }
         encodings[index].frameCount += 1
-        let mean = max(100, encodings[index].bitsPerSecond / 8 / max(1, shape.framesPerSecond))
-        var left = isKey ? 6 * mean : mean / 2 + random.below(mean)
+        var left = frame.bytes
         let timestamp = timestamp(encodings[index], at: context.now)
         var isFirst = true
         while left > 0 || isFirst {
             let size = min(left, Self.maximumPayload)
             left -= size
             send(
-                index, size, isKey, isFirst, isLast: left <= 0, temporal, isFirst ? truth : nil, timestamp, &context,
+                index, size, isKey, isFirst, isLast: left <= 0, frame, isFirst ? truth : nil, timestamp, &context,
                 &random, into: &out)
             isFirst = false
         }
     }
 
     private mutating func send(
-        _ index: Int, _ size: Int, _ isKey: Bool, _ isFirst: Bool, isLast: Bool, _ temporal: TemporalFrame,
+        _ index: Int, _ size: Int, _ isKey: Bool, _ isFirst: Bool, isLast: Bool, _ frame: ModelFrame,
         _ truth: FrameTruth?, _ timestamp: UInt32, _ context: inout SendingContext, _ random: inout SeededRandom,
         into out: inout [[UInt8]]
     ) {
@@ -268,13 +276,13 @@ public struct VideoSender: Sendable {
             payload += [0x80 | start, 0xf0, 0x80 | UInt8(encoding.pictureID >> 8)]
             payload.append(UInt8(truncatingIfNeeded: encoding.pictureID))
             payload.append(encoding.temporalLevelZeroIndex)
-            payload.append(temporal.layer << 6 | (temporal.isSync ? 0x20 : 0) | encoding.keyIndex)
+            payload.append(frame.layer << 6 | (frame.isSync ? 0x20 : 0) | encoding.keyIndex)
         } else {
             payload.append(start)
         }
         if isFirst {
             // The frame tag of RFC 6386 §9.1: the low bit is 0 in a key frame, which goes on with its start code and size.
-            payload += isKey ? [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00] : [0x11, 0x02, 0x00]
+            payload += isKey ? [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a] + keyFrameSize(index) : [0x11, 0x02, 0x00]
         }
         if let truth { payload += truth.bytes }
         payload += random.bytes(max(1, size - payload.count))
@@ -292,6 +300,14 @@ public struct VideoSender: Sendable {
         encodings[index].packetCount += 1
         encodings[index].octetCount += payload.count
         out.append(packet.bytes)
+    }
+
+    /// Width and height, little endian, of an encoding's picture.
+    private func keyFrameSize(_ index: Int) -> [UInt8] {
+        let height = shape.layers[index].height
+        let width = height * 16 / 9
+        return [UInt8(truncatingIfNeeded: width), UInt8(truncatingIfNeeded: width >> 8)]
+            + [UInt8(truncatingIfNeeded: height), UInt8(truncatingIfNeeded: height >> 8)]
     }
 
     /// The packets that answer a NACK for one of the encodings, over RTX where it was negotiated.

@@ -37,11 +37,14 @@ public struct VideoLayer: Sendable, Hashable {
     public var rid: String?
     /// The mean rate, in bits per second.
     public var bitsPerSecond: Int
+    /// The height of the picture in pixels.
+    public var height: Int
 
     /// A layer.
-    public init(rid: String?, bitsPerSecond: Int) {
+    public init(rid: String?, bitsPerSecond: Int, height: Int = 180) {
         self.rid = rid
         self.bitsPerSecond = bitsPerSecond
+        self.height = height
     }
 }
 
@@ -51,8 +54,15 @@ public struct VideoShape: Sendable, Hashable {
     public var layers: [VideoLayer]
     /// Frames per second.
     public var framesPerSecond: Int
-    /// One, two (every second frame is then of temporal layer 1), or three (layers 0212).
+    /// One; or two: every second frame is then of temporal layer 1; or three: of four frames one is of layer 0, one of
+    /// layer 1, two of layer 2.
     public var temporalLayers: Int
+    /// Whether frames of two temporal layers have the sizes that give layer 0 its 60 %; they are of one size otherwise.
+    public var keepsShares = false
+    /// What the encoder is shown.
+    public var motion = Motion.camera
+    /// How many times larger than the mean a key frame is.
+    public var keyFrameFactor = 6
     /// Whether RTX was negotiated for what is published.
     public var hasRTX: Bool
     /// Whether the description named the SSRCs; else only mid and rid identify the streams.
@@ -151,6 +161,8 @@ public struct ParticipantProfile: Sendable, Hashable {
     public var frameWait = TimeDelta.seconds(3)
     /// Whether the client sends transport-wide feedback and numbers its packets.
     public var usesTransportFeedback: Bool
+    /// How it tells the server what of its packets arrived.
+    public var answers = ReceiverAnswers()
 
     /// A participant.
     public init(

@@ -33,6 +33,14 @@ public enum Step: Sendable {
     case jumpClock(TimeDelta)
     /// A participant sends malicious traffic for a while, this many datagrams a second, as time goes by.
     case attack(UInt32, Attack, datagramsPerSecond: Int, TimeDelta)
+    /// A bottleneck of this number begins; links that name it lead through it.
+    case bottleneck(Int, BottleneckConditions)
+    /// A long TCP transfer begins to compete for a bottleneck; `roundTrip` is that of its path without the queue.
+    case longTransfer(bottleneck: Int, WindowGrowth, roundTrip: TimeDelta)
+    /// The publisher is told which layers of a track are wanted, lowest first; it obeys when signalling has brought it.
+    case layersWanted(UInt32, mid: String, [Bool])
+    /// The receiver answers otherwise from now on.
+    case answers(UInt32, ReceiverAnswers)
     /// Figures start from zero.
     case mark
     /// A sentence that must be true now.

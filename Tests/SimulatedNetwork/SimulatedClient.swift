@@ -46,6 +46,7 @@ public final class SimulatedClient {
     private var nextReported: Int64?
     private var feedbackCount: UInt8 = 0
     private var lastFeedbackAt: Timestamp
+    private var receivedRate = ReceivedRate()
     private var lastReportAt: Timestamp
 
     init(_ id: PeerID, _ profile: ParticipantProfile, now: Timestamp, random: inout SeededRandom) {
@@ -102,6 +103,16 @@ public final class SimulatedClient {
     /// Frames that were decoded from something that had not been, over all slots.
     public var brokenFrames: Int { slots.reduce(0) { $0 + $1.figures.brokenFrames } }
 
+    /// The figures of all video slots, freezes that still last included.
+    func videoFigures(at now: Timestamp) -> [SlotFigures] {
+        slots.filter { $0.kind == .video }.map { $0.figures(at: now) }
+    }
+
+    /// The participant looks at a slot, or does not any more.
+    func setHidden(_ isHidden: Bool, _ mid: Mid) {
+        for index in slots.indices where slots[index].mid == mid.text { slots[index].setHidden(isHidden) }
+    }
+
     /// Packets that are missing and still asked for, over all slots.
     public var missingPackets: Int { slots.reduce(0) { $0 + $1.missingCount } }
 
@@ -148,14 +159,22 @@ public final class SimulatedClient {
     func tickControl(at now: Timestamp) -> [ClientDatagram] {
         var out: [ClientDatagram] = []
         for index in slots.indices { out += feedback(slot: index, at: now) }
-        if profile.usesTransportFeedback, now - lastFeedbackAt >= .milliseconds(100) {
+        let answers = profile.answers
+        if profile.usesTransportFeedback, answers.sendsTransportFeedback,
+            now - lastFeedbackAt >= answers.interval(receiving: receivedRate.bitsPerSecond(at: now))
+        {
             lastFeedbackAt = now
             if let report = takeTransportFeedback() {
                 let message = ControlMessage.transportFeedback(sender: reportSSRC, media: 0, report)
                 out.append(ClientDatagram(bytes: message.bytes, isRTCP: true))
             }
         }
-        if now - lastReportAt >= .seconds(1) {
+        if answers.sendsMaximumBitrate, let rate = receivedRate.maximumBitrate(at: now) {
+            let message = ControlMessage.maximumBitrate(
+                sender: reportSSRC, bitsPerSecond: rate, sources: slots.map(\.ssrc))
+            out.append(ClientDatagram(bytes: message.bytes, isRTCP: true))
+        }
+        if answers.sendsReports, now - lastReportAt >= .seconds(1) {
             lastReportAt = now
             out.append(ClientDatagram(bytes: reports(at: now), isRTCP: true))
         }
@@ -212,8 +231,9 @@ public final class SimulatedClient {
 
     // MARK: Receiving
 
-    /// Takes an RTP packet from the server; gives the feedback sent at once.
-    func receive(_ packet: IncomingPacket, at now: Timestamp) -> [ClientDatagram] {
+    /// Takes an RTP packet that left the server at `sentAt`; gives the feedback sent at once.
+    func receive(_ packet: IncomingPacket, sentAt: Timestamp, at now: Timestamp) -> [ClientDatagram] {
+        receivedRate.take(packet.bytes.count, sentAt: sentAt, at: now)
         if let sequence = packet.transportSequence(ClientNumbers.transportSequence) {
             arrivals[arrivalUnwrapper.extend(sequence)] = (now - startedAt).nanoseconds
         }

@@ -3,14 +3,18 @@
 
 @_spi(Simulation) public import MediaCore
 
-private enum NetworkEvent {
+enum NetworkEvent {
     case arriveAtServer(PeerID, [UInt8], isRTCP: Bool)
-    case arriveRTP(PeerID, IncomingPacket)
+    case arriveRTP(PeerID, IncomingPacket, sentAt: Timestamp)
     case arriveRTCP(PeerID, [ControlMessage])
     case audio(PeerID, Int)
     case video(PeerID, Int)
     case control(PeerID)
     case attack(Int, until: Timestamp, every: TimeDelta)
+    case acknowledge(transfer: Int, Int)
+    case transferTimeout(Int)
+    case layers(TrackID, [Bool])
+    case sample
 }
 
 /// One call into the core, as a recorder at its door sees it.
@@ -43,6 +47,12 @@ public final class Simulation {
     public var onCall: ((CoreCall, Timestamp) -> Void)?
     /// Told of every flush with the room and what it gave out; must not ask the simulation for anything.
     public var onFlush: ((borrowing RoomCore, borrowing Egress, Timestamp) -> Void)?
+    /// The bottlenecks by their numbers.
+    public private(set) var bottlenecks: [Int: Bottleneck] = [:]
+    /// What is measured of the bitrate, when it is.
+    public internal(set) var meter: RoomMeter?
+    /// How long a `layers` message takes to its publisher.
+    public var signallingDelay = TimeDelta.milliseconds(50)
 
     private var egress = Egress()
     private var clock = VirtualClock(startingAt: Timestamp(nanoseconds: 1_000_000_000))
@@ -53,6 +63,7 @@ public final class Simulation {
     private var attackers: [Attacker] = []
     private var trackOfSSRC: [UInt32: TrackID] = [:]
     private var shadow: Shadow?
+    var transfers: [LongTransfer] = []
 
     /// An empty room with this seed, which is the core's as well as the network's.
     public init(configuration: RoomConfiguration = .unlimited, seed: UInt64) {
@@ -155,6 +166,8 @@ public final class Simulation {
             for wish in wishes
             where client(number).plan.slots.contains(where: { $0.mid == wish.mid && $0.kind == .video }) {
                 invariants.setHidden(wish.wantedHeight == 0, PeerID(number), wish.mid)
+                meter?.wished(wish, by: PeerID(number))
+                client(number).setHidden(wish.wantedHeight == 0, wish.mid)
             }
             command(.setSlotWishes(PeerID(number), wishes))
         case .limit(let number, let slot, let spatial, let temporal):
@@ -171,6 +184,14 @@ public final class Simulation {
             attackers.append(Attacker(attack, peer: PeerID(number), random: &random))
             let every = TimeDelta.seconds(1) / Int64(max(1, rate))
             schedule(.attack(attackers.count - 1, until: now + span, every: every), at: now)
+        case .bottleneck(let number, let conditions):
+            bottlenecks[number] = Bottleneck(conditions, at: now)
+        case .longTransfer(let bottleneck, let growth, let roundTrip):
+            beginTransfer(growth, over: bottleneck, roundTrip)
+        case .layersWanted(let number, let mid, let layers):
+            guard let mid = Mid(mid) else { break }
+            schedule(.layers(TrackID(peer: PeerID(number), mid: mid), layers), at: now + signallingDelay)
+        case .answers(let number, let answers): client(number).profile.answers = answers
         case .mark: for client in clients { client.resetFigures() }
         case .expect(let sentence, let isTrue):
             if !isTrue(self) { invariants.violate("expected: \(sentence)", at: now) }
@@ -192,6 +213,7 @@ public final class Simulation {
     }
 
     private func applyPlan(_ client: SimulatedClient) {
+        meter?.applied(client.profile, client.plan, to: client.id)
         invariants.applied(client.plan, to: client.id)
         for (index, publication) in client.profile.publications.enumerated() {
             guard let mid = Mid(publication.mid) else { continue }
@@ -252,7 +274,7 @@ public final class Simulation {
         clock.move(to: end)
     }
 
-    private func schedule(_ event: NetworkEvent, at moment: Timestamp) {
+    func schedule(_ event: NetworkEvent, at moment: Timestamp) {
         if let number = free.popLast() {
             scheduled[number] = event
             clock.schedule(number, at: moment)
@@ -266,11 +288,11 @@ public final class Simulation {
         switch event {
         case .arriveAtServer(let peer, let bytes, let isRTCP):
             if isRTCP { receiveRTCP(bytes, from: peer) } else { receiveRTP(bytes, from: peer) }
-        case .arriveRTP(let peer, let packet):
+        case .arriveRTP(let peer, let packet, let sentAt):
             let client = client(peer.rawValue)
             guard client.isPresent else { return }
             let broken = client.brokenFrames
-            send(client.receive(packet, at: now), from: client)
+            send(client.receive(packet, sentAt: sentAt, at: now), from: client)
             if client.brokenFrames > broken {
                 invariants.violate("peer \(peer.rawValue) shows a broken picture", at: now)
             }
@@ -300,12 +322,17 @@ public final class Simulation {
             let peer = attackers[index].peer
             if isRTCP { receiveRTCP(bytes, from: peer) } else { receiveRTP(bytes, from: peer) }
             if now + every < until { schedule(event, at: now + every) }
+        case .acknowledge(let index, let number): acknowledge(index, number)
+        case .transferTimeout(let index): checkTimeout(index)
+        case .layers(let track, let layers): want(layers, of: track)
+        case .sample: sample()
         }
     }
 
     private func send(_ datagrams: [ClientDatagram], from client: SimulatedClient) {
         for datagram in datagrams {
-            let arrivals = client.toServer.send(byteCount: datagram.bytes.count + 28, at: now)
+            let arrivals = carry(
+                datagram.bytes.count, over: &client.toServer, flow: client.id, datagram.isRTCP ? .control : .video)
             for arrival in [arrivals.first, arrivals.second].compactMap({ $0 }) {
                 schedule(
                     .arriveAtServer(client.id, datagram.bytes, isRTCP: datagram.isRTCP), at: arrival)
@@ -318,6 +345,7 @@ public final class Simulation {
     /// Gives an RTP packet to the core now, as if it had arrived.
     public func receiveRTP(_ bytes: [UInt8], from peer: PeerID) {
         invariants.receivedRTP(bytes, from: peer)
+        meter?.received(bytes, from: peer, at: now)
         let dropsBefore = ingressDrops
         let sentBefore = core.statistics.rtpPacketsSent
         let egressDropsBefore = egressDrops
@@ -339,6 +367,7 @@ public final class Simulation {
     /// Gives an RTCP datagram to the core now, as if it had arrived.
     public func receiveRTCP(_ bytes: [UInt8], from peer: PeerID) {
         invariants.receivedRTCP()
+        meter?.receivedControl(bytes, from: peer)
         turn(.receiveRTCP(peer, bytes))
     }
 
@@ -402,6 +431,9 @@ public final class Simulation {
         for event in egress.events {
             invariants.observe(event, at: now)
             events.append((now, event))
+            if let wanted = layersWanted(in: event) {
+                schedule(.layers(wanted.track, wanted.layers), at: now + signallingDelay)
+            }
         }
         for decision in egress.decisions { decisions.append((now, decision)) }
         for index in egress.datagrams.indices { forward(index, at: now) }
@@ -420,13 +452,20 @@ public final class Simulation {
             return
         }
         let event: NetworkEvent
+        var kind = FlowKind.control
         switch datagram.kind {
         case .rtp:
             guard let packet = invariants.observeRTP(bytes, to: datagram.peer, at: now) else { return }
-            event = .arriveRTP(datagram.peer, packet)
+            event = .arriveRTP(datagram.peer, packet, sentAt: now)
+            if let meter {
+                kind = meter.sent(packet, to: datagram.peer, at: now)
+                for sentence in meter.checkBurst(kind, bytes.count, datagram.peer, estimate(of: datagram.peer), now) {
+                    invariants.violate(sentence, at: now)
+                }
+            }
         case .rtcp: event = .arriveRTCP(datagram.peer, invariants.observeRTCP(bytes, to: datagram.peer, at: now))
         }
-        let arrivals = clients[clientIndex].fromServer.send(byteCount: bytes.count + 28, at: now)
+        let arrivals = carry(bytes.count, over: &clients[clientIndex].fromServer, flow: datagram.peer, kind)
         for arrival in [arrivals.first, arrivals.second].compactMap({ $0 }) { schedule(event, at: arrival) }
     }
 }

@@ -84,6 +84,10 @@ public struct SlotFigures: Sendable, Hashable {
     public var keyFramesDecoded = 0
     /// Frames that came after a longer pause than the W3C definition of a freeze allows.
     public var freezes = 0
+    /// How long they lasted together.
+    public var frozen = TimeDelta.zero
+    /// The longest of them.
+    public var longestFreeze = TimeDelta.zero
     /// Sequence numbers that never came although later ones did, and are no longer asked for.
     public var lost = 0
     /// The longest time between two packets.
@@ -137,6 +141,7 @@ struct SlotReceiver: Sendable {
     private var lastDecodedAt: Timestamp?
     private var meanFrameInterval = 33_000_000.0
     private var waitingSince: Timestamp?
+    private var isHidden = false
     private var lastKeyFrameRequestAt: Timestamp?
     // Reports.
     private var expectedBefore: Int64 = 0
@@ -166,6 +171,25 @@ struct SlotReceiver: Sendable {
         lastContributor = nil
     }
 
+    /// The slot is looked at, or not any more; what is not looked at cannot freeze.
+    mutating func setHidden(_ isHidden: Bool) {
+        if isHidden != self.isHidden { lastDecodedAt = nil }
+        self.isHidden = isHidden
+    }
+
+    /// The longest time between two frames that is no freeze, in nanoseconds (W3C: webrtc-stats, `freezeCount`).
+    private var longestGap: Double { max(3 * meanFrameInterval, meanFrameInterval + 150_000_000) }
+
+    /// The figures, with the freeze that lasts at this moment.
+    func figures(at now: Timestamp) -> SlotFigures {
+        guard !isHidden, let last = lastDecodedAt, Double((now - last).nanoseconds) > longestGap else { return figures }
+        var result = figures
+        result.freezes += 1
+        result.frozen = result.frozen + (now - last)
+        result.longestFreeze = max(result.longestFreeze, now - last)
+        return result
+    }
+
     /// Whether a packet of the slot's main or RTX stream was taken; RTX is unwrapped.
     mutating func receive(_ packet: IncomingPacket, at now: Timestamp) {
         if packet.ssrc == rtxSSRC {
@@ -190,7 +214,8 @@ struct SlotReceiver: Sendable {
         }
         if firstNumber == nil { firstNumber = number }
         figures.packets += 1
-        receivedInAll += 1
+        // A report is about its own SSRC: what came over RTX stays lost in it, as in libwebrtc.
+        if !isRepair { receivedInAll += 1 }
         if let last = lastPacketAt { figures.longestSilence = max(figures.longestSilence, now - last) }
         lastPacketAt = now
         if let source = packet.contributingSource, source != lastContributor {
@@ -309,7 +334,11 @@ struct SlotReceiver: Sendable {
         figures.framesDecoded += 1
         if let last = lastDecodedAt {
             let gap = Double((now - last).nanoseconds)
-            if gap > max(3 * meanFrameInterval, meanFrameInterval + 150_000_000) { figures.freezes += 1 }
+            if gap > longestGap {
+                figures.freezes += 1
+                figures.frozen = figures.frozen + (now - last)
+                figures.longestFreeze = max(figures.longestFreeze, now - last)
+            }
             meanFrameInterval += (gap - meanFrameInterval) / 30
         }
         lastDecodedAt = now

@@ -1,0 +1,186 @@
+// Layers: the right one for each of three receivers, layers that flap and die, and layers paused at the publisher that are needed
+// again.
+
+import MediaCore
+
+/// Scenarios about layers.
+public enum LayerScenarios {
+    /// All of them.
+    public static var all: [BitrateScenario] { [threeReceivers, flapping, dying, pausedThenJoined, pausedThenPinned] }
+
+    /// 100, 350 and 1,200 kb/s to receivers on 2 Mb/s, 500 kb/s and 150 kb/s.
+    public static var threeReceivers: BitrateScenario {
+        BitrateScenario(
+            "three-receivers", .layers,
+            "Receivers on 2 Mb/s, 500 kb/s and 150 kb/s get f, h, and q at its lowest or nothing",
+            receivers: [2, 3, 4],
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(2_000_000), queueBytes: 75_000)),
+                .bottleneck(2, BottleneckConditions(.constant(500_000), queueBytes: 18_750)),
+                .bottleneck(3, BottleneckConditions(.constant(150_000), queueBytes: 7_500)),
+                .join(1, .sender(.ladder(100, 350, 1_200))), .join(2, .watcher(behind: 1)),
+                .join(3, .watcher(behind: 2)), .join(4, .watcher(behind: 3)), .run(.seconds(60)),
+            ]
+        ) { p in
+            let sent = p.simulation.client(1).audioSenders.first?.packetCount ?? 0
+            let heard = p.simulation.client(4).figures("ra0").packets
+            let waits = p.passages(4).filter { $0.kind == .audio }
+                .compactMap { $0.waited.map { Double($0.nanoseconds) / 1e6 } }
+            return usualMeasures(p, 2) + usualMeasures(p, 3)
+                + usualMeasures(p, 4).filter { !$0.name.contains("best layers") } + [
+                    Measure("receiver 2: time at layer f", "%", .atLeast(90), share(p, 2, from: 10) { $0 >= 8 }),
+                    Measure(
+                        "receiver 3: time at layer h", "%", .atLeast(90), share(p, 3, from: 10) { (4..<8).contains($0) }
+                    ),
+                    Measure("receiver 4: time at q or nothing", "%", .atLeast(99), share(p, 4, from: 10) { $0 < 4 }),
+                    Measure(
+                        "receiver 4: audio lost", "%", .atMost(0.1),
+                        100 * (1 - Double(heard + 5) / Double(max(1, sent)))),
+                    Measure(
+                        "receiver 4: p95 of the queue for audio", "ms", .atMost(150),
+                        Distribution(waits).percentile(0.95)),
+                ]
+        }
+    }
+
+    /// The share of ticks from a second on in which what is shown is a layer that `isRight`, in percent: -1 for nothing, else
+    /// 4 × encoding + temporal layer.
+    static func share(
+        _ p: Playback, _ receiver: UInt32, from second: Double, until end: Double = .infinity,
+        _ isRight: (Int) -> Bool
+    ) -> Double {
+        let series = p.series(receiver)
+        var right = 0
+        var all = 0
+        for tick in p.ticks(series) where Double(tick) / 10 >= second && Double(tick) / 10 < end {
+            all += 1
+            if isRight(series.layer[tick - series.firstTick] ?? -1) { right += 1 }
+        }
+        return all == 0 ? 0 : 100 * Double(right) / Double(all)
+    }
+
+    /// The top layer comes and goes every second and a half.
+    public static var flapping: BitrateScenario {
+        var steps: [Step] = [
+            .bottleneck(1, BottleneckConditions(.constant(3_000_000), queueBytes: 112_500)),
+            .join(1, .sender()), .join(2, .watcher(behind: 1)), .run(.seconds(10)),
+        ]
+        for _ in 0..<10 {
+            steps += [
+                .layer(1, rid: "f", isAlive: false), .run(.milliseconds(1_500)), .layer(1, rid: "f", isAlive: true),
+                .run(.milliseconds(1_500)),
+            ]
+        }
+        steps.append(.run(.seconds(20)))
+        return BitrateScenario(
+            "layer-flaps", .layers, "The top layer comes and goes every 1.5 s for 30 s", steps: steps
+        ) { p in
+            [
+                Measure("longest freeze", "ms", .atMost(1_200), p.longestFreeze(2)),
+                Measure("frozen from 10 s on", "%", .atMost(35), p.frozen(2, from: 10)),
+                Measure("time at layer f from 45 s on", "%", .atLeast(95), share(p, 2, from: 45) { $0 >= 8 }),
+                Measure("p95 of the queue", "ms", .atMost(150), p.queue(2, percentile: 0.95)),
+                Measure("dropped", "%", .atMost(0), p.dropped(2, settled: true)),
+            ]
+        }
+    }
+
+    /// The top layer dies, then the middle one; both come back.
+    public static var dying: BitrateScenario {
+        BitrateScenario(
+            "layer-dies", .layers, "The top layer dies at 15 s, the middle one at 25 s; both live again at 35 s",
+            changes: [15, 25, 35],
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(3_000_000), queueBytes: 112_500)),
+                .join(1, .sender()), .join(2, .watcher(behind: 1)), .run(.seconds(15)),
+                .layer(1, rid: "f", isAlive: false), .run(.seconds(10)), .layer(1, rid: "h", isAlive: false),
+                .run(.seconds(10)), .layer(1, rid: "f", isAlive: true), .layer(1, rid: "h", isAlive: true),
+                .run(.seconds(25)),
+            ]
+        ) { p in
+            [
+                Measure("longest freeze", "ms", .atMost(1_200), p.longestFreeze(2)),
+                Measure(
+                    "time at h from 17 to 25 s", "%", .atLeast(95),
+                    share(p, 2, from: 17, until: 25) { (4..<8).contains($0) }),
+                Measure(
+                    "time at q from 27 to 35 s", "%", .atLeast(95),
+                    share(p, 2, from: 27, until: 35) { (0..<4).contains($0) }),
+                Measure("time at f from 42 s on", "%", .atLeast(95), share(p, 2, from: 42) { $0 >= 8 }),
+                Measure("p95 of the queue", "ms", .atMost(150), p.queue(2, percentile: 0.95)),
+            ]
+        }
+    }
+
+    /// How long after a second a layer was sent to a receiver for the first time, in milliseconds.
+    static func firstSent(_ p: Playback, _ receiver: UInt32, after second: Double, _ isRight: (Int) -> Bool) -> Double {
+        let series = p.series(receiver)
+        for tick in p.ticks(series) where Double(tick) / 10 >= second {
+            if let layer = series.layer[tick - series.firstTick], isRight(layer) {
+                return (Double(tick + 1) / 10 - second) * 1_000
+            }
+        }
+        return .infinity
+    }
+
+    /// The bytes per second of an encoding that a publisher sent over a span of seconds, in kb/s.
+    static func offered(_ p: Playback, _ publisher: UInt32, _ encoding: Int, _ seconds: Range<Int>) -> Double {
+        for one in p.meter.offered.values where one.track.peer == PeerID(publisher) && one.number == encoding {
+            var bytes = 0
+            for tick in (seconds.lowerBound * 10)..<(seconds.upperBound * 10) {
+                for layer in one.bytes where layer.indices.contains(tick) { bytes += layer[tick] }
+            }
+            return Double(bytes) * 8 / Double(seconds.count) / 1_000
+        }
+        return 0
+    }
+
+    /// A receiver on a narrow link alone in the room: the upper layers are paused; then one comes that can have all.
+    public static var pausedThenJoined: BitrateScenario {
+        BitrateScenario(
+            "paused-then-joined", .layers,
+            "The upper layers are paused for want of watchers; at 20 s somebody joins who needs them",
+            receivers: [2, 3], changes: [20],
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(250_000), queueBytes: 12_500)),
+                .bottleneck(2, BottleneckConditions(.constant(4_000_000), queueBytes: 150_000)),
+                .join(1, .sender()), .join(2, .watcher(behind: 1)), .run(.seconds(20)), .join(3, .watcher(behind: 2)),
+                .run(.seconds(20)),
+            ]
+        ) { p in
+            [
+                Measure("layer f while nobody can have it, 10 to 20 s", "kb/s", .atMost(20), offered(p, 1, 2, 10..<20)),
+                Measure("a picture for who joins", "ms", .atMost(1_000), firstSent(p, 3, after: 20) { _ in true }),
+                Measure("layer f for who joins", "ms", .atMost(4_000), firstSent(p, 3, after: 20) { $0 >= 8 }),
+                Measure("receiver 3: p95 of the queue", "ms", .atMost(150), p.queue(3, percentile: 0.95)),
+                Measure("receiver 2: dropped", "%", .atMost(0), p.dropped(2, settled: true)),
+            ]
+        }
+    }
+
+    /// Nobody looks at more than a thumbnail; then somebody pins it large.
+    public static var pausedThenPinned: BitrateScenario {
+        let small = SlotWish(mid: StandardScenarios.mid("rv0"), pin: nil, wantedHeight: 180)
+        let large = SlotWish(
+            mid: StandardScenarios.mid("rv0"), pin: TrackID(peer: PeerID(1), mid: StandardScenarios.mid("v")),
+            wantedHeight: 720)
+        return BitrateScenario(
+            "paused-then-pinned", .layers,
+            "Everybody looks at thumbnails; at 20 s one receiver pins the picture at 720",
+            changes: [20],
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(4_000_000), queueBytes: 150_000)),
+                .join(1, .sender()), .join(2, .watcher(behind: 1)), .wish(2, [small]), .run(.seconds(20)),
+                .wish(2, [large]), .run(.seconds(20)),
+            ]
+        ) { p in
+            [
+                Measure("layer f while nobody wants it, 10 to 20 s", "kb/s", .atMost(20), offered(p, 1, 2, 10..<20)),
+                Measure("time at q from 10 to 20 s", "%", .atLeast(99), share(p, 2, from: 10, until: 20) { $0 < 4 }),
+                Measure("layer f after the pin", "ms", .atMost(1_500), firstSent(p, 2, after: 20) { $0 >= 8 }),
+                Measure("longest freeze", "ms", .atMost(500), p.longestFreeze(2)),
+                Measure("p95 of the queue", "ms", .atMost(150), p.queue(2, percentile: 0.95)),
+            ]
+        }
+    }
+}
