@@ -49,8 +49,7 @@ public struct EstimateChange: Hashable, Sendable, BitwiseCopyable {
     /// The round trip; zero when it is not known.
     public var roundTrip = TimeDelta.zero
 
-    /// A change of nothing.
-    public init() {}
+    init() {}
 }
 
 extension EstimateChange: CheckpointField {

@@ -426,6 +426,30 @@ struct ReceiveSlot: ~Copyable {
     }
 }
 
+extension ReceiveSlot {
+    /// Sends nothing but padding, by RTX; false when it has none or the arena is full.
+    mutating func pad(
+        absoluteSendTime: UInt32, at now: Timestamp, to receiver: inout Participant, into out: inout Egress
+    ) -> Bool {
+        guard let ssrc = plan.rtxSSRC, let payloadType = plan.codecs.first?.rtxPayloadType,
+            out.place(for: RTPHeaderWriter.maximumLength + PacketComposer.paddingBytes) != nil
+        else { return false }
+        rtxSequence &+= 1
+        let form = RetransmissionForm(
+            ssrc: ssrc, payloadType: payloadType, sequence: rtxSequence, absoluteSendTime: absoluteSendTime,
+            transportSequence: receiver.extensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take())
+        guard
+            let length = PacketComposer.composePadding(
+                mid: plan.mid, as: form, timestamp: line.newest ?? 0, map: receiver.extensions, into: &out)
+        else { return false }
+        out.commit(length, to: receiver.id, kind: .rtp)
+        receiver.noteSent(length, .padding, transportSequence: form.transportSequence, at: now)
+        receiver.statistics.packetsSent &+= 1
+        receiver.statistics.bytesSent &+= UInt64(length)
+        return true
+    }
+}
+
 /// How often a receiver may have a key frame asked for on one slot.
 struct KeyFrameBudget: BitwiseCopyable {
     /// The shortest time between two requests that a receiver causes for a source that others receive too: at most

@@ -146,7 +146,6 @@ extension RoomCore {
             out.events.append(.trackStarted(tracks[t].id))
         }
         let wokeUp = !incoming.isRetransmission && encodings[e].monitor.hear(at: now)
-        encodings[e].rates.note(bytes: bytes.count, at: now)
         if wokeUp, tracks[t].isMuted { layerAlive(e, beginsKeyFrame: true, at: now, into: &out) }
         if tracks[t].isMuted { return .trackMuted }
         let codec = tracks[t].plan.codecs[Int(packet.codec)].codec

@@ -148,10 +148,10 @@ extension RoomCore {
     // MARK: Probes
 
     /// Begins a probe when the estimate asks for one, and sends what the one under way is short of: packets that were sent
-    /// lately, once more by RTX. A receiver drops them as duplicates.
+    /// lately, once more by RTX, which a receiver drops as duplicates; where there are none, padding alone.
     mutating func probe(_ p: Int, at now: Timestamp, into out: inout Egress) {
         if peers[p].pacer.probe == nil {
-            guard peers[p].isConnected, peers[p].pacer.isEmpty, findPadding(for: p) != nil,
+            guard peers[p].isConnected, peers[p].pacer.isEmpty, paddingSlot(of: p) != nil,
                 let cluster = peers[p].bandwidth.takeProbe(at: now)
             else { return }
             peers[p].pacer.probe = RunningProbe(cluster: cluster, startedAt: now, nextAt: now)
@@ -167,7 +167,7 @@ extension RoomCore {
                 return
             }
             guard running.nextAt <= now else { return }
-            guard let padding = findPadding(for: p), sendPadding(padding, at: now, into: &out) else {
+            guard sendPadding(to: p, at: now, into: &out) else {
                 peers[p].pacer.probe = nil
                 return
             }
@@ -203,7 +203,26 @@ extension RoomCore {
         return best
     }
 
-    private mutating func sendPadding(_ padding: Padding, at now: Timestamp, into out: inout Egress) -> Bool {
+    /// A slot of a receiver on which padding may be sent, or nil.
+    private func paddingSlot(of p: Int) -> Int? {
+        peers[p].slots.first { slots[Int($0)].isVideo && slots[Int($0)].plan.rtxSSRC != nil }.map { Int($0) }
+    }
+
+    private mutating func sendPadding(to p: Int, at now: Timestamp, into out: inout Egress) -> Bool {
+        if let padding = findPadding(for: p) {
+            guard repeatAsPadding(padding, at: now, into: &out) else { return false }
+        } else {
+            guard let s = paddingSlot(of: p),
+                slots[s].pad(absoluteSendTime: absoluteSendTime(now), at: now, to: &peers[p], into: &out)
+            else { return false }
+        }
+        statistics.rtpPacketsSent &+= 1
+        statistics.rtpBytesSent &+= UInt64(out.lastCount)
+        statistics.paddingSent &+= 1
+        return true
+    }
+
+    private mutating func repeatAsPadding(_ padding: Padding, at now: Timestamp, into out: inout Egress) -> Bool {
         guard let record = slots[padding.slot].sentPacket(padding.number) else { return false }
         let receiver = Int(slots[padding.slot].peer)
         let e = Int(record.encoding)
@@ -211,10 +230,6 @@ extension RoomCore {
         let reason = slots[padding.slot].resend(
             record, packet, place: padding.place, from: encodings[e].history,
             absoluteSendTime: absoluteSendTime(now), kind: .padding, at: now, to: &peers[receiver], into: &out)
-        guard reason == nil else { return false }
-        statistics.rtpPacketsSent &+= 1
-        statistics.rtpBytesSent &+= UInt64(out.lastCount)
-        statistics.paddingSent &+= 1
-        return true
+        return reason == nil
     }
 }

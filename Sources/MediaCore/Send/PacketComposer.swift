@@ -83,6 +83,33 @@ enum PacketComposer {
         return head.length + length - head.skipped
     }
 
+    /// The bytes of padding of one packet (RFC 3550 §5.1): a count of 255 is the most that there can be.
+    static let paddingBytes = 255
+
+    /// Writes a packet of nothing but padding as a retransmission of nothing, which receivers count and forget; nil when it does
+    /// not fit.
+    static func composePadding(
+        mid: Mid, as form: RetransmissionForm, timestamp: UInt32, map: HeaderExtensionMap, into out: inout Egress
+    ) -> Int? {
+        let room = RTPHeaderWriter.maximumLength + paddingBytes
+        guard let at = out.place(for: room) else { return nil }
+        var header = EgressHeader(
+            marker: false, payloadType: form.payloadType, sequenceNumber: SequenceNumber(form.sequence),
+            timestamp: RTPTimestamp(timestamp), ssrc: form.ssrc, contributingSource: 0)
+        header.hasPadding = true
+        var extensions = EgressExtensions()
+        extensions.mid = mid
+        extensions.absoluteSendTime = form.absoluteSendTime
+        extensions.transportSequence = SequenceNumber(form.transportSequence)
+        return out.arena.withMutableSpan(at, room) { span in
+            guard let written = RTPHeaderWriter.write(header, extensions, map, into: &span, at: 0) else { return nil }
+            let end = written.length + paddingBytes
+            for place in written.length..<end { span[place] = 0 }
+            span[end - 1] = UInt8(paddingBytes)
+            return end
+        }
+    }
+
     private static func rewrite(
         _ packet: HistoryPacket, _ numbers: PictureNumbers, at: Int, length: Int, in out: inout Egress
     ) {

@@ -15,5 +15,5 @@ extension VideoSender {
 
 /// The layers that an event of the core asks of a publisher, or nil when it is about something else.
 func layersWanted(in event: RoomEvent) -> (track: TrackID, layers: [Bool])? {
-    nil
+    if case .layersWanted(let track, let layers) = event { (track, layers) } else { nil }
 }

@@ -5,7 +5,7 @@ public import MediaCore
 
 extension Simulation {
     /// The core's estimate of what a participant's downlink carries, or nil when it has none.
-    public func estimate(of peer: PeerID) -> DataRate? { nil }
+    public func estimate(of peer: PeerID) -> DataRate? { core.estimate(of: peer) }
 
     /// Measures the bitrate from now on; participants must join later.
     public func measure() {
