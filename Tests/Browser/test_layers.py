@@ -1,6 +1,12 @@
 """Layers that nobody needs are not sent: what the client library does with `layers`, and the whole way from a receiver's window to
 a publisher's encoder."""
 
+import json
+import os
+
+import pytest
+
+from firefox import FIREFOX, Firefox
 from rig import until
 
 # What each encoding of the camera sent so far, and whether it is on.
@@ -123,6 +129,7 @@ def test_layers_are_set(server, chromium):
     assert not anna.errors and not bela.errors
 
 
+@pytest.mark.slow
 def test_ladders(server, chromium):
     """The camera's layers by the option `ladder`, and temporal layers where the browser takes them."""
     browser = chromium.launch()
@@ -161,3 +168,39 @@ def test_nobody_watches(server, chromium):
     bela.goes_on(["anna"])
     for page in (anna, bela, carl):
         assert not page.errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists(FIREFOX), reason="firefox-esr is not installed")
+def test_layers_in_firefox(server, chromium):
+    """Firefox sets what it is told as well, and sends on with what is left."""
+    browser = chromium.launch()
+    anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
+    firefox = Firefox()
+    try:
+        firefox.open(server.link("fox", "garden", autojoin=1))
+        until(lambda: firefox.evaluate("() => window.majlis?.room?.state === 'connected'"), 30, "Firefox is connected")
+        anna.sees_and_hears(["fox"], plain=True)
+
+        def fox(script, argument=None):
+            return firefox.evaluate(f"() => ({script})({json.dumps(argument)})")
+
+        def is_active():
+            return {rid: one["active"] for rid, one in fox(SENDING).items()}
+        assert is_active() == {"q": True, "h": True, "f": True}
+        fox(WATCH)
+        for wanted in ({"q": True, "h": True, "f": False}, {"q": True, "h": False, "f": False, "x": True}):
+            fox(TELL, wanted)
+            until(lambda: is_active() == {rid: wanted[rid] for rid in "qhf"}, 8, f"Firefox set {wanted}")
+        anna.goes_on(["fox"], seconds=15)
+        before = fox(SENDING)
+        anna.page.wait_for_timeout(2000)
+        after = fox(SENDING)
+        moving = {rid for rid in "qhf" if after[rid]["frames"] > before[rid]["frames"]}
+        assert moving == {"q"}, (before, after)
+        fox(TELL, {"q": True, "h": True, "f": True})
+        until(lambda: all(is_active().values()), 8, "all are on again")
+        seen = fox("() => watched")
+        assert seen["most"] == 1 and not seen["errors"], seen
+    finally:
+        firefox.close()

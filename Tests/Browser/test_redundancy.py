@@ -1,6 +1,8 @@
 """Redundant audio (RFC 2198): a publisher that sends it is heard by who takes it and by who does not, and it is never there with
 encryption."""
 
+import pytest
+
 import rig
 from conftest import needs_namespaces
 from rig import until
@@ -71,6 +73,7 @@ def test_passed_and_stripped(server, chromium):
         assert not page.errors
 
 
+@pytest.mark.slow
 @needs_namespaces
 def test_loss(chromium):
     """Of what is lost on the way to a receiver redundancy brings most back; sound without it has to be made up."""

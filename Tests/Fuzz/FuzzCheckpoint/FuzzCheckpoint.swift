@@ -55,7 +55,9 @@ private func mid(_ text: String) -> Mid {
 private func plan(_ n: UInt32, vp9: Bool) -> PeerPlan {
     let feedback = FeedbackPlan(
         nack: true, pictureLossIndication: true, fullIntraRequest: true, transportFeedback: true)
-    let opus = CodecPlan(codec: .opus, payloadType: PayloadType(111), rtxPayloadType: nil, clockRate: 48_000)
+    let opus = CodecPlan(
+        codec: .opus, payloadType: PayloadType(111), rtxPayloadType: nil, redPayloadType: PayloadType(63),
+        clockRate: 48_000)
     let video = [
         CodecPlan(
             codec: .vp8, payloadType: PayloadType(96), rtxPayloadType: PayloadType(97), clockRate: 90_000),

@@ -80,14 +80,14 @@ private struct Run: ~Copyable {
     private mutating func packet(_ n: UInt32) -> [UInt8] {
         let kind = byte()
         let isVideo = kind & 1 != 0
-        let payloadType: UInt8 = isVideo ? (kind & 2 != 0 ? 97 : 96) : 111
+        let payloadType: UInt8 = isVideo ? (kind & 2 != 0 ? 97 : 96) : (kind & 2 != 0 ? 63 : 111)
         let ssrc = UInt8(n) * 10 + (isVideo ? (kind & 2 != 0 ? 3 : 2) : 1)
         var packet: [UInt8] = [
             0x90, payloadType | kind & 0x80, kind & 4 != 0 ? byte() : 0, byte(), 0, 0, byte(), byte(),
         ]
         packet += [0, 0, 0, kind & 8 != 0 ? byte() : ssrc]
         packet += [0xbe, 0xde, 0, 2, 0x40, byte(), 0x61, byte(), byte(), 0x70, byte(), 0]
-        if kind & 2 != 0 { packet += [0, byte()] }
+        if kind & 2 != 0 { packet += isVideo ? [0, byte()] : [0xef, 0, byte() & 1, byte() & 15, 0x6f] }
         if isVideo { packet += [0x90, 0xf0, 0x80, byte(), byte(), byte(), byte() & 1, 0, 0, 0x9d, 0x01, 0x2a] }
         return packet + bytes(Int(byte() & 31))
     }
@@ -156,7 +156,9 @@ private struct Run: ~Copyable {
     private func plan(_ n: UInt32, shape: UInt8) -> PeerPlan {
         let feedback = FeedbackPlan(
             nack: true, pictureLossIndication: shape & 1 == 0, fullIntraRequest: true, transportFeedback: true)
-        let opus = CodecPlan(codec: .opus, payloadType: PayloadType(111), rtxPayloadType: nil, clockRate: 48_000)
+        let opus = CodecPlan(
+            codec: .opus, payloadType: PayloadType(111), rtxPayloadType: nil,
+            redPayloadType: shape & 1 == 0 ? PayloadType(63) : nil, clockRate: 48_000)
         let vp8 = CodecPlan(
             codec: shape & 2 == 0 ? .vp8 : .vp9(profile: 0), payloadType: PayloadType(96),
             rtxPayloadType: PayloadType(97), clockRate: 90_000)
