@@ -1,9 +1,10 @@
 // The replay itself: what it finds to be equal and different, where it begins and ends, other settings, and its report.
 
-import Captures
 import MediaCore
 import SimulatedNetwork
 import Testing
+
+@testable import Captures
 
 @Suite("Replay")
 struct ReplayTests {
@@ -217,6 +218,28 @@ struct ReplayTests {
         #expect(result.description.contains("Open loop"))
         let same = WhatIf(changes: changes, before: before, after: before)
         #expect(same.differenceCount == 0)
+    }
+
+    @Test("Of decisions at one moment those that both runs took cancel out, each once, however many there are")
+    func whatIfAtOneMoment() throws {
+        let at = Timestamp(nanoseconds: 1)
+        let track = TrackID(peer: PeerID(1), mid: try #require(Mid("0")))
+        func decision(_ layer: Int) -> TimedDecision {
+            TimedDecision(at: at, since: .zero, decision: .layerAlive(track, layer: layer))
+        }
+        func compare(_ a: [TimedDecision], _ b: [TimedDecision]) -> WhatIf {
+            WhatIf(
+                changes: ConfigurationChanges(), before: (a, ReplaySummary()), after: (b, ReplaySummary()))
+        }
+        let small = compare([1, 2, 2, 3].map(decision), [2, 3, 4, 2, 2].map(decision))
+        #expect(
+            small.differences == [
+                WhatIf.Difference(before: decision(1), after: nil), WhatIf.Difference(before: nil, after: decision(4)),
+                WhatIf.Difference(before: nil, after: decision(2)),
+            ])
+        let many = (0..<200_000).map(decision)
+        let large = compare(many, many.reversed() + [decision(-1)])
+        #expect(large.differenceCount == 1 && large.differences.first?.after == decision(-1))
     }
 }
 

@@ -222,4 +222,18 @@ struct ReplayCommandTests {
         let unknown = try run(["replay", new, "--set", "x=1"])
         #expect(unknown.code == 2)
     }
+
+    @Test("a report never takes the place of the capture, whatever its name is there")
+    func reportOverCapture() throws {
+        let folder = Folder()
+        let whole = try #require(FileBytes.read(Self.captures + "pauses.pcapng"))
+        let path = try folder.write(whole, "a.pcapng")
+        for name in [path, folder.path + "/./a.pcapng"] {
+            let result = try run(["replay", path, "--report", name])
+            #expect(result.code == 2 && result.text.contains("would overwrite the capture"), "\(result.text)")
+        }
+        #expect(FileBytes.read(path) == whole)
+        let unwritable = try run(["replay", path, "--report", folder.path + "/none/r.html"])
+        #expect(unwritable.code == 2 && unwritable.text.contains("cannot write"), "\(unwritable.text)")
+    }
 }

@@ -118,6 +118,8 @@ enum FlightLayout {
         current = next
         used = FlightLayout.segmentHead
         unsafe Self.word(segment, FlightLayout.serialOffset).pointee.store(serial, ordering: .sequentiallyConsistent)
+        // No byte of the new segment is seen before its number is: processors other than x86 reorder stores.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
         currentSegment.store(next, ordering: .releasing)
         // The one after it needs memory before it is begun.
         askForMore()

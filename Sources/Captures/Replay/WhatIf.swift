@@ -90,11 +90,25 @@ public struct WhatIf: Sendable {
             guard !first.isEmpty || !second.isEmpty else { break }
             i += first.count
             j += second.count
-            var left = Array(second)
+            guard !first.elementsEqual(second) else { continue }
+            // Counted, not searched: a capture that means harm has hundreds of thousands at one moment.
+            var unmatched = second.reduce(into: [TimedDecision: Int]()) { $0[$1, default: 0] += 1 }
+            var matched: [TimedDecision: Int] = [:]
             for timed in first {
-                if let same = left.firstIndex(of: timed) { left.remove(at: same) } else { note(timed, nil) }
+                guard let there = unmatched[timed], there > 0 else {
+                    note(timed, nil)
+                    continue
+                }
+                unmatched[timed] = there - 1
+                matched[timed, default: 0] += 1
             }
-            for timed in left { note(nil, timed) }
+            for timed in second {
+                guard let same = matched[timed], same > 0 else {
+                    note(nil, timed)
+                    continue
+                }
+                matched[timed] = same - 1
+            }
         }
         return (result, count)
     }

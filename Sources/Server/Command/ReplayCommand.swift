@@ -69,6 +69,9 @@ enum ReplayCommand {
     }
 
     private static func replay(_ request: Request) throws -> Int32 {
+        if let report = request.report, areOneFile(report, request.path) {
+            throw ConfigurationError("--report would overwrite the capture: give it another name")
+        }
         let bytes = try CaptureFiles.read(request.path)
         let survey = try CaptureSurvey.of(bytes)
         var options = Replay.Options(comparingWith: survey)
@@ -138,6 +141,13 @@ enum ReplayCommand {
         }
         if let whatIf { print(whatIf.description) }
         if let report = request.report { print("report: \(report)") }
+    }
+
+    private static func areOneFile(_ a: String, _ b: String) -> Bool {
+        var first = stat()
+        var second = stat()
+        return unsafe stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev
+            && first.st_ino == second.st_ino
     }
 
     private static func tenths(_ value: Double) -> String { "\(Int(value)).\(Int(value * 10) % 10)" }

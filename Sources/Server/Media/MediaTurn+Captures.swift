@@ -232,6 +232,8 @@ extension MediaTurn {
                         ("file", path))
                     turn.report(.flightKept(key, request: request, reason, .success(path)))
                 case .failure(let error):
+                    // What happens by itself is not tried again at once: a full disk would be asked with every frozen picture.
+                    if request != nil { turn.rooms[key]?.taps.forgetKeep(reason) }
                     turn.log(.warning, "the flight recording is not kept", ("room", name), ("why", error.message))
                     turn.report(
                         .flightKept(

@@ -103,7 +103,12 @@ final class MediaTurn {
             guard let due = room.due else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
         }
-        hook?.wake(at: nextCommand < commands.count ? now.nanoseconds : earliest?.nanoseconds)
+        if nextCommand < commands.count {
+            // Those that wait for a file are looked at again when it is there, which wakes the loop, or when it is too late.
+            let due = max(now, commandsWaitUntil ?? now)
+            earliest = earliest.map { min($0, due) } ?? due
+        }
+        hook?.wake(at: earliest?.nanoseconds)
     }
 
     /// Obeys commands, in their order, for a share of the turn: those of a storm must not keep media waiting.

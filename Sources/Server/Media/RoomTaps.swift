@@ -56,6 +56,9 @@ final class RoomTaps {
         return false
     }
 
+    /// A keep came to nothing: who asked may ask again.
+    func forgetKeep(_ reason: FlightReason) { keptAt[reason] = nil }
+
     // MARK: The room's calls
 
     func received(_ kind: Egress.Kind, _ packet: Span<UInt8>, from peer: PeerID, at now: Timestamp) {
