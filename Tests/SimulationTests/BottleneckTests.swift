@@ -16,7 +16,7 @@ struct BottleneckTests {
         #expect(queue.enter(1_000, flow: 1, kind: .audio, at: at(1)) == at(24))
         #expect(queue.enter(1_000, flow: 2, kind: .video, at: at(2)) == nil)
         #expect(queue.enter(1_000, flow: 2, kind: .video, at: at(9)) == at(32))
-        #expect(queue.passages.map(\.waited) == [8, 16, 23, nil, 23].map { $0.map { TimeDelta.milliseconds($0) } })
+        #expect(queue.passages.map(\.waited) == ([8, 16, 23, nil, 23] as [Int64?]).map { $0.map { TimeDelta.milliseconds($0) } })
         #expect(queue.passages.map(\.flow) == [1, 2, 1, 2, 2])
     }
 

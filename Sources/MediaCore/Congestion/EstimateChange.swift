@@ -49,7 +49,8 @@ public struct EstimateChange: Hashable, Sendable, BitwiseCopyable {
     /// The round trip; zero when it is not known.
     public var roundTrip = TimeDelta.zero
 
-    init() {}
+    /// A change of nothing.
+    public init() {}
 }
 
 extension EstimateChange: CheckpointField {

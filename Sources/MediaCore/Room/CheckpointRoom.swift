@@ -116,11 +116,14 @@ extension RoomCore {
 
     private func isConsistent(slot s: Int) -> Bool {
         let t = slots[s].track
-        guard t != -1 else { return slots[s].current == -1 && slots[s].target == -1 }
+        let given = slots[s].allocation
+        guard t != -1 else {
+            return slots[s].current == -1 && slots[s].target == -1 && given.encoding == -1 && given.nextEncoding == -1
+        }
         guard tracks.contains(Int(t)), tracks[Int(t)].peer != slots[s].peer,
             tracks[Int(t)].isVideo == slots[s].isVideo
         else { return false }
-        for e in [slots[s].current, slots[s].target] where e != -1 {
+        for e in [slots[s].current, slots[s].target, given.encoding, given.nextEncoding] where e != -1 {
             guard encodings.contains(Int(e)), encodings[Int(e)].track == t else { return false }
         }
         return true

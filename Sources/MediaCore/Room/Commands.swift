@@ -233,6 +233,7 @@ extension RoomCore {
             for s in peers[Int(peerOrder[i])].slots where Int(slots[Int(s)].track) == t {
                 slots[Int(s)].track = -1
                 slots[Int(s)].aim(at: -1, keepsCurrent: false, now: now)
+                slots[Int(s)].allocation = SlotAllocation()
             }
         }
         for e in tracks[t].encodings {

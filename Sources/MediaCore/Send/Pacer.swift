@@ -102,6 +102,8 @@ struct Pacer: ~Copyable {
     /// No pace is slower or faster than these.
     private static let slowest = DataRate(bitsPerSecond: 10_000)
     private static let fastest = DataRate(bitsPerSecond: 10_000_000_000)
+    /// From here on nothing waits: no burst of a room fills such a path.
+    static let unpaced = DataRate(bitsPerSecond: 1_000_000_000)
     /// Packets sent within this time are one burst.
     static let burstSpan = TimeDelta.milliseconds(1)
 
@@ -137,6 +139,7 @@ struct Pacer: ~Copyable {
 
     /// Whether a packet of so many bytes may leave now.
     @inline(__always) func mayLeave(_ bytes: Int, at now: Timestamp) -> Bool {
+        if rate >= Self.unpaced { return true }
         if burstCount >= Self.burstPackets, now < burstStart + Self.burstSpan { return false }
         return paidAt <= now || paidAt + time(of: bytes) <= now + Self.burst
     }

