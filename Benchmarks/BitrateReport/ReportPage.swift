@@ -76,7 +76,7 @@ struct ReportPage {
             } ?? ""
         return """
             <section id="\(one.scenario.id)"><h2>\(escape(one.scenario.title)) <span>\(escape(one.scenario.id))</span></h2>
-            <div class="plots">\(plots.joined())</div>\(goals(one))\(broken)</section>
+            <div class="body">\(plots.joined())<div>\(goals(one))\(broken)</div></div></section>
             """
     }
 
@@ -117,15 +117,17 @@ struct ReportPage {
         let media = spread(\.media)
         let estimate = spread(\.estimate)
         let queue = spread(\.queue)
-        let highest = Distribution(total + curves.best + curves.estimate.filter(\.isFinite)).percentile(0.995)
+        // A storm of retransmissions may leave the plot; everything else fits.
+        let usual = Distribution(curves.media + curves.best + curves.estimate.filter(\.isFinite)).percentile(0.995)
+        let highest = min(Distribution(total).percentile(0.995), 1.3 * usual)
         let capacity = Distribution(curves.capacity.filter(\.isFinite)).percentile(0.9)
-        let most = max(highest, min(capacity.isNaN ? 0 : capacity, 2.2 * highest))
+        let most = max(usual, highest, min(capacity.isNaN ? 0 : capacity, 2.2 * usual))
         let rates = Plot(top: 22, height: 190, most: Plot.roundUp(most * 1.06 / scale), seconds: seconds)
         let delayMost = Distribution(queue.high).percentile(0.99)
         let delays = Plot(
             top: 240, height: 70, most: Plot.roundUp(max(160, delayMost.isNaN ? 0 : min(delayMost, 1_500))),
             seconds: seconds)
-        let layers = Plot(top: 340, height: 50, most: 12, seconds: seconds)
+        let layers = Plot(top: 340, height: 62, most: 13, seconds: seconds)
         let joined = Double(curves.estimate.count) > 0 ? [0.0] : []
         let spans = (joined + scenario.changes).map { ($0, $0 + 5) }
         let zero = curves.media.map { _ in 0.0 }
@@ -150,13 +152,13 @@ struct ReportPage {
         ].joined(separator: "\n")
         return """
             <figure><figcaption>Receiver \(curves.receiver)</figcaption>
-            <svg viewBox="0 0 \(Int(Plot.width)) 412" role="img">\(svg)</svg></figure>
+            <svg viewBox="0 0 \(Int(Plot.width)) 424" role="img">\(svg)</svg></figure>
             """
     }
 
     private func layerAxis(_ plot: Plot) -> String {
         var out = "<text x=\"4\" y=\"\(Int(plot.top) - 7)\" class=\"unit\">layer</text>"
-        for (name, value) in [("none", 0.0), ("low", 1), ("middle", 5), ("high", 9)] {
+        for (name, value) in [("none", 0.0), ("low", 2), ("middle", 6), ("high", 10)] {
             let at = plot.y(value)
             out +=
                 "<line x1=\"\(Int(Plot.left))\" x2=\"\(Int(Plot.width - Plot.right))\" y1=\"\(at)\" y2=\"\(at)\" class=\"grid\"/>"
@@ -184,13 +186,13 @@ extension ReportPage {
     fileprivate static let style = """
         :root{color-scheme:light}body{margin:0 auto;max-width:1500px;padding:24px 28px 60px;font:15px/1.45 system-ui,sans-serif;
         color:#1d2126;background:#fff}h1{font-size:26px;margin:0 0 8px}h2{font-size:19px;margin:0 0 8px}
-        h2 span{font-weight:400;color:#7a828c;font-size:14px;margin-left:8px}header p{max-width:980px;margin:6px 0}
+        h2 span{font-weight:400;color:#7a828c;font-size:14px;margin-left:8px}header p{max-width:980px;margin:6px 0}header p.legend{max-width:none}
         section{margin-top:34px;padding-top:18px;border-top:1px solid #dfe3e8}table{border-collapse:collapse;font-size:13.5px;
         margin-top:8px}th,td{text-align:left;padding:3px 12px 3px 0;vertical-align:top;border-bottom:1px solid #eef0f3}
         th{font-weight:600;color:#59616b}td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-        .met{color:#1f7a3f}.missed{color:#b3261e;font-weight:600}.small{font-size:12px;color:#59616b}
+        section:not(:first-of-type) table{font-size:12.5px}.body th,.body td{padding-right:9px}.met{color:#1f7a3f}.missed{color:#b3261e;font-weight:600}.small{font-size:12px;color:#59616b}
         tr.family th{padding-top:14px;color:#1d2126;border-bottom:1px solid #c9ced6}a{color:#1660a8;text-decoration:none}
-        .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(560px,1fr));gap:10px 26px}figure{margin:0}
+        .body{display:flex;flex-wrap:wrap;gap:10px 30px;align-items:flex-start}figure{margin:0;flex:1 1 560px;max-width:700px}
         figcaption{font-size:13px;color:#59616b}svg{width:100%;height:auto;display:block}.grid{stroke:#e6e9ed;stroke-width:1}
         .limit{stroke:#a8324a;stroke-width:1;stroke-dasharray:3 4}.tick{font-size:10.5px;fill:#6b737d}.end{text-anchor:end}
         .mid{text-anchor:middle}.unit{font-size:10.5px;fill:#6b737d;font-weight:600}.unsettled{fill:#f1f3f5}

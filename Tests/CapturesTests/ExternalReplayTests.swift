@@ -71,7 +71,7 @@ struct ExternalReplayTests {
     func figures(index: Int) throws {
         let file = Self.files[index]
         let conversion = try CaptureConvert.convert(try #require(ExternalCaptures.bytes(file.path)))
-        var events = conversion.capture(configuration: RoomConfiguration.unlimited, seed: 3, build: "test") {
+        var events = conversion.capture(configuration: RoomConfiguration(), seed: 3, build: "test") {
             try? plan(file, streams: $0.streams, receives: false)
         }
         let start = try #require(events[0].moment)

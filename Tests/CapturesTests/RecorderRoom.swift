@@ -17,7 +17,7 @@ final class RecorderRoom {
     init(
         _ sink: CaptureSink, seed: UInt64, beginsAfter: TimeDelta? = nil, options: RoomRecorder.Options = .init()
     ) {
-        let opening = CaptureOpening(configuration: RoomConfiguration.unlimited, seed: seed, build: "test")
+        let opening = CaptureOpening(configuration: RoomConfiguration(), seed: seed, build: "test")
         recorder = RoomRecorder(sink, opening, payloads: payloads, options)
         beginsAt = beginsAfter.map { Timestamp(nanoseconds: 1_000_000_000) + $0 }
     }

@@ -21,7 +21,7 @@ final class ReplayRecorder {
     private var nextDigest: Timestamp
 
     init(
-        _ outputs: Outputs, configuration: RoomConfiguration = .unlimited, seed: UInt64,
+        _ outputs: Outputs, configuration: RoomConfiguration = RoomConfiguration(), seed: UInt64,
         scope: OutputDigest.Scope = .whole
     ) {
         self.outputs = outputs

@@ -60,7 +60,7 @@ public struct Scenario: Sendable {
 
     /// A scenario; the same one gives the same report, byte for byte.
     public init(
-        _ name: String, seed: UInt64 = 1, configuration: RoomConfiguration = .unlimited, steps: [Step]
+        _ name: String, seed: UInt64 = 1, configuration: RoomConfiguration = RoomConfiguration(), steps: [Step]
     ) {
         self.name = name
         self.seed = seed

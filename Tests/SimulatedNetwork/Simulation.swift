@@ -66,7 +66,7 @@ public final class Simulation {
     var transfers: [LongTransfer] = []
 
     /// An empty room with this seed, which is the core's as well as the network's.
-    public init(configuration: RoomConfiguration = .unlimited, seed: UInt64) {
+    public init(configuration: RoomConfiguration = RoomConfiguration(), seed: UInt64) {
         core = RoomCore(configuration: configuration, seed: seed)
         random = SeededRandom(seed: seed ^ 0x6d61_6a6c_6973)
     }

@@ -16,8 +16,9 @@ public struct RoomConfiguration: Hashable, Sendable {
     public var transportFeedbackIntervalMilliseconds: Int64 = 50
     /// The interval of sender and receiver reports.
     public var reportIntervalMilliseconds: Int64 = 1_000
-    /// How much each receiver may be sent.
-    public var bitrate = BitrateConfiguration()
+    /// How much each receiver may be sent: without a limit unless the room is told otherwise, as captures of earlier versions
+    /// and of other programs are not.
+    public var bitrate = BitrateConfiguration.unlimited
 
     /// The defaults.
     public init() {}

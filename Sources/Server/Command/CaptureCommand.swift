@@ -63,10 +63,7 @@ enum CaptureCommand {
         } catch {
             throw ConfigurationError("\(path): \(error)")
         }
-        // Nobody in such a file answers what this core sends: nothing may wait for answers.
-        var configuration = RoomConfiguration()
-        configuration.bitrate = .unlimited
-        let events = conversion.capture(configuration: configuration, seed: 1, build: Command.version) {
+        let events = conversion.capture(configuration: RoomConfiguration(), seed: 1, build: Command.version) {
             plan(of: $0, codecs: codecs, map: map)
         }
         try write(events, to: arguments.words[2])

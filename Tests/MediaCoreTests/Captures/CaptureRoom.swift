@@ -91,7 +91,7 @@ struct CaptureRoom: ~Copyable {
         mid: String, kind: MediaKind, codecs: [CodecPlan], encodings: [EncodingPlan], extensions: HeaderExtensionMap,
         nack: Bool = true
     ) {
-        core = RoomCore(configuration: RoomConfiguration.unlimited, seed: 11)
+        core = RoomCore(configuration: RoomConfiguration(), seed: 11)
         let feedback = FeedbackPlan(
             nack: nack, pictureLossIndication: kind == .video, fullIntraRequest: false,
             transportFeedback: extensions.transportSequence != 0)

@@ -1,6 +1,5 @@
 // A room under test: builds plans and packets by hand, keeps the time, and reads back what the core sent.
 import MediaCore
-import SimulatedNetwork
 
 /// One packet that the core sent, read back.
 struct SentRTP: Equatable {
@@ -63,8 +62,7 @@ final class TestRoom {
     var latePromises = 0
 
     init(seed: UInt64 = 1, configuration: RoomConfiguration? = nil) {
-        // Nothing limits what is sent unless the test says so.
-        var settings = configuration ?? RoomConfiguration.unlimited
+        var settings = configuration ?? RoomConfiguration()
         if configuration == nil { settings.ntpAtOrigin = 0xe000_0000_0000_0000 }
         core = RoomCore(configuration: settings, seed: seed)
     }

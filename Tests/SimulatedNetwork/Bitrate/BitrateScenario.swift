@@ -45,7 +45,7 @@ public struct BitrateScenario: Sendable {
 
     /// Plays it with a seed.
     public func play(seed: UInt64) -> Playback {
-        let simulation = Simulation(configuration: RoomConfiguration(), seed: seed)
+        let simulation = Simulation(configuration: .limited, seed: seed)
         simulation.measure()
         for step in steps { simulation.perform(step) }
         guard let meter = simulation.meter else { preconditionFailure("a simulation that measures has a meter") }
