@@ -44,9 +44,10 @@ export function sendEncodings(source, { simulcast, ladder, codec, height }) {
   if (source === 'screen') return [{ maxBitrate: SCREEN_BITRATE }];
   if (source !== 'camera') return undefined;
   const name = codec?.toLowerCase();
-  const modes = knowsScalabilityModes();
-  const canSimulcast = SIMULCAST_CODECS.includes(name) || (modes && SIMULCAST_CODECS_WITH_MODES.includes(name));
-  const mode = modes && { scalabilityMode: TEMPORAL_LAYERS };
+  // Asked only where it matters: the trial would take its time from every join. `addSender` falls back.
+  const canSimulcast = SIMULCAST_CODECS.includes(name)
+    || (SIMULCAST_CODECS_WITH_MODES.includes(name) && knowsScalabilityModes());
+  const mode = { scalabilityMode: TEMPORAL_LAYERS };
   if (Array.isArray(ladder)) {
     const encodings = simulcast && canSimulcast ? ladder : ladder.slice(-1).map(({ rid, ...rest }) => rest);
     return encodings.map((encoding) => ({ ...mode, ...encoding }));
