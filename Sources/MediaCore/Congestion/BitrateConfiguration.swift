@@ -19,16 +19,6 @@ public struct BitrateConfiguration: Hashable, Sendable {
 
     /// The defaults.
     public init() {}
-
-    /// Every path is taken to carry 1 Gb/s whatever its receiver says: for captures of other programs and for tests.
-    public static var unlimited: BitrateConfiguration {
-        var configuration = BitrateConfiguration()
-        configuration.startBitsPerSecond = 1_000_000_000
-        configuration.minimumBitsPerSecond = 1_000_000_000
-        configuration.maximumBitsPerSecond = 1_000_000_000
-        configuration.probes = false
-        return configuration
-    }
 }
 
 extension BitrateConfiguration: CheckpointField {

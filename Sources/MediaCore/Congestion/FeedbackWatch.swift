@@ -1,43 +1,53 @@
-// Whether feedback is overdue: the path is stuck, or the way back is. Without feedback nothing tells that a link has stopped;
-// the time that packets have been in flight does. Knows no rate.
+// Whether feedback is overdue: the path is stuck, or the way back is. When a link stops, nothing tells of it but the time that
+// packets have been in flight. Knows no rate.
 
 /// How long feedback takes, and what it means when it does not come.
 struct FeedbackWatch: BitwiseCopyable {
-    /// Beyond what feedback took lately, before sending is held and before the estimate falls.
-    static let grace = TimeDelta.milliseconds(30)
-    /// What feedback is taken to take before the first.
+    /// What feedback is taken to take before the first, and at most.
     static let firstReach = TimeDelta.milliseconds(500)
     static let longestReach = TimeDelta.seconds(3)
-    /// Between two halvings of the estimate.
+    /// Beyond what it took lately: this, and a part of the time between two messages, in percent; then sending is held.
+    static let grace = TimeDelta.milliseconds(30)
+    static let holdPercent: Int64 = 70
+    /// The same until the estimate falls.
+    static let fallPercent: Int64 = 150
+    /// Between two halvings of the estimate, and how many there are: a thousandth is left.
     static let step = TimeDelta.milliseconds(50)
-    /// Halvings at most: a thousandth is left.
-    static let mostHalvings = 10
+    static let mostHalvings: UInt8 = 10
 
-    /// The time from sending a packet until feedback told of it: the longest of a message's packets, the largest lately.
+    /// The time from sending a packet until feedback told of it: of a message's packets the longest, of messages lately.
     private(set) var reach = firstReach
     /// The time between two messages, smoothed.
     private(set) var interval = TimeDelta.milliseconds(100)
     private var lastAt: Timestamp?
     /// How often the estimate was halved.
-    private(set) var halvings = 0
-    private var isKnown = false
+    private(set) var halvings: UInt8 = 0
+    /// Sending is held.
+    private(set) var isHolding = false
+    /// When it was held last.
+    private(set) var heldAt: Timestamp?
 
     init() {}
 
-    /// From when on sending is held, if the oldest packet in flight was sent then.
-    func holdsAt(_ sentAt: Timestamp) -> Timestamp { sentAt + reach + Self.grace + TimeDelta(nanoseconds: Int64(Double(interval.nanoseconds) * Tuning.c)) }
+    private func dueAt(_ sentAt: Timestamp, _ percent: Int64) -> Timestamp {
+        sentAt + reach + Self.grace + interval * percent / 100
+    }
 
-    /// When the estimate falls (further).
-    func fallsAt(_ sentAt: Timestamp) -> Timestamp {
-        sentAt + reach + Self.grace + TimeDelta(nanoseconds: Int64(Double(interval.nanoseconds) * Tuning.d)) + Self.step * Int64(halvings)
+    /// When something happens if the oldest packet in flight was sent then and no feedback comes.
+    func deadline(oldestSent: Timestamp) -> Timestamp? {
+        if !isHolding { return dueAt(oldestSent, Self.holdPercent) }
+        return halvings < Self.mostHalvings ? fallsAt(oldestSent) : nil
+    }
+
+    private func fallsAt(_ sentAt: Timestamp) -> Timestamp {
+        dueAt(sentAt, Self.fallPercent) + Self.step * Int64(halvings)
     }
 
     /// Feedback told of packets that it had not told of before, the oldest sent then. Gives how long the silence was when
     /// the estimate had fallen.
     mutating func take(oldestSent: Timestamp, at now: Timestamp) -> TimeDelta? {
         let sample = min(max(now - oldestSent, .zero), Self.longestReach)
-        reach = !isKnown || sample > reach ? sample : reach - (reach - sample) / 16
-        isKnown = true
+        reach = lastAt == nil || sample > reach ? sample : reach - (reach - sample) / 16
         var silence: TimeDelta?
         if let lastAt {
             let gap = min(max(now - lastAt, .zero), .milliseconds(500))
@@ -46,13 +56,47 @@ struct FeedbackWatch: BitwiseCopyable {
         }
         lastAt = now
         halvings = 0
+        if isHolding { heldAt = now }
+        isHolding = false
         return silence
     }
 
-    /// Time went on. True when the estimate falls.
+    /// Nothing is in flight any more.
+    mutating func relax() {
+        isHolding = false
+        halvings = 0
+    }
+
+    /// Time went on. True when sending is to be held or the estimate falls.
     mutating func advance(oldestSent: Timestamp, to now: Timestamp) -> Bool {
-        guard halvings < Self.mostHalvings, now >= fallsAt(oldestSent) else { return false }
-        halvings += 1
-        return true
+        var changed = false
+        if !isHolding, now >= dueAt(oldestSent, Self.holdPercent) {
+            isHolding = true
+            changed = true
+        }
+        while halvings < Self.mostHalvings, now >= fallsAt(oldestSent) {
+            halvings += 1
+            changed = true
+        }
+        return changed
+    }
+}
+
+extension FeedbackWatch: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.code(&reach.nanoseconds, 0...Self.longestReach.nanoseconds)
+        try c.code(&interval.nanoseconds, 0...Self.longestReach.nanoseconds)
+        try c.code(&lastAt)
+        try c.code(&halvings, 0...Int64(Self.mostHalvings))
+        try c.code(&isHolding)
+        try c.code(&heldAt)
+    }
+}
+
+extension CheckpointCoder {
+    /// A small number within a range.
+    mutating func code(_ value: inout UInt8, _ range: ClosedRange<Int64>) throws(CheckpointError) {
+        try code(&value)
+        try require(range.contains(Int64(value)))
     }
 }

@@ -1,146 +1,172 @@
-// When to send a run of packets faster than the estimate, and how fast. Sends none and evaluates none.
+// When to send a run of packets faster than the estimate, and how fast: at the beginning, for what is wanted next, and after a
+// fall. Sends none and measures none.
 
 /// Why a probe is sent.
 enum ProbeReason: UInt8, BitwiseCopyable {
-    case initial, followUp, demand, limited, recovery
+    /// Nothing is known yet.
+    case start
+    /// The probe before arrived nearly as fast as it was sent.
+    case followUp
+    /// The next better step needs more than the estimate.
+    case demand
+    /// The estimate fell far, and the queue is empty again.
+    case recovery
 }
 
 /// Decides on probes.
 struct ProbeController: BitwiseCopyable {
-    /// A cluster takes so long and has so many packets at least.
+    /// A cluster takes so long, more where the delay is noisy, and has so many packets at least.
     static let duration = TimeDelta.milliseconds(15)
+    static let noiseFactor: Int64 = 6
+    static let longestDuration = TimeDelta.milliseconds(60)
     static let packets = 5
+    /// The first is sent at so many times the estimate, one that follows or asks for more at so many times.
+    static let startFactor: Int64 = 3
+    static let factor: Int64 = 2
+    /// What is wanted next is probed with this margin, in percent.
+    static let demandPercent: Int64 = 110
+    /// A result of at least so much of the probe's rate is followed by another, in percent.
+    static let followPercent: Int64 = 70
     /// A result is waited for this long.
     static let patience = TimeDelta.seconds(1)
-    /// Between two probes while less is sent than may be.
-    static let limitedInterval = TimeDelta.seconds(5)
+    /// Between two probes for what is wanted: the first when that changed, then the second, longer each time in vain.
+    static let leastInterval = TimeDelta.seconds(1)
+    static let interval = TimeDelta.seconds(5)
+    static let longestInterval = TimeDelta.seconds(20)
+    /// After the queue was too full no probe is sent for so long.
+    static let calm = TimeDelta.milliseconds(500)
+    /// A fall to less than this within this time, in percent, is probed when all is calm: at so much of the old rate.
+    static let fallPercent: Int64 = 66
+    static let fallTime = TimeDelta.seconds(5)
+    static let recoveryPercent: Int64 = 85
 
     private var nextID: Int32 = 1
+    /// The probe to be sent.
     private var pending: DataRate?
-    private var pendingReason = ProbeReason.initial
     /// A result above this is followed by another probe.
     private var followAbove = DataRate.zero
+    /// When the probe in hand was sent, until its result is there or is waited for no longer.
     private var sentAt: Timestamp?
-    private var lastProbeAt: Timestamp?
+    private var lastAt: Timestamp?
+    private var calmFrom = Timestamp(nanoseconds: 0)
     private var isStarted = false
-    /// The greatest rate worth knowing.
-    private(set) var ceiling = DataRate.zero
+    /// What the next step needs, and no probe is faster than.
     private var next = DataRate.zero
+    private var ceiling = DataRate.zero
+    private var wait = interval
+    /// What the estimate was before it fell, and when.
+    private var fallenFrom = DataRate.zero
+    private var fallenAt: Timestamp?
 
     init() {}
 
-    /// When something may be due.
-    var deadline: Timestamp? { sentAt.map { $0 + Self.patience } }
+    /// Begins anew: nothing is known of the path.
+    mutating func begin() {
+        let id = nextID
+        self = ProbeController()
+        nextID = id
+    }
 
-    mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate, at now: Timestamp) {
+    /// When something is due next.
+    func deadline(estimate: DataRate) -> Timestamp? {
+        if let sentAt { return sentAt + Self.patience }
+        guard pending == nil, isStarted, wantsMore(than: estimate) else { return nil }
+        return dueAt
+    }
+
+    private func wantsMore(than estimate: DataRate) -> Bool { next > estimate && ceiling > estimate }
+
+    private var dueAt: Timestamp { lastAt.map { max($0 + wait, calmFrom) } ?? calmFrom }
+
+    /// What is wanted next, and what no probe need be above.
+    mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate) {
+        // Something new is wanted, a tenth more than before: it need not wait its turn.
+        if next.bitsPerSecond &* 10 > self.next.bitsPerSecond &* 11 || ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11 {
+            wait = Self.leastInterval
+        }
         self.next = next
         self.ceiling = ceiling
-        if !isStarted, ceiling > estimate {
-            isStarted = true
-            ask(for: estimate.scaled(by: 3, over: 1), .initial, at: now)
+        guard !isStarted, ceiling > estimate else { return }
+        isStarted = true
+        ask(for: estimate.scaled(by: Self.startFactor, over: 1))
+    }
+
+    private mutating func ask(for rate: DataRate) {
+        let capped = min(rate, ceiling)
+        pending = capped
+        sentAt = nil
+        followAbove =
+            capped < ceiling ? capped.scaled(by: Self.followPercent, over: 100) : DataRate(bitsPerSecond: .max)
+    }
+
+    /// A probe measured this; the estimate was that.
+    mutating func take(result: DataRate, before estimate: DataRate) {
+        guard sentAt != nil else { return }
+        sentAt = nil
+        if result > estimate { wait = Self.interval }
+        if result > followAbove { ask(for: result.scaled(by: Self.factor, over: 1)) }
+    }
+
+    /// The queue was found too full.
+    mutating func noteOveruse(at now: Timestamp) {
+        pending = nil
+        sentAt = nil
+        calmFrom = now + Self.calm
+    }
+
+    /// The estimate changed.
+    mutating func noteChange(from old: DataRate, to new: DataRate, at now: Timestamp) {
+        if let fallenAt, now - fallenAt > Self.fallTime { fallenFrom = .zero }
+        if new < old, fallenFrom == .zero {
+            fallenFrom = old
+            fallenAt = now
         }
     }
 
-    private mutating func ask(for rate: DataRate, _ reason: ProbeReason, at now: Timestamp) {
-        let capped = min(rate, ceiling)
-        pending = capped
-        pendingReason = reason
-        followAbove = capped < ceiling ? capped.scaled(by: 7, over: 10) : DataRate(bitsPerSecond: .max)
-        sentAt = nil
-    }
-
-    /// A probe measured this; the estimate is now that.
-    mutating func take(result: DataRate, at now: Timestamp) {
-        guard sentAt != nil, result > followAbove else { return }
-        ask(for: result.scaled(by: 2, over: 1), .followUp, at: now)
-    }
-
-    mutating func advance(estimate: DataRate, isLimited: Bool, at now: Timestamp) {
+    /// Time went on, or feedback came.
+    mutating func advance(estimate: DataRate, at now: Timestamp) {
         if let sentAt, now - sentAt >= Self.patience { self.sentAt = nil }
-        guard pending == nil, sentAt == nil, isStarted else { return }
-        guard isLimited || next > estimate, estimate < ceiling else { return }
-        if let lastProbeAt, now - lastProbeAt < Self.limitedInterval { return }
-        ask(for: estimate.scaled(by: 2, over: 1), .limited, at: now)
+        guard pending == nil, sentAt == nil, isStarted, now >= calmFrom, wantsMore(than: estimate) else { return }
+        if fallenFrom > .zero, estimate.bitsPerSecond &* 100 < fallenFrom.bitsPerSecond &* Self.fallPercent,
+            let fallenAt, now - fallenAt <= Self.fallTime
+        {
+            ask(for: fallenFrom.scaled(by: Self.recoveryPercent, over: 100))
+            fallenFrom = .zero
+            return
+        }
+        guard now >= dueAt else { return }
+        wait = min(max(wait + wait / 2, Self.interval), Self.longestInterval)
+        let wanted = next.scaled(by: Self.demandPercent, over: 100)
+        ask(for: max(estimate.scaled(by: Self.factor, over: 1), wanted))
     }
 
-    mutating func requestRecovery(to rate: DataRate, at now: Timestamp) {
-        guard pending == nil, sentAt == nil else { return }
-        ask(for: rate, .recovery, at: now)
-    }
-
-    mutating func cancel() {
-        pending = nil
-        sentAt = nil
-    }
-
+    /// A cluster that is to be sent now.
     mutating func takeProbe(noise: TimeDelta, at now: Timestamp) -> ProbeCluster? {
         guard let rate = pending else { return nil }
         pending = nil
         sentAt = now
-        lastProbeAt = now
+        lastAt = now
         defer { nextID = nextID == .max ? 1 : nextID + 1 }
+        let duration = min(max(Self.duration, noise * Self.noiseFactor), Self.longestDuration)
         return ProbeCluster(
-            id: nextID, rate: rate, minimumPackets: Self.packets,
-            minimumBytes: Int((rate * min(max(Self.duration, noise * 6), .milliseconds(60))).bytes))
+            id: nextID, rate: rate, minimumPackets: Self.packets, minimumBytes: Int((rate * duration).bytes))
     }
 }
 
-/// Measures the rate at which a cluster was sent and arrived.
-struct ProbeEvaluator: BitwiseCopyable {
-    private struct Cluster: BitwiseCopyable {
-        var id: Int32 = 0
-        var packets = 0
-        var bytes: Int64 = 0
-        var firstSent = Int64.max
-        var lastSent = Int64.min
-        var lastSentBytes: Int64 = 0
-        var firstArrived = Int64.max
-        var firstArrivedBytes: Int64 = 0
-        var lastArrived = Int64.min
-    }
-    /// Of a cluster's packets and bytes at least so many have to have arrived, in percent.
-    static let arrivedPercent: Int64 = 80
-
-    private var cluster = Cluster()
-    private var wantedPackets = 0
-    private var wantedBytes: Int64 = 0
-
-    init() {}
-
-    mutating func expect(_ probe: ProbeCluster) {
-        cluster = Cluster(id: probe.id)
-        wantedPackets = probe.minimumPackets
-        wantedBytes = Int64(probe.minimumBytes)
-    }
-
-    /// A packet of a cluster arrived. Gives the rate when enough have.
-    mutating func note(_ row: SentRow, arrived: TimeDelta, noise: TimeDelta) -> DataRate? {
-        guard row.cluster == cluster.id else { return nil }
-        let size = Int64(row.bytes)
-        cluster.packets += 1
-        cluster.bytes += size
-        cluster.firstSent = min(cluster.firstSent, row.sentAt.nanoseconds)
-        if row.sentAt.nanoseconds >= cluster.lastSent {
-            cluster.lastSent = row.sentAt.nanoseconds
-            cluster.lastSentBytes = size
-        }
-        if arrived.nanoseconds < cluster.firstArrived {
-            cluster.firstArrived = arrived.nanoseconds
-            cluster.firstArrivedBytes = size
-        }
-        cluster.lastArrived = max(cluster.lastArrived, arrived.nanoseconds)
-        guard Int64(cluster.packets) * 100 >= Int64(wantedPackets) * Self.arrivedPercent,
-            cluster.bytes * 100 >= wantedBytes * Self.arrivedPercent
-        else { return nil }
-        let second: Int64 = 1_000_000_000
-        let sendTime = cluster.lastSent &- cluster.firstSent
-        let arrivalTime = cluster.lastArrived &- cluster.firstArrived
-        guard sendTime > 0, sendTime <= second, arrivalTime > 0, arrivalTime <= second else { return nil }
-        let sent = DataSize(bytes: cluster.bytes - cluster.lastSentBytes) / TimeDelta(nanoseconds: sendTime)
-        let came = DataSize(bytes: cluster.bytes - cluster.firstArrivedBytes) / TimeDelta(nanoseconds: arrivalTime + noise.nanoseconds)
-        guard came.bitsPerSecond <= 2 * sent.bitsPerSecond else { return nil }
-        // It did not arrive as fast as it was sent: what arrived is all there is, and a little less is safe.
-        if came.bitsPerSecond * 10 < sent.bitsPerSecond * 9 { return came.scaled(by: 95, over: 100) }
-        return min(sent, came)
+extension ProbeController: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.code(&nextID, 1...Int64(Int32.max))
+        try c.optional(&pending, .zero) { c, v throws(CheckpointError) in try c.code(&v) }
+        // Infinite where nothing follows.
+        try c.code(&followAbove.bitsPerSecond, 0...Int64.max)
+        try c.code(&sentAt)
+        try c.code(&lastAt)
+        try c.code(&calmFrom)
+        try c.code(&isStarted)
+        try c.code(&next)
+        try c.code(&ceiling)
+        try c.code(&wait.nanoseconds, 0...Self.longestInterval.nanoseconds)
+        try c.code(&fallenFrom)
+        try c.code(&fallenAt)
     }
 }

@@ -45,8 +45,10 @@ struct SlotAllocation: BitwiseCopyable {
     var loweredAt: Timestamp?
     var hold = SlotAllocation.shortestHold
 
-    /// It may not get more than it has.
-    func isHeld(at now: Timestamp) -> Bool { loweredAt.map { now - $0 < hold } ?? false }
+    /// It may not get more than it has. Nobody is left without a picture for longer than need be.
+    func isHeld(at now: Timestamp) -> Bool {
+        loweredAt.map { now - $0 < (isPaused ? min(hold, Self.shortestHold * 2) : hold) } ?? false
+    }
 
     /// Something has to be given back.
     mutating func lower(at now: Timestamp) {

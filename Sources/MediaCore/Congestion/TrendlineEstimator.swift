@@ -132,3 +132,76 @@ struct TrendlineEstimator: ~Copyable {
         threshold = min(max(threshold, Self.thresholds.lowerBound), Self.thresholds.upperBound)
     }
 }
+
+extension TrendlineEstimator: CheckpointRow {
+    func save(into w: inout CheckpointWriter) {
+        w.write(UInt64(points.count))
+        var before = Point(at: 0, delay: 0)
+        for point in points {
+            w.write(point.at &- before.at)
+            w.write(point.delay &- before.delay)
+            before = point
+        }
+        w.write(state)
+    }
+
+    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
+        var made = Self()
+        var before = Point(at: 0, delay: 0)
+        for _ in 0..<(try r.readUnsigned(window)) {
+            before.at = before.at &+ (try r.readSigned())
+            before.delay = before.delay &+ (try r.readSigned())
+            made.points.append(before)
+        }
+        var state = made.state
+        try r.code(&state)
+        made.take(state)
+        return made
+    }
+
+    private var state: TrendlineState {
+        TrendlineState(
+            deltas: deltas, accumulated: accumulated, smoothed: smoothed, threshold: threshold, trend: trend,
+            slope: slope, thresholdAt: thresholdAt, overFor: overFor, overCount: overCount, use: use)
+    }
+
+    private mutating func take(_ state: TrendlineState) {
+        deltas = state.deltas
+        accumulated = state.accumulated
+        smoothed = state.smoothed
+        threshold = state.threshold
+        trend = state.trend
+        slope = state.slope
+        thresholdAt = state.thresholdAt
+        overFor = state.overFor
+        overCount = state.overCount
+        use = state.use
+    }
+}
+
+/// Everything of a trendline but its points.
+private struct TrendlineState: CheckpointField {
+    var deltas: Int64
+    var accumulated: Int64
+    var smoothed: Int64
+    var threshold: Double
+    var trend: Double
+    var slope: Double
+    var thresholdAt: Int64?
+    var overFor: TimeDelta?
+    var overCount: UInt32
+    var use: DelayUse
+
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.code(&deltas, 0...1_000)
+        try c.code(&accumulated)
+        try c.code(&smoothed)
+        try c.real(&threshold, TrendlineEstimator.thresholds)
+        try c.real(&trend, -1e30...1e30)
+        try c.real(&slope, -1e30...1e30)
+        try c.optional(&thresholdAt, 0) { c, v throws(CheckpointError) in try c.code(&v) }
+        try c.code(&overFor)
+        try c.code(&overCount)
+        try c.code(&use)
+    }
+}
