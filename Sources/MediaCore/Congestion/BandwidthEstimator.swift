@@ -1,64 +1,325 @@
-// The send-side estimate of what one receiving peer's path carries, from transport-wide feedback, REMB or receiver reports.
-// Sends nothing, paces nothing and shares nothing out.
+// The send-side estimate of what one receiving peer's path carries, from transport-wide feedback, or, where none comes, REMB
+// and receiver reports. Puts the parts together; sends nothing, paces nothing and shares nothing out.
 
 /// The bandwidth estimate for one receiving peer.
 struct BandwidthEstimator: ~Copyable {
-    private var configuration: BitrateConfiguration
+    /// Receiver reports without feedback for so long: the peer sends none, or no more.
+    static let feedbackAbsent = TimeDelta.seconds(3)
+    /// A silence as long as this, of feedback or of ours: what was known before is believed by half.
+    static let longSilence = TimeDelta.seconds(2)
+    static let longPause = TimeDelta.seconds(10)
+    /// Packets are waited for this long before the first feedback; `FeedbackCorrelator.patience` afterwards.
+    static let firstPatience = TimeDelta.seconds(2)
+    /// The stretches of 25 ms over which rates are taken.
+    static let stretches = 8
+    /// The estimate is not raised by time, or by a probe, above so much of what is wanted, in percent.
+    static let wantedPercent: Int64 = 125
+    /// A change of so much is worth telling, in percent.
+    static let toldPercent: Int64 = 10
+
+    var configuration: BitrateConfiguration
+    var correlator = FeedbackCorrelator()
+    var groups = ArrivalGroups()
+    var trendline = TrendlineEstimator()
+    var queue = QueueDelay()
+    var acknowledged = AcknowledgedBitrate()
+    var arriving = RateMeter()
+    var sending = RateMeter()
+    /// What goes out, by the time of sending: for a peer that sends no feedback.
+    var outgoing = RateMeter()
+    var controller: RateController
+    var loss = LossEstimator()
+    var reports: ReportEstimator
+    var probes = ProbeController()
+    var evaluator = ProbeEvaluator()
+    var watch = FeedbackWatch()
+    /// What would be sent if nothing limited; zero before it is told.
+    var wanted = DataRate.zero
+    /// The time from sending to feedback of the packets told last, smoothed.
+    var roundTrip = TimeDelta.milliseconds(200)
+    /// When feedback came last; nil while none ever came.
+    var feedbackAt: Timestamp?
+    /// Receiver reports and REMB decide: no feedback comes.
+    var followsReports = true
+    var sentAt: Timestamp?
+    /// Packets before this number took another path.
+    var firstOfRoute = Int64.min
     /// What may be sent, everything included.
-    private(set) var estimate: DataRate
-    /// The last change worth telling.
-    private(set) var lastChange = EstimateChange()
+    var estimate: DataRate
+    /// The last change worth telling: of another cause than the one before, or by a tenth.
+    var lastChange = EstimateChange()
 
     init(_ configuration: BitrateConfiguration) {
         self.configuration = configuration
-        estimate = DataRate(bitsPerSecond: configuration.startBitsPerSecond)
+        let least = min(max(configuration.minimumBitsPerSecond, 1_000), CheckpointLimit.setting)
+        self.configuration.minimumBitsPerSecond = least
+        self.configuration.maximumBitsPerSecond = min(
+            max(configuration.maximumBitsPerSecond, least), CheckpointLimit.setting)
+        self.configuration.startBitsPerSecond = min(
+            max(configuration.startBitsPerSecond, least), self.configuration.maximumBitsPerSecond)
+        self.configuration.pacingPercent = min(max(configuration.pacingPercent, 100), 10_000)
+        self.configuration.probeLimitPercent = min(max(configuration.probeLimitPercent, 100), 10_000)
+        estimate = DataRate(bitsPerSecond: self.configuration.startBitsPerSecond)
+        controller = RateController(estimate)
+        reports = ReportEstimator(estimate)
         lastChange.to = estimate
     }
 
-    /// How fast the pacer may send.
-    var pacingRate: DataRate { estimate.scaled(by: configuration.pacingPercent, over: 100) }
+    private var minimum: DataRate { DataRate(bitsPerSecond: configuration.minimumBitsPerSecond) }
+    private var maximum: DataRate { DataRate(bitsPerSecond: configuration.maximumBitsPerSecond) }
+    private var start: DataRate { DataRate(bitsPerSecond: configuration.startBitsPerSecond) }
+
+    /// The rate is not raised above this.
+    private var ceiling: DataRate {
+        wanted > .zero ? min(maximum, wanted.scaled(by: Self.wantedPercent, over: 100)) : maximum
+    }
+
+    /// How fast the pacer may send; little while feedback is overdue.
+    var pacingRate: DataRate {
+        watch.isHolding ? minimum : estimate.scaled(by: configuration.pacingPercent, over: 100)
+    }
+
     /// When `advance` should be called next; nil while nothing is due.
-    var nextDeadline: Timestamp? { nil }
+    var nextDeadline: Timestamp? {
+        var next = configuration.probes ? probes.deadline(estimate: estimate) : nil
+        if let oldest = correlator.sent.oldest {
+            next.bring(forwardTo: oldest.sentAt + patience)
+            if !followsReports { next.bring(forwardTo: watch.deadline(oldestSent: oldest.sentAt)) }
+        }
+        return next
+    }
+
+    private var patience: TimeDelta { followsReports ? Self.firstPatience : FeedbackCorrelator.patience }
+
+    // MARK: What happens
 
     /// A packet was sent under a transport-wide sequence number, as part of a probe cluster (0: of none).
-    mutating func noteSent(_ sequence: UInt16, bytes: Int, kind: SentKind, cluster: Int32, at now: Timestamp) {}
+    mutating func noteSent(_ sequence: UInt16, bytes: Int, kind: SentKind, cluster: Int32, at now: Timestamp) {
+        if let sentAt, now - sentAt >= Self.longPause { resume() }
+        sentAt = now
+        correlator.sent.note(sequence, bytes: bytes, kind: kind, cluster: max(cluster, 0), at: now)
+        outgoing.note(Int64(min(max(bytes, 0), SentPackets.maximumBytes)), at: now.nanoseconds)
+    }
+
     /// Transport-wide feedback came.
-    mutating func takeFeedback(_ bytes: Span<UInt8>, _ feedback: TransportFeedback, at now: Timestamp) {}
+    mutating func takeFeedback(_ bytes: Span<UInt8>, _ feedback: TransportFeedback, at now: Timestamp) {
+        var walk = feedback
+        var news = FeedbackNews()
+        correlator.begin(feedback)
+        while let outcome = correlator.next(bytes, &walk) {
+            guard outcome.packet.number >= firstOfRoute else { continue }
+            if let arrived = outcome.arrivedAt {
+                loss.noteReceived(wasLost: outcome.wasLost)
+                take(outcome.packet, arrived: arrived, &news)
+            } else {
+                loss.noteLost()
+            }
+        }
+        guard let lastSent = news.lastSent, let firstSent = news.firstSent else { return }
+        if followsReports { controller.cut(to: max(reports.rate, start)) }
+        followsReports = false
+        feedbackAt = now
+        let silence = watch.take(oldestSent: firstSent, at: now)
+        if let silence, silence > Self.longSilence {
+            let old = controller.rate
+            controller.cut(to: max(controller.rate.scaled(by: 1, over: 2), start))
+            probes.noteChange(from: old, to: controller.rate, at: now)
+        }
+        if queue.note(feedbackAt: now, of: news.lastArrived) {
+            groups = ArrivalGroups()
+            trendline.restart()
+            acknowledged.clockChanged()
+            arriving = RateMeter()
+            news.isOver = false
+        }
+        let sample = min(max(now - lastSent, .zero), FeedbackWatch.longestReach)
+        roundTrip = roundTrip + (sample - roundTrip) / 8
+        judge(news, silence == nil ? .increase : .feedbackBack, at: now)
+    }
+
+    /// A packet arrived.
+    private mutating func take(_ packet: SentRow, arrived: TimeDelta, _ news: inout FeedbackNews) {
+        let size = Int64(packet.bytes)
+        news.note(packet, arrived)
+        queue.note(sent: packet.sentAt, arrived: arrived)
+        acknowledged.note(size, at: arrived)
+        arriving.note(size, at: arrived.nanoseconds)
+        sending.note(size, at: packet.sentAt.nanoseconds)
+        if let delta = groups.note(sent: packet.sentAt, arrived: arrived) {
+            trendline.take(delta)
+            if trendline.use == .over { news.isOver = true }
+        }
+        if packet.cluster != 0, let rate = evaluator.note(packet, arrived: arrived, noise: queue.noise) {
+            news.probed = rate
+        }
+    }
+
+    /// Judges the rate by what feedback told.
+    private mutating func judge(_ news: FeedbackNews, _ ordinary: EstimateCause, at now: Timestamp) {
+        var input = RateInput()
+        input.use = news.isOver ? .over : trendline.use
+        input.queue = queue.standing
+        input.noise = queue.noise
+        input.acknowledged = acknowledged.rate
+        input.arriving = arriving.rate(overLast: Self.stretches)
+        input.sending = sending.rate(overLast: Self.stretches)
+        input.roundTrip = roundTrip
+        input.limit = ceiling
+        if let limit = loss.limit { input.limit = min(input.limit, limit + limit.scaled(by: 1, over: 10)) }
+        input.wasHeld = watch.heldAt.map { now - $0 < roundTrip + .milliseconds(200) } ?? false
+        let old = controller.rate
+        var cause = ordinary
+        if controller.update(input, at: now) {
+            cause = .overuse
+            probes.noteOveruse(at: now)
+        } else if let probed = news.probed {
+            let useful = min(probed, ceiling)
+            if useful > controller.rate { cause = .probe }
+            probes.take(result: probed, before: controller.rate)
+            controller.probed(useful, at: now)
+        }
+        probes.noteChange(from: old, to: controller.rate, at: now)
+        let rate = min(controller.rate, loss.limit ?? controller.rate)
+        if loss.update(rate: rate, arriving: input.arriving, roundTrip: roundTrip, at: now) { cause = .loss }
+        if configuration.probes { probes.advance(estimate: min(rate, controller.rate), at: now) }
+        settle(cause, measured: news.probed ?? .zero, at: now)
+    }
+
     /// Receiver reports came: packets lost of those expected since the reports before, all streams summed.
-    mutating func takeReceiverReport(lost: Int, expected: Int, at now: Timestamp) {}
+    mutating func takeReceiverReport(lost: Int, expected: Int, at now: Timestamp) {
+        guard turnsToReports(at: now) else { return }
+        let judged = reports.take(
+            lost: Int64(lost), expected: Int64(expected), sending: outgoing.rate(overLast: RateMeter.stretches),
+            limit: ceiling, at: now)
+        if judged { settle(reports.lossPermille > ReportEstimator.lowLoss ? .loss : .increase, at: now) }
+    }
+
     /// The round trip was measured.
-    mutating func noteRoundTrip(_ sample: TimeDelta) {}
+    mutating func noteRoundTrip(_ sample: TimeDelta) { reports.noteRoundTrip(sample) }
+
     /// The receiver named a maximum (REMB).
-    mutating func takeMaximumBitrate(_ rate: DataRate, at now: Timestamp) {}
+    mutating func takeMaximumBitrate(_ rate: DataRate, at now: Timestamp) {
+        let named = min(max(rate, minimum), maximum)
+        reports.takeMaximum(min(named, max(ceiling, reports.rate)), follows: turnsToReports(at: now), at: now)
+        settle(.receiverMaximum, measured: named, at: now)
+    }
+
     /// What is sent at present, what the next better step needs in all (zero: there is none), and what would be sent if
     /// nothing limited.
-    mutating func setDemand(allocated: DataRate, next: DataRate, wanted: DataRate, at now: Timestamp) {}
+    mutating func setDemand(allocated: DataRate, next: DataRate, wanted: DataRate, at now: Timestamp) {
+        self.wanted = min(max(wanted, max(allocated, .zero)), DataRate(bitsPerSecond: CheckpointLimit.setting))
+        let most = min(maximum, self.wanted.scaled(by: configuration.probeLimitPercent, over: 100))
+        guard configuration.probes else { return }
+        probes.setDemand(next: min(max(next, .zero), most), ceiling: most, estimate: estimate)
+        probes.advance(estimate: estimate, at: now)
+    }
+
     /// Packets take another path from now on.
-    mutating func routeChanged(at now: Timestamp) {}
+    mutating func routeChanged(at now: Timestamp) {
+        firstOfRoute = correlator.sent.newest.map { $0 &+ 1 } ?? .min
+        correlator.sent.giveUp(before: firstOfRoute)
+        forgetPath()
+        controller.restart(min(controller.rate, max(start, controller.rate.scaled(by: 1, over: 2))))
+        reports.restart(controller.rate)
+        settle(.routeChange, at: now)
+    }
+
     /// Time went on.
-    mutating func advance(to now: Timestamp) {}
+    mutating func advance(to now: Timestamp) {
+        correlator.sent.giveUp(sentBefore: now - patience + TimeDelta(nanoseconds: 1))
+        if !followsReports {
+            if let oldest = correlator.sent.oldest {
+                if watch.advance(oldestSent: oldest.sentAt, to: now) { settle(.feedbackMissing, at: now) }
+            } else if watch.halvings > 0 || watch.isHolding {
+                watch.relax()
+                settle(.feedbackBack, at: now)
+            }
+        }
+        if configuration.probes { probes.advance(estimate: estimate, at: now) }
+    }
+
     /// A probe cluster that is to be sent now. Each is given once.
-    mutating func takeProbe(at now: Timestamp) -> ProbeCluster? { nil }
+    mutating func takeProbe(at now: Timestamp) -> ProbeCluster? {
+        guard let probe = probes.takeProbe(noise: queue.noise, at: now) else { return nil }
+        evaluator.expect(probe)
+        return probe
+    }
+
+    // MARK: What follows
+
+    /// Sending begins again after a long pause: the path may be another.
+    private mutating func resume() {
+        forgetPath()
+        controller.restart(min(controller.rate, max(start, controller.rate.scaled(by: 1, over: 2))))
+    }
+
+    private mutating func forgetPath() {
+        groups = ArrivalGroups()
+        trendline.restart()
+        queue = QueueDelay()
+        acknowledged = AcknowledgedBitrate()
+        arriving = RateMeter()
+        sending = RateMeter()
+        loss = LossEstimator()
+        probes.begin()
+        watch.relax()
+    }
+
+    /// Whether receiver reports decide: no feedback came at all, or none for long while they do.
+    private mutating func turnsToReports(at now: Timestamp) -> Bool {
+        if !followsReports, let feedbackAt, now - feedbackAt > Self.feedbackAbsent {
+            followsReports = true
+            watch.relax()
+            reports.restart(estimate)
+        }
+        return followsReports
+    }
+
+    /// Puts the estimate together and notes the change when it is worth telling.
+    private mutating func settle(_ cause: EstimateCause, measured: DataRate = .zero, at now: Timestamp) {
+        var rate = reports.rate
+        if !followsReports {
+            rate = controller.rate
+            if let limit = loss.limit { rate = min(rate, limit) }
+            rate = rate.scaled(by: 1, over: Int64(1) << Int64(watch.halvings))
+        }
+        if let named = reports.maximum(at: now) { rate = min(rate, named) }
+        let old = estimate
+        estimate = min(max(rate, minimum), maximum)
+        let isFar =
+            abs(estimate.bitsPerSecond - lastChange.to.bitsPerSecond) * 100
+            >= lastChange.to.bitsPerSecond * Self.toldPercent
+        guard estimate != old, cause != lastChange.cause || isFar else { return }
+        lastChange.number &+= 1
+        lastChange.cause = cause
+        lastChange.at = now
+        lastChange.from = old
+        lastChange.to = estimate
+        lastChange.acknowledged = acknowledged.rate ?? .zero
+        lastChange.measured = measured
+        lastChange.trendMicroseconds = Self.microseconds(trendline.trend)
+        lastChange.thresholdMicroseconds = Self.microseconds(trendline.threshold)
+        lastChange.queue = queue.standing ?? .zero
+        lastChange.lossPermille = Int32(min(max(loss.recent, 0), 1) * 1_000)
+        lastChange.roundTrip = roundTrip
+    }
+
+    private static func microseconds(_ milliseconds: Double) -> Int32 {
+        Int32(min(max(milliseconds * 1_000, -1e9), 1e9))
+    }
 }
 
-extension BandwidthEstimator: CheckpointRow {
-    func save(into w: inout CheckpointWriter) {
-        w.write(configuration)
-        w.write(UInt64(bitPattern: estimate.bitsPerSecond))
-        w.write(lastChange)
-    }
+/// What one feedback message told.
+private struct FeedbackNews: BitwiseCopyable {
+    var firstSent: Timestamp?
+    var lastSent: Timestamp?
+    var lastArrived = TimeDelta.zero
+    var probed: DataRate?
+    var isOver = false
 
-    static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
-        var configuration = BitrateConfiguration()
-        try r.code(&configuration)
-        var made = Self(configuration)
-        try made.restore(&r)
-        return made
-    }
-
-    /// Fills what was made empty.
-    private mutating func restore(_ r: inout CheckpointReader) throws(CheckpointError) {
-        try r.code(&estimate)
-        try r.code(&lastChange)
+    mutating func note(_ packet: SentRow, _ arrived: TimeDelta) {
+        if firstSent == nil { firstSent = packet.sentAt }
+        lastSent = packet.sentAt
+        lastArrived = arrived
     }
 }

@@ -15,7 +15,7 @@ public struct BitrateConfiguration: Hashable, Sendable {
     /// Whether probe clusters are sent at all.
     public var probes: Bool = true
     /// A probe is at most this part of what is wanted when nothing limits, in percent.
-    public var probeLimitPercent: Int64 = 200
+    public var probeLimitPercent: Int64 = 150
 
     /// The defaults.
     public init() {}

@@ -44,6 +44,8 @@ public struct EstimateChange: Hashable, Sendable, BitwiseCopyable {
     public var trendMicroseconds: Int32 = 0
     /// What the slope was compared with, in microseconds.
     public var thresholdMicroseconds: Int32 = 0
+    /// What stood in the queue: the delay above the least of the last 20 seconds.
+    public var queue = TimeDelta.zero
     /// The part of packets lost lately, in thousandths.
     public var lossPermille: Int32 = 0
     /// The round trip; zero when it is not known.
@@ -63,6 +65,7 @@ extension EstimateChange: CheckpointField {
         try c.code(&measured)
         try c.code(&trendMicroseconds, Int64(Int32.min)...Int64(Int32.max))
         try c.code(&thresholdMicroseconds, Int64(Int32.min)...Int64(Int32.max))
+        try c.code(&queue)
         try c.code(&lossPermille, 0...1_000)
         try c.code(&roundTrip)
     }

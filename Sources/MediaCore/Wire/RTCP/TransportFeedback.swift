@@ -83,6 +83,14 @@ public struct TransportFeedback: Hashable, Sendable, BitwiseCopyable {
             sequence: sequence, isReceived: symbol != StatusChunks.missing,
             deltaMicroseconds: units &* Self.deltaUnitMicroseconds)
     }
+
+    /// Steps over the packets that did not arrive and that the chunk in hand has still to tell of in one run, and gives
+    /// their number: one message may tell of 65,535 such packets in 20 bytes.
+    @inline(__always) mutating func skipMissing() -> Int {
+        let skipped = chunks.skipMissing()
+        sequence = sequence + skipped
+        return skipped
+    }
 }
 
 /// A walk over the status symbols of packed chunks (§3.1.3 and §3.1.4).
@@ -130,6 +138,15 @@ struct StatusChunks: Hashable, BitwiseCopyable, Sendable {
         open &-= 1
         remaining &-= 1
         return Self.symbol(chunk, fromEnd: open)
+    }
+
+    /// Takes what is left of an open run of packets that did not arrive.
+    @inline(__always) mutating func skipMissing() -> Int {
+        guard open > 0, chunk & 0xe000 == 0 else { return 0 }
+        let skipped = min(open, remaining)
+        open &-= skipped
+        remaining &-= skipped
+        return skipped
     }
 
     /// Goes over all chunks, run by run, and gives the bytes of their deltas; nil when a chunk lies past `end` or a

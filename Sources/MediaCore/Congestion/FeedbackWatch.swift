@@ -1,0 +1,102 @@
+// Whether feedback is overdue: the path is stuck, or the way back is. When a link stops, nothing tells of it but the time that
+// packets have been in flight. Knows no rate.
+
+/// How long feedback takes, and what it means when it does not come.
+struct FeedbackWatch: BitwiseCopyable {
+    /// What feedback is taken to take before the first, and at most.
+    static let firstReach = TimeDelta.milliseconds(500)
+    static let longestReach = TimeDelta.seconds(3)
+    /// Beyond what it took lately: this, and a part of the time between two messages, in percent; then sending is held.
+    static let grace = TimeDelta.milliseconds(30)
+    static let holdPercent: Int64 = 70
+    /// The same until the estimate falls.
+    static let fallPercent: Int64 = 150
+    /// Between two halvings of the estimate, and how many there are: a thousandth is left.
+    static let step = TimeDelta.milliseconds(50)
+    static let mostHalvings: UInt8 = 10
+
+    /// The time from sending a packet until feedback told of it: of a message's packets the longest, of messages lately.
+    private(set) var reach = firstReach
+    /// The time between two messages, smoothed.
+    private(set) var interval = TimeDelta.milliseconds(100)
+    private var lastAt: Timestamp?
+    /// How often the estimate was halved.
+    private(set) var halvings: UInt8 = 0
+    /// Sending is held.
+    private(set) var isHolding = false
+    /// When it was held last.
+    private(set) var heldAt: Timestamp?
+
+    init() {}
+
+    private func dueAt(_ sentAt: Timestamp, _ percent: Int64) -> Timestamp {
+        sentAt + reach + Self.grace + interval * percent / 100
+    }
+
+    /// When something happens if the oldest packet in flight was sent then and no feedback comes.
+    func deadline(oldestSent: Timestamp) -> Timestamp? {
+        if !isHolding { return dueAt(oldestSent, Self.holdPercent) }
+        return halvings < Self.mostHalvings ? fallsAt(oldestSent) : nil
+    }
+
+    private func fallsAt(_ sentAt: Timestamp) -> Timestamp {
+        dueAt(sentAt, Self.fallPercent) + Self.step * Int64(halvings)
+    }
+
+    /// Feedback told of packets that it had not told of before, the oldest sent then. Gives how long the silence was when
+    /// the estimate had fallen.
+    mutating func take(oldestSent: Timestamp, at now: Timestamp) -> TimeDelta? {
+        let sample = min(max(now - oldestSent, .zero), Self.longestReach)
+        reach = lastAt == nil || sample > reach ? sample : reach - (reach - sample) / 16
+        var silence: TimeDelta?
+        if let lastAt {
+            let gap = min(max(now - lastAt, .zero), .milliseconds(500))
+            interval = interval + (gap - interval) / 8
+            if halvings > 0 { silence = now - lastAt }
+        }
+        lastAt = now
+        halvings = 0
+        if isHolding { heldAt = now }
+        isHolding = false
+        return silence
+    }
+
+    /// Nothing is in flight any more.
+    mutating func relax() {
+        isHolding = false
+        halvings = 0
+    }
+
+    /// Time went on. True when sending is to be held or the estimate falls.
+    mutating func advance(oldestSent: Timestamp, to now: Timestamp) -> Bool {
+        var changed = false
+        if !isHolding, now >= dueAt(oldestSent, Self.holdPercent) {
+            isHolding = true
+            changed = true
+        }
+        while halvings < Self.mostHalvings, now >= fallsAt(oldestSent) {
+            halvings += 1
+            changed = true
+        }
+        return changed
+    }
+}
+
+extension FeedbackWatch: CheckpointField {
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.code(&reach.nanoseconds, 0...Self.longestReach.nanoseconds)
+        try c.code(&interval.nanoseconds, 0...Self.longestReach.nanoseconds)
+        try c.code(&lastAt)
+        try c.code(&halvings, 0...Int64(Self.mostHalvings))
+        try c.code(&isHolding)
+        try c.code(&heldAt)
+    }
+}
+
+extension CheckpointCoder {
+    /// A small number within a range.
+    mutating func code(_ value: inout UInt8, _ range: ClosedRange<Int64>) throws(CheckpointError) {
+        try code(&value)
+        try require(range.contains(Int64(value)))
+    }
+}
