@@ -81,7 +81,8 @@ struct ArrivalGroups: BitwiseCopyable {
         let sentLater = sent - group.lastSent
         let arrivedLater = arrived - group.lastArrived
         if sentLater == .zero || sent - group.firstSent <= Self.burst { return true }
-        return arrivedLater < sentLater && arrivedLater <= Self.burst && arrived - group.firstArrived < Self.longestBurst
+        return arrivedLater < sentLater && arrivedLater <= Self.burst
+            && arrived - group.firstArrived < Self.longestBurst
     }
 }
 

@@ -286,7 +286,8 @@ struct BandwidthEstimator: ~Copyable {
         if let named = reports.maximum(at: now) { rate = min(rate, named) }
         let old = estimate
         estimate = min(max(rate, minimum), maximum)
-        let isFar = abs(estimate.bitsPerSecond - lastChange.to.bitsPerSecond) * 100
+        let isFar =
+            abs(estimate.bitsPerSecond - lastChange.to.bitsPerSecond) * 100
             >= lastChange.to.bitsPerSecond * Self.toldPercent
         guard estimate != old, cause != lastChange.cause || isFar else { return }
         lastChange.number &+= 1

@@ -81,7 +81,9 @@ struct ProbeController: BitwiseCopyable {
     /// What is wanted next, and what no probe need be above.
     mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate) {
         // Something new is wanted, a tenth more than before: it need not wait its turn.
-        if next.bitsPerSecond &* 10 > self.next.bitsPerSecond &* 11 || ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11 {
+        if next.bitsPerSecond &* 10 > self.next.bitsPerSecond &* 11
+            || ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11
+        {
             wait = Self.leastInterval
         }
         self.next = next

@@ -90,6 +90,7 @@ struct RateController: BitwiseCopyable {
     /// A packet's bits: two of them are added in each response time while the capacity is near, within these parts a second.
     static let packetBits = 9_600.0
     static let nearGrowth = 0.05...0.14
+    static let slowRate = 75_000.0
     /// Away from it the rate grows by this part a second, more the longer all is calm.
     static let farGrowth = 0.08...0.25
     /// The rate is not raised by time above so much of what arrives, in percent, and 10 kb/s.
@@ -153,7 +154,8 @@ struct RateController: BitwiseCopyable {
         if refill > .zero {
             drained(queue, threshold, input, at: now)
         } else if input.use != .under || queue < threshold / 2 {
-            increase(input, room: 1.5 - 1.5 * Double(queue.nanoseconds) / Double(threshold.nanoseconds), elapsed, at: now)
+            increase(
+                input, room: 1.5 - 1.5 * Double(queue.nanoseconds) / Double(threshold.nanoseconds), elapsed, at: now)
         }
         return false
     }
@@ -248,7 +250,9 @@ struct RateController: BitwiseCopyable {
         if capacity.isKnown && current < capacity.upper {
             let response = Double(max(input.roundTrip + .milliseconds(100), .milliseconds(100)).nanoseconds) / 1e9
             let step = 2 * Self.packetBits / response
-            grown = min(max(step, current * Self.nearGrowth.lowerBound), current * Self.nearGrowth.upperBound) * seconds
+            // On a slow link a step is much: there the part is smaller.
+            let most = Self.nearGrowth.upperBound * current / (current + Self.slowRate)
+            grown = min(max(step, current * Self.nearGrowth.lowerBound), current * most) * seconds
         } else {
             let calm = Double((decreasedAt.map { now - $0 } ?? .seconds(3)).nanoseconds) / 1e9
             let part = min(max(0.08 * (calm - 1), Self.farGrowth.lowerBound), Self.farGrowth.upperBound)
