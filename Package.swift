@@ -49,7 +49,7 @@ let package = Package(
         // Benchmarks: run by `make bench`, never shipped.
         .target(name: "CAllocationCount", path: "Benchmarks/CAllocationCount"),
         .executableTarget(
-            name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "CAllocationCount"],
+            name: "MediaCoreBenchmarks", dependencies: ["MediaCore", "Captures", "CAllocationCount"],
             path: "Benchmarks/MediaCoreBenchmarks"),
         .executableTarget(
             name: "BitrateReport", dependencies: ["SimulatedNetwork", "TestSupport"],

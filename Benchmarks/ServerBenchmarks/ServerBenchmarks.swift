@@ -124,7 +124,8 @@ struct Suite {
 
     // MARK: The flight recorder
 
-    /// What the flight recorder costs: two servers, one with it and one without, under the same load in turns.
+    /// What the flight recorder costs: two servers, one with it and one without, under the same load at the same time on the
+    /// same core, so that whatever else the machine does meets both alike.
     func recorder(_ load: Load) throws -> [Row] {
         let rings = "/dev/shm/majlis-bench-\(getpid())"
         defer { unsafe rmdir(rings) }
@@ -132,27 +133,41 @@ struct Suite {
         let without = try ServerChild(cores, options: ["--captures.flightRecorder", "false"])
         let rooms = [try room(with, load), try room(without, load)]
         defer { for room in rooms { room.close() } }
+        for room in rooms { room.start(load) }
+        Pause.milliseconds(1_500)
         var costs: [[Double]] = [[], []]
-        var packets: [Double] = []
-        for round in 0..<rounds {
-            // Each is first as often as the other.
-            for index in round % 2 == 0 ? [0, 1] : [1, 0] {
-                rooms[index].start(load)
-                Pause.milliseconds(700)
-                let measured = try rooms[index].measure(milliseconds: roundMilliseconds)
-                rooms[index].pause()
-                rooms[index].acknowledge()
-                costs[index].append(measured.nanosecondsPerPacket / 1_000)
-                packets.append(measured.perSecond("sent_packets_total"))
+        var packets: [[Double]] = [[], []]
+        for round in 0..<3 * rounds {
+            // Each is looked at first as often as the other.
+            let order = round % 2 == 0 ? [0, 1] : [1, 0]
+            func look() throws -> [(cpu: Int64, sent: Int64, at: Int64)] {
+                var seen = [(cpu: Int64, sent: Int64, at: Int64)](repeating: (0, 0, 0), count: 2)
+                for index in order {
+                    let server = rooms[index].server
+                    seen[index] = (
+                        server.cpuNanoseconds, try server.metrics()["sent_packets_total"] ?? 0, MonotonicClock.now
+                    )
+                }
+                return seen
             }
+            let before = try look()
+            Pause.milliseconds(roundMilliseconds / 2)
+            let after = try look()
+            for index in 0..<2 {
+                let sent = Double(max(1, after[index].sent - before[index].sent))
+                costs[index].append(Double(after[index].cpu - before[index].cpu) / sent / 1_000)
+                packets[index].append(sent * 1e9 / Double(max(1, after[index].at - before[index].at)))
+            }
+            for room in rooms { room.acknowledge() }
         }
+        for room in rooms { room.pause() }
         try with.stop()
         try without.stop()
         return [
             Row(load.name, "with the flight recorder, per packet sent", "µs", costs[0]),
             Row(load.name, "without, per packet sent", "µs", costs[1]),
             Row(load.name, "with over without", "", zip(costs[0], costs[1]).map { $0 / $1 }, digits: 3),
-            Row(load.name, "packets sent each second", "", packets),
+            Row(load.name, "packets sent each second, each of them", "", packets[0] + packets[1]),
         ]
     }
 
@@ -227,9 +242,10 @@ struct Suite {
 
     // MARK: A load to look at
 
-    /// Keeps a load up for so long, for a profiler to attach to the server.
-    func hold(_ load: Load, seconds: Int32) throws {
-        let server = try ServerChild(cores)
+    /// Keeps a load up for so long, for a profiler to attach to the server; with a folder, the room is recorded into it.
+    func hold(_ load: Load, seconds: Int32, recordingInto folder: String?) throws {
+        let recording = folder.map { ["--captures.folder", $0, "--captures.record", "headers"] } ?? []
+        let server = try ServerChild(cores, options: recording)
         let room = try room(server, load)
         defer { room.close() }
         room.start(load)
@@ -255,12 +271,13 @@ extension LoadRound {
 @main
 enum ServerBenchmarks {
     static let usage = """
-        usage: ServerBenchmarks [--quick] [--json] [--only NAME] [--hold NAME [--seconds N]]
+        usage: ServerBenchmarks [--quick] [--json] [--only NAME] [--hold NAME [--seconds N] [--record FOLDER]]
 
           --quick       fewer and shorter rounds
           --json        one JSON document in place of the table
           --only NAME   audio20, audio3, video, allocations, recorder, join, memory or idle
-          --hold NAME   keep up the load audio20, audio3 or video, and print the server's process id for a profiler
+          --hold NAME   keep up the load audio20, audio3 or video, and print the server's process id for a profiler;
+                        with --record the room's capture is in that folder (of mode 0700) afterwards, to be replayed
 
         """
     static let loads: [(name: String, load: Load)] = [
@@ -277,26 +294,29 @@ enum ServerBenchmarks {
         do {
             try run(
                 Suite(isQuick: arguments.contains("--quick")), only: value(of: "--only"), hold: value(of: "--hold"),
-                seconds: value(of: "--seconds").flatMap { Int32($0) } ?? 20, isJSON: arguments.contains("--json"))
+                seconds: value(of: "--seconds").flatMap { Int32($0) } ?? 20, record: value(of: "--record"),
+                isJSON: arguments.contains("--json"))
         } catch {
             print("\(error)")
             exit(1)
         }
     }
 
-    private static func run(_ suite: Suite, only: String?, hold: String?, seconds: Int32, isJSON: Bool) throws {
+    private static func run(
+        _ suite: Suite, only: String?, hold: String?, seconds: Int32, record: String?, isJSON: Bool
+    ) throws {
         if let hold {
             guard let load = loads.first(where: { $0.name == hold }) else {
                 throw BenchmarkFailure("no load is named \(hold)")
             }
-            return try suite.hold(load.load, seconds: seconds)
+            return try suite.hold(load.load, seconds: seconds, recordingInto: record)
         }
         var parts: [(name: String, run: () throws -> [Row])] = loads.map { part in
             (part.name, { try suite.egress(part.load) })
         }
         parts += [
             ("allocations", { try suite.allocations(.audio(talkers: 20)) + suite.allocations(.video) }),
-            ("recorder", { try suite.recorder(.audio(talkers: 3)) + suite.recorder(.audio(talkers: 20)) }),
+            ("recorder", { try suite.recorder(.audio(talkers: 4)) }),
             ("join", suite.joins), ("memory", suite.memory), ("idle", suite.idling),
         ]
         let wanted = parts.filter { only == nil || $0.name == only }

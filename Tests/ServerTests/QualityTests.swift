@@ -112,7 +112,7 @@ struct QualityTests {
         let all = explanation.entries(after: 0, limit: .max, drops: Statistics())
         #expect(all.entries.count == 1_024 && all.next == 3_001 && all.forgotten == 1_976)
         #expect(all.entries.first?.number == 1_977 && all.entries.last?.number == 3_000)
-        #expect(all.entries.last?.sentence == "peer 3's v, layer 2999, sends")
+        #expect(all.entries.last?.sentence == "peer 3's track v, layer 2999, sends")
         #expect(all.entries.last?.seconds == 2.999 && all.entries.last?.peer == PeerID(3))
         let some = explanation.entries(after: 2_990, limit: 4, drops: Statistics())
         #expect(some.entries.map(\.number) == [2_991, 2_992, 2_993, 2_994] && some.forgotten == 0)

@@ -223,6 +223,31 @@ struct ReplayCommandTests {
         #expect(unknown.code == 2)
     }
 
+    @Test("a capture of another program, and one that is cut off, are called so")
+    func foreignAndCut() throws {
+        let folder = Folder()
+        let sentence = "is a capture of another program: `majlis capture convert`"
+        let classic = try folder.write(
+            [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0] + [UInt8](repeating: 0, count: 16), "a.pcap")
+        // An interface without this project's option, and a packet of it.
+        let interface = Self.block(1, 20, [101, 0, 0, 0, 0, 0, 0, 0])
+        let packet = Self.block(6, 32, [UInt8](repeating: 0, count: 20))
+        let foreign = try folder.write(Self.bytes([]) + interface + packet, "b.pcapng")
+        for path in [classic, foreign] {
+            let result = try run(["replay", path])
+            #expect(result.code == 2 && result.text.contains(sentence), "\(result.text)")
+            let rewritten = try run(["capture", "rewrite", path, folder.path + "/new"])
+            #expect(rewritten.code == 1 && rewritten.text.contains(sentence), "\(rewritten.text)")
+        }
+        let whole = try #require(FileBytes.read(Self.captures + "pauses.pcapng"))
+        let cut = try folder.write(Array(whole.dropLast(5)), "cut.pcapng")
+        let page = folder.path + "/r.html"
+        let result = try run(["replay", cut, "--report", page])
+        #expect(result.code == 0 && result.text.contains("the file ends within a block"), "\(result.text)")
+        #expect(String(decoding: try #require(FileBytes.read(page)), as: UTF8.self).contains("\"isTruncated\":true"))
+        #expect(try !run(["replay", Self.captures + "pauses.pcapng"]).text.contains("ends within"))
+    }
+
     @Test("a report never takes the place of the capture, whatever its name is there")
     func reportOverCapture() throws {
         let folder = Folder()

@@ -12,9 +12,7 @@ struct FieldWriter {
 
     /// Eight bytes, the least significant first.
     mutating func fixed(_ value: UInt64) {
-        for shift in stride(from: UInt64(0), to: 64, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
-        }
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
     /// Seven bits a byte, the least significant first, the top bit set on all but the last (LEB128).

@@ -31,6 +31,10 @@ public struct CaptureSurvey: Sendable {
     public private(set) var build: String?
     /// The room's seed, where the capture begins with the room.
     public private(set) var seed: UInt64?
+    /// Blocks of other programs, passed over.
+    public private(set) var foreignBlocks = 0
+    /// Whether the file ends within a block: what was written last is not there.
+    public private(set) var isTruncated = false
     /// What the digests of the capture cover, or nil when there are none.
     public private(set) var digestScope: OutputDigest.Scope?
 
@@ -78,6 +82,8 @@ public struct CaptureSurvey: Sendable {
         var reader = try CaptureReader(bytes)
         var survey = CaptureSurvey()
         while let event = try reader.next() { survey.add(event) }
+        survey.foreignBlocks = reader.foreignBlocks
+        survey.isTruncated = reader.isTruncated
         return survey
     }
 }

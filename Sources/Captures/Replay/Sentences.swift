@@ -24,8 +24,13 @@ enum Milliseconds {
 }
 
 extension TrackID {
-    /// As "peer 3's video0".
-    public var sentence: String { "peer \(peer.rawValue)'s \(mid.text)" }
+    /// As "peer 3's track 0".
+    public var sentence: String { "peer \(peer.rawValue)'s track \(mid.text)" }
+}
+
+extension PublishedTrackPlan {
+    /// As "microphone 0": what it is, and its mid.
+    var sentence: String { "\(source) \(mid.text)" }
 }
 
 extension Codec {
@@ -142,7 +147,7 @@ extension Decision {
     public var sentence: String {
         switch self {
         case .streamBound(let peer, let ssrc, let mid, let layer, let isRetransmission):
-            "SSRC \(Hexadecimal.text(ssrc.rawValue)) of peer \(peer.rawValue) is \(mid.text), layer \(layer)"
+            "SSRC \(Hexadecimal.text(ssrc.rawValue)) of peer \(peer.rawValue) is its track \(mid.text), layer \(layer)"
                 + (isRetransmission ? ", retransmissions" : "")
         case .streamEvicted(let peer, let ssrc, let idle):
             "SSRC \(Hexadecimal.text(ssrc.rawValue)) of peer \(peer.rawValue) is forgotten: idle for "
@@ -329,7 +334,7 @@ extension RoomCommand {
         switch self {
         case .addParticipant(let peer): return "peer \(peer.rawValue) is admitted"
         case .applyPlan(let peer, let plan):
-            let published = plan.published.map { "\($0.mid.text) (\($0.source))" }.joined(separator: ", ")
+            let published = plan.published.map(\.sentence).joined(separator: ", ")
             return "peer \(peer.rawValue) negotiated: publishes \(published.isEmpty ? "nothing" : published), "
                 + "receives on \(plan.slots.count) slots"
         case .peerConnected(let peer): return "peer \(peer.rawValue) is connected"
@@ -338,7 +343,7 @@ extension RoomCommand {
         case .setMuted(let track, let isMuted): return "\(track.sentence) is \(isMuted ? "muted" : "unmuted")"
         case .setSlotWishes(let peer, let wishes):
             let text = wishes.map { wish in
-                "\(wish.mid.text) at \(wish.wantedHeight) lines"
+                "slot \(wish.mid.text) at \(wish.wantedHeight) lines"
                     + (wish.priority == SlotWish.defaultPriority ? "" : " with priority \(wish.priority)")
                     + (wish.pin.map { ", pinned to \($0.sentence)" } ?? "")
             }

@@ -13,13 +13,18 @@ public enum ReplayReport {
         public var replayedBy: String
         /// The capture's seed, or nil.
         public var seed: UInt64?
+        /// Whether the file ends within a block.
+        public var isTruncated: Bool
 
         /// Labels.
-        public init(title: String, recordedBy: String?, replayedBy: String, seed: UInt64?) {
+        public init(
+            title: String, recordedBy: String?, replayedBy: String, seed: UInt64?, isTruncated: Bool = false
+        ) {
             self.title = title
             self.recordedBy = recordedBy
             self.replayedBy = replayedBy
             self.seed = seed
+            self.isTruncated = isTruncated
         }
     }
 
@@ -44,6 +49,8 @@ public enum ReplayReport {
         data.field("recordedBy", labels.recordedBy)
         data.field("replayedBy", labels.replayedBy)
         data.field("seed", labels.seed.map { String($0) })
+        data.key("isTruncated")
+        data.bool(labels.isTruncated)
         data.field("digest", trace.digest.text)
         data.field("start", Milliseconds.seconds(trace.start?.nanoseconds ?? 0))
         data.field("duration", milliseconds(trace.since(trace.end)))
@@ -150,7 +157,7 @@ public enum ReplayReport {
             data.key("left")
             if let left = peer.left { data.number(milliseconds(left)) } else { data.null() }
             data.field(
-                "publishes", peer.published.map { "\($0.mid.text) (\($0.source))" }.joined(separator: ", "))
+                "publishes", peer.published.map(\.sentence).joined(separator: ", "))
             data.field("to", numbers: peer.bytesTo)
             data.field("from", numbers: peer.bytesFrom)
             data.field("levels", numbers: peer.levels)

@@ -28,10 +28,10 @@ extension ReportPage {
          const find=t=>s.spans.find(x=>t>=x[0]&&t<(x[1]<0?left:x[1]));
          const say=t=>{const x=find(t),w=s.wanted?value(s.wanted,t):-1;
           if(!x)return sec(t)+': nothing'+(t>=left?', the receiver has left':' yet');
-          return sec(t)+': '+(x[2]<0?'nothing':called(x[2])+'’s '+x[3])+
+          return sec(t)+': '+(x[2]<0?'nothing':called(x[2])+'’s track '+x[3])+
            (x[4]>=0&&s.kind==='video'?', layer '+x[4]:'')+(w>=0?', wanted layer '+w:'')+': '+x[6]};
          const shown=s.spans.filter(x=>x[2]>=0&&!x[5]);
-         const l=lane(s.kind,say,s.mid+' shows '+shown.slice(0,6).map(x=>called(x[2])+' from '+sec(x[0])).join(', ')+
+         const l=lane(s.kind,say,'slot '+s.mid+' shows '+shown.slice(0,6).map(x=>called(x[2])+' from '+sec(x[0])).join(', ')+
           (shown.length>6?' and '+(shown.length-6)+' more':''));
          l.append(slotCanvas(s,left,layers));
          for(const x of s.spans){if(x[2]<0||x[5])continue;const end=x[1]<0?left:x[1];
@@ -43,7 +43,7 @@ extension ReportPage {
          const left=stays(p),empty=[];
          for(const s of p.slots){
           if(s.spans.every(x=>x[2]<0)){empty.push(s.mid);continue}
-          d.append(row(s.mid,slotLane(s,left),s.kind))}
+          d.append(row('slot '+s.mid,slotLane(s,left),s.kind))}
          const top=list=>Math.max(0,...list);
          if(p.to.length){const curves=[[p.to.map(x=>x*8000/D.bucket),'',true]];
           if(p.estimate)curves.push([p.estimate,'second',false]);
@@ -60,7 +60,7 @@ extension ReportPage {
           'round trip, at most '+tenth(top(p.rtt),' ms'))));
          d.append(axis());
          const notes=[];if(p.publishes)notes.push('publishes '+p.publishes);
-         if(empty.length)notes.push('nothing was ever on '+empty.join(', '));
+         if(empty.length)notes.push('nothing was ever on slot'+(empty.length>1?'s ':' ')+empty.join(', '));
          if(p.joined>0)notes.push('here from '+sec(p.joined));if(p.left!==null)notes.push('left at '+sec(p.left));
          put(d,make('p','soft small',notes.join(' · ')))}
         // The figures of a receiver's row.

@@ -39,6 +39,7 @@ extension ReportPage {
          return l}
         function row(name,l,title,unit){const n=make('div','name',name);if(title)n.title=title;
          if(unit)put(n,' ',make('i','',unit));
+         if(l.scale)put(n,make('span','scale',l.scale));
          return put(make('div','row'),n,l)}
         const steps=[10,20,50,100,200,500,1e3,2e3,5e3,1e4,15e3,3e4,6e4,12e4,3e5,6e5,18e5,36e5,72e5,864e5];
         const tickStep=k=>steps.find(s=>N/s<=k)||N/k;
@@ -53,7 +54,8 @@ extension ReportPage {
          list.forEach((x,i)=>{const h=height(x);if(h>0)g.fillRect(i,tall-h,1,h)})}));
         const nice=top=>{if(top<=0)return 1;const p=10**Math.floor(Math.log10(top));
          return[1,1.5,2,3,4,5,7.5,10].map(m=>m*p).find(m=>m>=top*.999)};
-        // Curves over time, -1 where nothing is known; the first one is filled. They begin at zero and share a scale.
+        // Curves over time, -1 where nothing is known; the first one is filled. They begin at zero and share a scale, which is
+        // said beside them, where it covers none.
         function chart(curves,scale,say,label){const l=lane('chart',say,label),ns='http://www.w3.org/2000/svg';
          let top=0;for(const[list]of curves)for(const x of list)if(x>top)top=x;
          top=nice(top*1.15);
@@ -67,7 +69,8 @@ extension ReportPage {
           if(first<0)continue;
           if(filled)add('area',d+'L'+last.toFixed(0)+' 98L'+first.toFixed(0)+' 98Z');
           add('curve '+cls,d)}
-         return put(l,svg,make('span','top-value',scale(top)))}
+         l.scale='0–'+scale(top).replace(/\.0+(?= )/,'').replace(/(\.\d+?)0+(?= )/,'$1');
+         return put(l,svg)}
         function facts(){
          $('title').textContent=D.title;document.title=D.title+' replayed';
          const b=$('badge'),v=D.verdict.kind;
@@ -81,10 +84,11 @@ extension ReportPage {
          if(s.gaps||s.skipped)list.push([s.gaps+' / '+count(s.skipped),'gaps / inputs left out']);
          for(const[a,c]of list)put($('facts'),put(make('div'),make('b','',a),make('span','',c)));
          $('origin').textContent=[D.recordedBy?'recorded by '+D.recordedBy:'','replayed by '+D.replayedBy,
-          D.seed&&D.seed!=='0'?'seed '+D.seed:'','0 s is '+D.start+' s on the server’s clock'].filter(Boolean).join(' · ');
+          D.seed&&D.seed!=='0'?'seed '+D.seed:'','0 s is '+D.start+' s on the server’s clock',
+          D.isTruncated?'the file ends within a block: what was written last is not in it':''].filter(Boolean).join(' · ');
          $('digest').textContent=D.digest;
          $('main').style.setProperty('--tick',tickStep(innerWidth<620?4:9)/N*100+'%')}
-        function table(head,rows,numeric=[],times=[]){const t=make('table'),h=make('tr');
+        function table(head,rows,numeric=[],times=[]){const t=make('table',numeric.length?'counts':''),h=make('tr');
          head.forEach((c,i)=>h.append(make('th',numeric.includes(i)?'n':'',c)));t.append(put(make('thead'),h));
          const b=make('tbody');for(const r of rows){const tr=make('tr');
           r.forEach((c,i)=>tr.append(make('td',numeric.includes(i)?'n':times.includes(i)?'t':'',c)));b.append(tr)}
@@ -98,7 +102,7 @@ extension ReportPage {
           table(['time','decision'],v.nearby.map(r=>[r[0]+' s',r[1]]),[],[0]))}
         function whatIf(){const w=D.whatIf;if(!w)return;const c=$('whatif');c.hidden=false;
          put(c,make('h2','','What if: '+w.changes));for(const n of w.notes)put(c,make('p','warn',n));
-         put(c,table(['','as recorded','with the change','difference'],w.counts.map(r=>[r[0],r[1],r[2],
+         put(c,table(['','recorded','changed','difference'],w.counts.map(r=>[r[0],r[1],r[2],
            r[1]===r[2]?'':(r[2]>r[1]?'+':'−')+Math.abs(r[2]-r[1])]),[1,2,3]),
           make('p','soft small',w.differences+' decisions were taken in one run only'+
            (w.first.length?'; the first of them (− as recorded, + with the change):':'.')));

@@ -32,6 +32,7 @@ extension ReportPage {
         td,th{padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
         td{overflow-wrap:anywhere}
         td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+        .counts td:first-child{overflow-wrap:normal}
         td.t{white-space:nowrap;font-variant-numeric:tabular-nums}
         .scroll{overflow-x:auto}
         .row{display:grid;grid-template-columns:96px 1fr;gap:10px;align-items:center;min-height:24px;break-inside:avoid}
@@ -56,8 +57,7 @@ extension ReportPage {
         .tick{position:absolute;font-size:11px;color:var(--soft);transform:translateX(-50%);white-space:nowrap}
         .tick.first{transform:none}
         .tick.last{transform:translateX(-100%)}
-        .lane .top-value{position:absolute;right:3px;top:2px;font-size:11px;line-height:15px;color:var(--soft);
-        background:var(--track);border-radius:3px;padding:0 4px}
+        .scale{display:block;font-size:11px;line-height:15px;font-variant-numeric:tabular-nums}
         .area{fill:var(--accent);opacity:.13}
         .curve{fill:none;stroke:var(--accent);stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round}
         .curve.second{stroke:var(--second);stroke-dasharray:5 3}

@@ -8,8 +8,28 @@ enum CaptureFiles {
     /// The longest capture that is read; it lies in memory whole.
     static let maximumBytes = 4 << 30
 
-    /// The bytes of a capture.
-    static func read(_ path: String) throws(ConfigurationError) -> [UInt8] {
+    /// The bytes of a capture and what it holds. Captures of other programs are told apart from files that are none.
+    static func survey(_ path: String) throws(ConfigurationError) -> (bytes: [UInt8], survey: CaptureSurvey) {
+        let bytes = try read(path)
+        let foreign = ConfigurationError(
+            "\(path) is a capture of another program: `majlis capture convert` makes one of a room of it")
+        if classicMagics.contains(where: { bytes.starts(with: $0) }) { throw foreign }
+        let survey: CaptureSurvey
+        do throws(CaptureError) {
+            survey = try CaptureSurvey.of(bytes)
+        } catch {
+            throw ConfigurationError("\(path): \(error)")
+        }
+        guard survey.events > 0 || survey.foreignBlocks == 0 else { throw foreign }
+        return (bytes, survey)
+    }
+
+    /// What a classic pcap file begins with, in both byte orders, with micro- and with nanoseconds.
+    private static let classicMagics: [[UInt8]] = [
+        [0xa1, 0xb2, 0xc3, 0xd4], [0xa1, 0xb2, 0x3c, 0x4d], [0xd4, 0xc3, 0xb2, 0xa1], [0x4d, 0x3c, 0xb2, 0xa1],
+    ]
+
+    private static func read(_ path: String) throws(ConfigurationError) -> [UInt8] {
         guard let bytes = Command.readFile(path, limit: maximumBytes + 1) else {
             throw ConfigurationError("cannot read \(path): \(unsafe String(cString: strerror(errno)))")
         }

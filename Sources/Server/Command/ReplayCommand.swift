@@ -72,8 +72,7 @@ enum ReplayCommand {
         if let report = request.report, areOneFile(report, request.path) {
             throw ConfigurationError("--report would overwrite the capture: give it another name")
         }
-        let bytes = try CaptureFiles.read(request.path)
-        let survey = try CaptureSurvey.of(bytes)
+        let (bytes, survey) = try CaptureFiles.survey(request.path)
         var options = Replay.Options(comparingWith: survey)
         options.until = request.until
         options.keepsDecisions = !request.changes.isEmpty
@@ -99,13 +98,14 @@ enum ReplayCommand {
         if let path = request.report, let trace {
             let labels = ReplayReport.Labels(
                 title: request.path.split(separator: "/").last.map(String.init) ?? request.path,
-                recordedBy: survey.build, replayedBy: "majlis \(Command.version)", seed: survey.seed)
+                recordedBy: survey.build, replayedBy: "majlis \(Command.version)", seed: survey.seed,
+                isTruncated: survey.isTruncated)
             try write(ReplayReport.page(trace, labels, whatIf: whatIf), to: path)
         }
         if request.isJSON {
             print(ReplayJSON.text(result, seconds: seconds, whatIf: whatIf))
         } else {
-            tell(result, seconds: seconds, whatIf: whatIf, request)
+            tell(result, seconds: seconds, whatIf: whatIf, survey, request)
         }
         if case .different = result.verdict { return 1 }
         return 0
@@ -121,7 +121,9 @@ enum ReplayCommand {
         return try replay.finish()
     }
 
-    private static func tell(_ result: ReplayResult, seconds: Double, whatIf: WhatIf?, _ request: Request) {
+    private static func tell(
+        _ result: ReplayResult, seconds: Double, whatIf: WhatIf?, _ survey: CaptureSurvey, _ request: Request
+    ) {
         let summary = result.summary
         let media = Double(summary.duration.nanoseconds) / 1e9
         print("\(summary.events) events: \(summary.commands) commands, \(summary.turns) turns")
@@ -131,6 +133,7 @@ enum ReplayCommand {
         if summary.gaps > 0 || summary.skipped > 0 {
             print("\(summary.gaps) gaps; \(summary.skipped) events left out before a checkpoint")
         }
+        if survey.isTruncated { print("the file ends within a block: what was written last is not in it") }
         let speed = seconds > 0 ? "\(Int(media / seconds)) times real time" : "at once"
         print("\(tenths(media)) s of media in \(Int(seconds * 1_000)) ms: \(speed)")
         print("digest: \(result.digest.text)")

@@ -52,17 +52,11 @@ enum RewriteCommand {
 
     private static func rewrite(_ path: String, to new: String, _ given: CaptureRewrite.Options) throws {
         var options = given
-        let bytes = try CaptureFiles.read(path)
+        let (bytes, survey) = try CaptureFiles.survey(path)
         let out = try NewCapture(path: new)
-        var rewrite: CaptureRewrite
-        do throws(CaptureError) {
-            let survey = try CaptureSurvey.of(bytes)
-            options.digestScope = survey.digestScope ?? .whole
-            options.build = build(after: survey.build)
-            rewrite = CaptureRewrite(options)
-        } catch {
-            throw ConfigurationError("\(path): \(error)")
-        }
+        options.digestScope = survey.digestScope ?? .whole
+        options.build = build(after: survey.build)
+        var rewrite = CaptureRewrite(options)
         var progress = CaptureProgress(total: bytes.count)
         var reader = try CaptureReader(bytes)
         while !rewrite.isOver, let event = try reader.next() {

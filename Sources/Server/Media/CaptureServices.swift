@@ -5,8 +5,8 @@ import MediaCore
 
 /// The recording side of a server, made once and given to its workers.
 final class CaptureServices: Sendable {
-    /// The program's name in captures.
-    static let build = "majlis"
+    /// What captures name as the program that recorded them.
+    static let build = "majlis \(Command.version)"
 
     /// No recording is limited to less, in bytes: a checkpoint has to find its place.
     static let smallestFile = 1 << 20
