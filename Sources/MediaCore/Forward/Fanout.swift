@@ -23,7 +23,8 @@ extension RoomCore {
             contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
             clock: TimestampLine.ticks(now, clockRate: clockRate),
             capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
-            now: now, isNewest: isNewest, stoppedLayers: encodings[e].rates.stoppedSpatialLayers)
+            now: now, isNewest: isNewest, stoppedLayers: encodings[e].rates.stoppedSpatialLayers,
+            targets: encodings[e].dependencies.targets)
         var hasSwitched = false
         for i in 0..<encodings[e].fanout.count {
             let s = Int(encodings[e].fanout[i])
@@ -36,6 +37,7 @@ extension RoomCore {
                 source.isNewest = true
                 while number <= highest {
                     if let next = encodings[e].history.find(number) {
+                        encodings[e].resolve(next)
                         let later = encodings[e].history[next]
                         _ = forward(later, place: next, e, source, to: s, into: &out)
                     }
@@ -55,7 +57,10 @@ extension RoomCore {
         let before = slots[s].layers.level
         let outcome = slots[s].forward(
             packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
-        if slots[s].layers.level != before { layersSwitched(s, e, into: &out) }
+        let level = slots[s].layers.level
+        if level.spatial != before.spatial || level.temporal != before.temporal {
+            layersSwitched(s, e, from: before, into: &out)
+        }
         switch outcome {
         case .dropped(let reason):
             statistics.drop(reason)

@@ -133,6 +133,7 @@ extension HeaderExtensionMap: CheckpointField {
         try c.code(&transportSequence)
         try c.code(&videoOrientation)
         try c.code(&playoutDelay)
+        try c.code(&dependencyDescriptor)
         try c.code(&allowsMixed)
     }
 }

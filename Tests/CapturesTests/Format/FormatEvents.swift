@@ -65,6 +65,7 @@ extension Chance {
         map.transportSequence = UInt8(below(256))
         map.videoOrientation = UInt8(below(256))
         map.playoutDelay = UInt8(below(256))
+        map.dependencyDescriptor = UInt8(below(2) * below(256))
         map.allowsMixed = flag()
         let published = list(3) { chance in
             PublishedTrackPlan(
@@ -131,7 +132,8 @@ extension Chance {
         case 13: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
         case 14:
             .layerSwitched(
-                peer: peer(), slot: mid(), track: track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
+                peer: peer(), slot: mid(), track: track(), layer: layer, spatial: Int(number()), temporal: Int(number())
+            )
         default: .layersChanged(track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
         }
     }
