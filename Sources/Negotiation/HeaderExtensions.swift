@@ -6,6 +6,7 @@ internal import SDP
 /// A header extension that the core reads or writes.
 enum KnownExtension: Int, CaseIterable {
     case mid, rid, repairedRid, audioLevel, absoluteSendTime, transportSequence, videoOrientation, playoutDelay
+    case dependencyDescriptor
 
     var uri: String {
         switch self {
@@ -17,6 +18,8 @@ enum KnownExtension: Int, CaseIterable {
         case .transportSequence: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
         case .videoOrientation: "urn:3gpp:video-orientation"
         case .playoutDelay: "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+        case .dependencyDescriptor:
+            "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
         }
     }
 
@@ -25,7 +28,7 @@ enum KnownExtension: Int, CaseIterable {
         switch self {
         case .mid, .absoluteSendTime, .transportSequence: true
         case .audioLevel: kind == .audio
-        case .rid, .repairedRid, .videoOrientation, .playoutDelay: kind == .video
+        case .rid, .repairedRid, .videoOrientation, .playoutDelay, .dependencyDescriptor: kind == .video
         }
     }
 
@@ -115,6 +118,7 @@ extension HeaderExtensionMap {
             case .transportSequence: transportSequence = identifier
             case .videoOrientation: videoOrientation = identifier
             case .playoutDelay: playoutDelay = identifier
+            case .dependencyDescriptor: dependencyDescriptor = identifier
             }
         }
     }

@@ -287,6 +287,16 @@ struct AnswererTests {
         let mixed = try client.answer(offer.text)
         #expect(mixed.plan.headerExtensions.videoOrientation == 16 && mixed.plan.headerExtensions.allowsMixed)
         #expect(try mixed.description().attributes.contains(.extensionMappingAllowMixed))
+        // The Dependency Descriptor is for what is sent and what is received, of video alone.
+        let uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+        for section in offer.sections.indices { offer.sections[section].append("a=extmap:13 \(uri)") }
+        client = Client()
+        let described = try client.answer(offer.text)
+        #expect(described.plan.headerExtensions.dependencyDescriptor == 13)
+        for section in ["1", "2"] {
+            #expect(try described.section(section).texts("extmap").contains("extmap:13 \(uri)"))
+        }
+        #expect(try !described.section("0").texts("extmap").contains { $0.hasPrefix("extmap:13") })
     }
 
     @Test("H.264 profiles written differently are one")

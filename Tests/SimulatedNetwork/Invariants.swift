@@ -23,6 +23,8 @@ private struct SentPacket {
     var contributor: UInt32 = 0
     var marker = false
     var fields: VP8Fields?
+    /// It is a packet of a coding with layers in one stream, and has a payload.
+    var isScalable = false
 }
 
 private final class SentStream {
@@ -274,7 +276,9 @@ public struct Invariants {
         let sent = SentPacket(
             isPresent: true, digest: digest, payloadDigest: Digest.of(packet.bytes, packet.payloadRange),
             timestamp: stream.extendTimestamp(packet.timestamp), contributor: packet.contributingSource ?? 0,
-            marker: packet.marker, fields: fields)
+            marker: packet.marker, fields: fields,
+            isScalable: [ClientNumbers.slotVP9, ClientNumbers.slotAV1].contains(packet.payloadType)
+                && !packet.payload.isEmpty)
         let name = "peer \(peer.rawValue) slot \(stream.mid.text) number \(number)"
         if packet.contributingSource == nil { violate("\(name): no CSRC", at: now) }
         if number > stream.highest {
@@ -321,6 +325,9 @@ public struct Invariants {
     private mutating func checkChain(
         _ a: SentPacket, _ b: SentPacket, gap: Int64, _ name: String, at now: Timestamp
     ) {
+        if a.isScalable, b.isScalable, gap == 1, areHonest(a, b), a.marker == (a.timestamp == b.timestamp) {
+            violate("\(name): a picture \(a.marker ? "goes on behind" : "without") its marker", at: now)
+        }
         guard let x = a.fields, let y = b.fields else { return }
         if a.contributor != b.contributor, gap == 1, !y.beginsKeyFrame {
             violate("\(name): another source without a key frame", at: now)
@@ -332,7 +339,9 @@ public struct Invariants {
             }
             return
         }
-        if !y.beginsFrame { violate("\(name): a frame without its beginning", at: now) }
+        if !y.beginsFrame {
+            violate("\(name): a frame without its beginning, at \(b.timestamp) behind \(a.timestamp)", at: now)
+        }
         if !a.marker, !y.beginsKeyFrame { violate("\(name): a frame without its end", at: now) }
         if let p = x.pictureID, let q = y.pictureID {
             let mask: UInt16 = y.hasLongPictureID ? 0x7fff : 0x7f

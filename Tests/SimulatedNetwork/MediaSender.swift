@@ -162,6 +162,8 @@ public struct VideoEncoding: Sendable {
     /// The number of the last key frame among the frames.
     var lastKeyFrame = 0
     var screen = ScreenState()
+    /// The encoder of a coding with layers.
+    public internal(set) var scalable = ScalableEncoder()
     var sentWithRid = 0
     var history: [OutgoingPacket?] = Array(repeating: nil, count: historyPackets)
 }
@@ -210,7 +212,7 @@ public struct VideoSender: Sendable {
     /// The time between two frames.
     var frameInterval: TimeDelta { TimeDelta(nanoseconds: 1_000_000_000 / Int64(max(1, shape.framesPerSecond))) }
 
-    private func timestamp(_ encoding: VideoEncoding, at now: Timestamp) -> UInt32 {
+    func timestamp(_ encoding: VideoEncoding, at now: Timestamp) -> UInt32 {
         encoding.timestampBase
             &+ UInt32(truncatingIfNeeded: (now - startedAt).nanoseconds / 1_000 * 90 / 1_000)
     }
@@ -220,7 +222,11 @@ public struct VideoSender: Sendable {
         guard !isMuted else { return [] }
         var out: [[UInt8]] = []
         for index in encodings.indices where encodings[index].isAlive && encodings[index].isWanted {
-            encodeFrame(index, &context, &random, into: &out)
+            if shape.coding == .vp8 {
+                encodeFrame(index, &context, &random, into: &out)
+            } else {
+                encodeScalable(index, &context, &random, into: &out)
+            }
         }
         return out
     }
@@ -329,8 +335,9 @@ public struct VideoSender: Sendable {
             var payload: [UInt8] = []
             payload.append(bigEndian: sequence)
             payload += kept.payload
+            extensions += kept.extensions.filter { $0.id == ClientNumbers.dependencyDescriptor }
             let packet = OutgoingPacket(
-                payloadType: ClientNumbers.publishedVP8RTX, marker: kept.marker,
+                payloadType: shape.coding.publishedPayloadType + 1, marker: kept.marker,
                 sequence: encodings[index].rtxSequence, timestamp: kept.timestamp, ssrc: ssrc + 1,
                 extensions: extensions, payload: payload)
             encodings[index].rtxSequence &+= 1

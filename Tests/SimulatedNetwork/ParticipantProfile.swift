@@ -48,10 +48,12 @@ public struct VideoLayer: Sendable, Hashable {
     }
 }
 
-/// How a simulated camera encodes VP8.
+/// How a simulated camera encodes.
 public struct VideoShape: Sendable, Hashable {
     /// Lowest first.
     public var layers: [VideoLayer]
+    /// What it is encoded with.
+    public var coding = VideoCoding.vp8
     /// Frames per second.
     public var framesPerSecond: Int
     /// One; or two: every second frame is then of temporal layer 1; or three: of four frames one is of layer 0, one of
@@ -163,6 +165,10 @@ public struct ParticipantProfile: Sendable, Hashable {
     public var usesTransportFeedback: Bool
     /// How it tells the server what of its packets arrived.
     public var answers = ReceiverAnswers()
+    /// What its video slots can decode.
+    public var receives = VideoCoding.vp8
+    /// Whether it negotiates the Dependency Descriptor, and two-byte header extensions with it.
+    public var usesDependencyDescriptor = false
 
     /// A participant.
     public init(
@@ -188,6 +194,20 @@ public enum ClientNumbers {
     public static let publishedVP8: UInt8 = 96
     /// RTX of VP8, as publishers number it.
     public static let publishedVP8RTX: UInt8 = 97
+    /// VP9, as publishers number it; its RTX has the next number.
+    public static let publishedVP9: UInt8 = 98
+    /// AV1, as publishers number it; its RTX has the next number.
+    public static let publishedAV1: UInt8 = 100
+    /// VP9, as slots number it.
+    public static let slotVP9: UInt8 = 121
+    /// RTX of VP9, as slots number it.
+    public static let slotVP9RTX: UInt8 = 125
+    /// AV1, as slots number it.
+    public static let slotAV1: UInt8 = 122
+    /// RTX of AV1, as slots number it.
+    public static let slotAV1RTX: UInt8 = 126
+    /// The Dependency Descriptor extension.
+    public static let dependencyDescriptor: UInt8 = 12
     /// Opus, as slots number it.
     public static let slotOpus: UInt8 = 109
     /// VP8, as slots number it.
@@ -208,7 +228,9 @@ public enum ClientNumbers {
     public static let repairedRid: UInt8 = 11
 
     /// The extension map of every simulated client.
-    public static func extensions(transportFeedback: Bool) -> HeaderExtensionMap {
+    public static func extensions(
+        transportFeedback: Bool, dependencyDescriptor usesDescriptor: Bool = false
+    ) -> HeaderExtensionMap {
         var map = HeaderExtensionMap()
         map.audioLevel = audioLevel
         map.absoluteSendTime = absoluteSendTime
@@ -216,6 +238,10 @@ public enum ClientNumbers {
         map.mid = mid
         map.rid = rid
         map.repairedRid = repairedRid
+        if usesDescriptor {
+            map.dependencyDescriptor = dependencyDescriptor
+            map.allowsMixed = true
+        }
         return map
     }
 
@@ -246,7 +272,8 @@ extension ParticipantProfile {
             slots.append(slot(index, mid: mid, isAudio: isAudio, peer: peer))
         }
         return PeerPlan(
-            headerExtensions: ClientNumbers.extensions(transportFeedback: usesTransportFeedback),
+            headerExtensions: ClientNumbers.extensions(
+                transportFeedback: usesTransportFeedback, dependencyDescriptor: usesDependencyDescriptor),
             published: published, slots: slots, reducedSizeRTCP: true)
     }
 
@@ -283,8 +310,8 @@ extension ParticipantProfile {
                 mid: mid, kind: .video, source: publication.source,
                 codecs: [
                     CodecPlan(
-                        codec: .vp8, payloadType: PayloadType(ClientNumbers.publishedVP8),
-                        rtxPayloadType: shape.hasRTX ? PayloadType(ClientNumbers.publishedVP8RTX) : nil,
+                        codec: shape.coding.codec, payloadType: PayloadType(shape.coding.publishedPayloadType),
+                        rtxPayloadType: shape.hasRTX ? PayloadType(shape.coding.publishedPayloadType + 1) : nil,
                         clockRate: 90_000)
                 ],
                 encodings: encodings, feedback: feedback(video: true), isMuted: publication.isMuted)
@@ -300,8 +327,8 @@ extension ParticipantProfile {
                 codec: .opus, payloadType: PayloadType(ClientNumbers.slotOpus), rtxPayloadType: nil,
                 clockRate: 48_000)
             : CodecPlan(
-                codec: .vp8, payloadType: PayloadType(ClientNumbers.slotVP8),
-                rtxPayloadType: hasRTX ? PayloadType(ClientNumbers.slotVP8RTX) : nil, clockRate: 90_000)
+                codec: receives.codec, payloadType: PayloadType(receives.slotPayloadType),
+                rtxPayloadType: hasRTX ? PayloadType(receives.slotPayloadType + 4) : nil, clockRate: 90_000)
         return ReceiveSlotPlan(
             mid: mid, kind: isAudio ? .audio : .video, ssrc: SSRC(ssrc), rtxSSRC: hasRTX ? SSRC(ssrc + 1) : nil,
             codecs: [codec], feedback: feedback(video: !isAudio, nack: slotsHaveNack))

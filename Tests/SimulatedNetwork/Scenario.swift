@@ -29,6 +29,8 @@ public enum Step: Sendable {
     case wish(UInt32, [SlotWish])
     /// The core is told the highest spatial and temporal layer to forward on a slot; 255 for no limit.
     case limit(UInt32, slot: String, spatial: UInt8 = 255, temporal: UInt8 = 255)
+    /// The encoder of the participant's first camera produces these layers and no higher ones.
+    case produce(UInt32, spatial: Int = .max, temporal: Int = .max)
     /// The clock jumps forward with nothing done in between.
     case jumpClock(TimeDelta)
     /// A participant sends malicious traffic for a while, this many datagrams a second, as time goes by.

@@ -90,7 +90,9 @@ public final class SimulatedClient {
         for slot in plan.slots where slotOfSSRC[slot.ssrc.rawValue] == nil {
             slotOfSSRC[slot.ssrc.rawValue] = slots.count
             if let rtx = slot.rtxSSRC { slotOfSSRC[rtx.rawValue] = slots.count }
-            slots.append(SlotReceiver(plan: slot, frameWait: profile.frameWait))
+            slots.append(
+                SlotReceiver(
+                    plan: slot, frameWait: profile.frameWait, readsDescriptors: profile.usesDependencyDescriptor))
         }
     }
 

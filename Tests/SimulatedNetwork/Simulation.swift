@@ -176,6 +176,10 @@ public final class Simulation {
                 core.limitLayers(
                     of: PeerID(number), slot: slot, spatial: spatial, temporal: temporal, at: now, into: &out)
             }
+        case .produce(let number, let spatial, let temporal):
+            guard !client(number).videoSenders.isEmpty else { break }
+            client(number).videoSenders[0].encodings[0].scalable.producedSpatial = spatial
+            client(number).videoSenders[0].encodings[0].scalable.producedTemporal = temporal
         case .jumpClock(let span):
             clock.move(to: now + span)
             turn(nil)

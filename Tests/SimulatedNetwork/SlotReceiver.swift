@@ -78,6 +78,12 @@ public struct SlotFigures: Sendable, Hashable {
     public var framesDecoded = 0
     /// Whole frames that could not be decoded: nothing told what they are predicted from.
     public var framesWithoutReferences = 0
+    /// Frames by spatial layer, of codings that have some.
+    public var spatialFrames = [0, 0, 0, 0]
+    /// Packets whose Dependency Descriptor could not be read.
+    public var unreadableDescriptors = 0
+    /// The decode targets that are active, as far as the slot's descriptors told: bit i for target i.
+    public var activeTargets = 0
     /// Frames that were decoded although something that they were really predicted from had not been.
     public var brokenFrames = 0
     /// The key frames among them.
@@ -110,6 +116,8 @@ struct SlotReceiver: Sendable {
         var isPadding: Bool
         var fields: VP8Fields?
         var truth: FrameTruth?
+        var spatial = 0
+        var descriptor: [UInt8]?
     }
     /// How long libwebrtc waits for the first key frame before it asks for one.
     static let keyFrameWait = TimeDelta.milliseconds(200)
@@ -138,6 +146,10 @@ struct SlotReceiver: Sendable {
     private var needsKeyFrame = true
     private var references = VP8References()
     private var decoded = DecodedFrames()
+    private let codec: Codec
+    private var descriptors = DescriptorReader()
+    private var frameNumbers: Set<UInt16> = []
+    private let readsDescriptors: Bool
     private var lastDecodedAt: Timestamp?
     private var meanFrameInterval = 33_000_000.0
     private var waitingSince: Timestamp?
@@ -152,7 +164,9 @@ struct SlotReceiver: Sendable {
     var lastSenderReport: UInt32 = 0
     var lastSenderReportAt: Timestamp?
 
-    init(plan: ReceiveSlotPlan, frameWait: TimeDelta) {
+    init(plan: ReceiveSlotPlan, frameWait: TimeDelta, readsDescriptors: Bool) {
+        codec = plan.codecs.first?.codec ?? .opus
+        self.readsDescriptors = readsDescriptors
         self.frameWait = frameWait
         mid = plan.mid.text
         kind = plan.kind
@@ -249,6 +263,7 @@ struct SlotReceiver: Sendable {
 
     private mutating func keep(_ number: Int64, _ packet: IncomingPacket, _ payload: ArraySlice<UInt8>) {
         if let next = nextNumber, number < next { return }
+        guard codec == .vp8 else { return keepScalable(number, packet, payload) }
         let fields = VP8Fields(payload)
         let entry = Held(
             timestamp: packet.timestamp, beginsFrame: fields?.beginsFrame ?? false, endsFrame: packet.marker,
@@ -319,6 +334,7 @@ struct SlotReceiver: Sendable {
 
     private mutating func take(_ frame: ClosedRange<Int64>, at now: Timestamp) {
         let first = held[frame.lowerBound]
+        let layers = codec == .vp8 ? [] : frame.compactMap { held[$0] }
         for number in frame { held[number] = nil }
         keyStarts.removeAll { $0 <= frame.upperBound }
         nextNumber = frame.upperBound + 1
@@ -326,7 +342,9 @@ struct SlotReceiver: Sendable {
             figures.framesWithoutReferences += 1
             return
         }
-        if let truth = first?.truth {
+        if codec != .vp8 {
+            guard take(scalable: layers) else { return }
+        } else if let truth = first?.truth {
             decoded.decode(truth)
             figures.brokenFrames = decoded.broken
         }
@@ -343,6 +361,65 @@ struct SlotReceiver: Sendable {
         }
         lastDecodedAt = now
         waitingSince = now
+    }
+
+    // MARK: Pictures with layers
+
+    private mutating func keepScalable(_ number: Int64, _ packet: IncomingPacket, _ payload: ArraySlice<UInt8>) {
+        var entry = Held(
+            timestamp: packet.timestamp, beginsFrame: false, endsFrame: packet.marker, isKey: false,
+            isPadding: payload.isEmpty)
+        if case .vp9 = codec {
+            let fields = VP9Fields(payload)
+            entry.beginsFrame = fields?.begins ?? false
+            entry.isKey = fields?.isKey ?? false
+            entry.spatial = Int(fields?.spatial ?? 0)
+        } else {
+            // The aggregation header: Z tells that the packet goes on with a unit, N that a sequence begins.
+            entry.isKey = payload.first.map { $0 & 0x88 == 0x08 } ?? false
+            entry.beginsFrame = FrameTruth(payload) != nil
+        }
+        if entry.beginsFrame { entry.truth = FrameTruth(payload) }
+        if readsDescriptors, !payload.isEmpty {
+            entry.descriptor = packet.extensionValue(ClientNumbers.dependencyDescriptor).map { Array($0) } ?? []
+        }
+        held[number] = entry
+        if entry.isKey {
+            keyStarts.append(number)
+            keyStarts.sort()
+        }
+    }
+
+    /// Decodes a picture's frames; false when its references cannot be told.
+    private mutating func take(scalable entries: [Held]) -> Bool {
+        var isDecodable = true
+        for entry in entries {
+            var spatial = entry.spatial
+            if let bytes = entry.descriptor {
+                guard let read = descriptors.read(bytes[...]) else {
+                    figures.unreadableDescriptors += 1
+                    continue
+                }
+                spatial = read.spatial
+                figures.activeTargets = descriptors.active
+                if read.hasStructure { frameNumbers = [] }
+                if read.startsFrame {
+                    let references = read.differences.map { read.frameNumber &- UInt16(truncatingIfNeeded: $0) }
+                    let isKnown = references.allSatisfy { frameNumbers.contains($0) }
+                    if !isKnown { isDecodable = false }
+                    frameNumbers.insert(read.frameNumber)
+                    if frameNumbers.count > 400 {
+                        frameNumbers = frameNumbers.filter { Int16(bitPattern: read.frameNumber &- $0) < 200 }
+                    }
+                }
+            }
+            guard let truth = entry.truth else { continue }
+            decoded.decode(truth)
+            figures.brokenFrames = decoded.broken
+            figures.spatialFrames[min(spatial, 3)] += 1
+        }
+        if !isDecodable { figures.framesWithoutReferences += 1 }
+        return isDecodable
     }
 
     // MARK: Feedback

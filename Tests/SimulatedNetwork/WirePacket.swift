@@ -228,6 +228,28 @@ public struct VP8Fields: Sendable, Equatable {
     }
 }
 
+/// What a VP9 payload descriptor says.
+struct VP9Fields: Sendable, Equatable {
+    var begins = false
+    var ends = false
+    var isKey = false
+    var pictureID: UInt16 = 0
+    var spatial: UInt8 = 0
+    var temporal: UInt8 = 0
+
+    /// Reads the descriptor at the start of a payload with a 15-bit picture number and layer indices; else nil.
+    init?(_ payload: ArraySlice<UInt8>) {
+        guard payload.count > 4, let flags = payload.first, flags & 0xa0 == 0xa0 else { return nil }
+        let start = payload.startIndex
+        begins = flags & 0x08 != 0
+        ends = flags & 0x04 != 0
+        pictureID = UInt16(payload[start + 1] & 0x7f) << 8 | UInt16(payload[start + 2])
+        temporal = payload[start + 3] >> 5
+        spatial = payload[start + 3] >> 1 & 7
+        isKey = flags & 0x40 == 0 && begins && spatial == 0
+    }
+}
+
 extension Array where Element == UInt8 {
     /// Appends 16 bits, most significant byte first.
     public mutating func append(bigEndian value: UInt16) {

@@ -48,7 +48,9 @@ extension FieldWriter {
             value.mid, value.rid, value.repairedRid, value.audioLevel, value.absoluteSendTime, value.transportSequence,
             value.videoOrientation, value.playoutDelay,
         ] { byte(identifier) }
-        flag(value.allowsMixed)
+        // Whether two-byte headers may be mixed in, and whether one more identifier follows.
+        byte((value.allowsMixed ? 1 : 0) | (value.dependencyDescriptor == 0 ? 0 : 2))
+        if value.dependencyDescriptor != 0 { byte(value.dependencyDescriptor) }
     }
 
     mutating func encoding(_ value: EncodingPlan) {
@@ -134,8 +136,12 @@ extension FieldReader {
             guard let identifier = byte() else { return nil }
             map[keyPath: field] = identifier
         }
-        guard let mixed = flag() else { return nil }
-        map.allowsMixed = mixed
+        guard let bits = byte(), bits < 4 else { return nil }
+        map.allowsMixed = bits & 1 != 0
+        if bits & 2 != 0 {
+            guard let identifier = byte(), identifier != 0 else { return nil }
+            map.dependencyDescriptor = identifier
+        }
         return map
     }
 

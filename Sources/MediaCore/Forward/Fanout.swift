@@ -42,6 +42,7 @@ extension RoomCore {
         guard highest - first < Int64(SequenceWindow.length) else { return }
         while number <= highest {
             if let place = encodings[e].history.find(number) {
+                encodings[e].resolve(place)
                 let later = encodings[e].history[place]
                 if !queue(later, e, source, to: s) {
                     _ = forward(later, place: place, e, source, to: s, into: &out)
@@ -64,7 +65,8 @@ extension RoomCore {
             contributingSource: peers[p].id.rawValue, isVideo: encodings[e].isVideo, codec: codec,
             clock: TimestampLine.ticks(arrived, clockRate: clockRate),
             capture: TimestampLine.ticks(captured, clockRate: clockRate), absoluteSendTime: absoluteSendTime(now),
-            now: now, isNewest: false, stoppedLayers: encodings[e].rates.stoppedSpatialLayers)
+            now: now, isNewest: false, stoppedLayers: encodings[e].rates.stoppedSpatialLayers,
+            targets: encodings[e].dependencies.targets)
     }
 
     /// Forwards a packet to one slot; true when the slot switched to its encoding with it.
@@ -76,7 +78,10 @@ extension RoomCore {
         let before = slots[s].layers.level
         let outcome = slots[s].forward(
             packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
-        if slots[s].layers.level != before { layersSwitched(s, e, into: &out) }
+        let level = slots[s].layers.level
+        if level.spatial != before.spatial || level.temporal != before.temporal {
+            layersSwitched(s, e, from: before, into: &out)
+        }
         switch outcome {
         case .dropped(let reason):
             statistics.drop(reason)

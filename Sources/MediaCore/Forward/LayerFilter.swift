@@ -1,10 +1,11 @@
 // Which frames of an encoding a slot forwards: those of its spatial and temporal layers up to a limit (VP8: RFC 7741 §4.2,
-// VP9: RFC 9628 §4.2). Down at once with the next frame, up only where a decoder can follow. Maps no number.
+// VP9: RFC 9628 §4.2; with Dependency Descriptors: DescriptorFilter.swift). Down at once with the next frame, up only where
+// a decoder can follow. Maps no number.
 
 /// The layers of one slot's source that are forwarded. The decision is one per frame: the packets of a frame have one
 /// timestamp, and what comes late is judged by what held when its frame was new.
 struct LayerFilter: BitwiseCopyable {
-    /// Every layer.
+    /// Every layer; no decode target.
     static let all: UInt8 = 0xff
     /// How many changes are remembered for packets that come late.
     static let rememberedLevels = 8
@@ -16,6 +17,8 @@ struct LayerFilter: BitwiseCopyable {
         /// The highest spatial and temporal layer, from 0; `all` without a limit.
         var spatial: UInt8
         var temporal: UInt8
+        /// The decode target, of a stream with Dependency Descriptors.
+        var target = LayerFilter.all
     }
 
     /// What becomes of a packet.
@@ -29,41 +32,67 @@ struct LayerFilter: BitwiseCopyable {
     private var count = 0
     /// The extended timestamp of the newest frame.
     private var newest: Int64 = 0
-    /// The highest layers that shall be forwarded.
+    /// The highest layers that may be forwarded of the newest frame, and of those behind it.
     private(set) var spatialLimit = all
     private(set) var temporalLimit = all
+    private(set) var nextSpatialLimit = all
+    private(set) var nextTemporalLimit = all
+    /// The receiver was told that not all decode targets are active.
+    var tellsTargets = false
 
     /// What is forwarded now; meaningless before a source began.
     var level: Level { levels[(max(count, 1) - 1) % Self.rememberedLevels] }
 
     /// Whether there is a limit at all.
-    var hasLimit: Bool { spatialLimit < Self.all || temporalLimit < Self.all }
+    var hasLimit: Bool { nextSpatialLimit < Self.all || nextTemporalLimit < Self.all }
 
-    /// Whether something is left out that the limit allows.
-    var isBelowLimit: Bool { level.spatial < spatialLimit || level.temporal < temporalLimit }
-
-    /// Sets the highest layers that shall be forwarded. Takes effect with the next frame that allows it.
+    /// Sets the highest layers that shall be forwarded. Takes effect with the next frame that allows it, never within one.
     mutating func limit(spatial: UInt8, temporal: UInt8) {
-        spatialLimit = spatial
-        temporalLimit = temporal
+        nextSpatialLimit = spatial
+        nextTemporalLimit = temporal
+    }
+
+    private mutating func takeLimit() {
+        spatialLimit = nextSpatialLimit
+        temporalLimit = nextTemporalLimit
     }
 
     /// Another source begins with this packet of a key frame.
     mutating func begin(_ packet: HistoryPacket) {
         newest = Int64(packet.timestamp)
         count = 0
+        takeLimit()
         set(spatialLimit, temporalLimit)
     }
 
     /// From the newest frame on so much is forwarded.
-    private mutating func set(_ spatial: UInt8, _ temporal: UInt8) {
+    mutating func set(_ spatial: UInt8, _ temporal: UInt8, target: UInt8 = all) {
         if count > 0, level.from == newest { count -= 1 }
-        levels[count % Self.rememberedLevels] = Level(from: newest, spatial: spatial, temporal: temporal)
+        levels[count % Self.rememberedLevels] = Level(
+            from: newest, spatial: spatial, temporal: temporal, target: target)
         count += 1
     }
 
+    /// The extended timestamp of a packet, and whether its frame is newer than all before.
+    mutating func note(_ timestamp: UInt32) -> (time: Int64, isNew: Bool) {
+        let step = Int32(bitPattern: timestamp &- UInt32(truncatingIfNeeded: newest))
+        let time = newest + Int64(step)
+        guard step > 0 else { return (time, false) }
+        newest = time
+        takeLimit()
+        return (time, true)
+    }
+
+    /// Whether no frame is newer.
+    func isNewest(_ time: Int64) -> Bool { time == newest }
+
     /// What held when the frame of a timestamp was new; nil when that is forgotten.
-    private func level(at time: Int64) -> Level? {
+    @inline(__always) func level(at time: Int64) -> Level? {
+        let now = level
+        return time >= now.from ? now : earlierLevel(at: time)
+    }
+
+    private func earlierLevel(at time: Int64) -> Level? {
         for back in 0..<min(count, Self.rememberedLevels) {
             let level = levels[(count - 1 - back) % Self.rememberedLevels]
             if time >= level.from { return level }
@@ -71,20 +100,16 @@ struct LayerFilter: BitwiseCopyable {
         return count <= Self.rememberedLevels && count > 0 ? levels[0] : nil
     }
 
-    /// Decides about a packet of the source. `absent` has a bit set for each spatial layer that has stopped.
+    /// Decides about a packet of the source by its payload descriptor. `absent` has a bit set for each spatial layer that has
+    /// stopped.
     mutating func judge(_ packet: HistoryPacket, absent: UInt8) -> Verdict {
-        let step = Int32(bitPattern: packet.timestamp &- UInt32(truncatingIfNeeded: newest))
-        let time = newest + Int64(step)
-        if time > newest {
-            newest = time
-            let present = level
-            if spatialLimit < present.spatial || temporalLimit < present.temporal {
-                set(min(spatialLimit, present.spatial), min(temporalLimit, present.temporal))
-            }
+        let (time, isNew) = note(packet.timestamp)
+        let present = level
+        if isNew, spatialLimit < present.spatial || temporalLimit < present.temporal {
+            set(min(spatialLimit, present.spatial), min(temporalLimit, present.temporal))
         }
-        if time == newest, isBelowLimit { raise(packet) }
-        let now = level
-        guard let level = time >= now.from ? now : level(at: time) else { return .leaveOut }
+        if time == newest, present.spatial < spatialLimit || present.temporal < temporalLimit { raise(packet) }
+        guard let level = level(at: time) else { return .leaveOut }
         if let vp8 = packet.vp8 {
             return vp8.temporalLayer ?? 0 <= level.temporal ? .forward(marker: packet.marker) : .leaveOut
         }
@@ -97,7 +122,7 @@ struct LayerFilter: BitwiseCopyable {
     }
 
     /// The highest layer up to one that has not stopped; none is higher than the lowest.
-    private static func highest(upTo layer: UInt8, _ absent: UInt8) -> UInt8 {
+    static func highest(upTo layer: UInt8, _ absent: UInt8) -> UInt8 {
         guard layer < 8 else { return layer }
         var found = layer
         while found > 0, absent >> found & 1 != 0 { found -= 1 }
@@ -128,7 +153,9 @@ struct LayerFilter: BitwiseCopyable {
         if level.temporal < temporalLimit, frame.isSwitchingUpPoint, spatial <= level.spatial {
             set(level.spatial, temporalLimit)
         }
-        if level.spatial < spatialLimit, spatial == level.spatial + 1, !frame.isInterPicturePredicted {
+        if level.spatial < spatialLimit, spatial > level.spatial, spatial == level.spatial + 1,
+            !frame.isInterPicturePredicted
+        {
             set(spatial, level.temporal)
         }
     }
@@ -143,9 +170,13 @@ extension LayerFilter: CheckpointField {
             try c.number(&levels[place].from)
             try c.code(&levels[place].spatial)
             try c.code(&levels[place].temporal)
+            try c.code(&levels[place].target)
         }
         try c.number(&newest)
         try c.code(&spatialLimit)
         try c.code(&temporalLimit)
+        try c.code(&nextSpatialLimit)
+        try c.code(&nextTemporalLimit)
+        try c.code(&tellsTargets)
     }
 }

@@ -28,6 +28,8 @@ struct SourceContext {
     var isNewest: Bool
     /// A bit for each spatial layer of the source that has stopped.
     var stoppedLayers: UInt8
+    /// The decode targets of a source with Dependency Descriptors.
+    var targets: DependencyTargets
 }
 
 /// The numbers at which a slot stopped. The same SSRC under the same SRTP keys must go on behind them: no number is
@@ -86,6 +88,7 @@ struct ReceiveSlot: ~Copyable {
     private(set) var line: TimestampLine
     private var pictures: PictureRewriter
     private(set) var layers = LayerFilter()
+    private var descriptors: DescriptorChain
     var sent: RetransmissionMap?
     private var rtxSequence: UInt16
     private var firstOfTalk = false
@@ -117,6 +120,8 @@ struct ReceiveSlot: ~Copyable {
         pictures = PictureRewriter(
             pictureID: UInt16(chance & 0x7fff), tl0PictureIndex: UInt8(truncatingIfNeeded: chance >> 16),
             keyIndex: UInt8(truncatingIfNeeded: chance >> 24))
+        descriptors = DescriptorChain(
+            frameNumber: UInt16(truncatingIfNeeded: chance >> 32), templateID: UInt8(truncatingIfNeeded: chance >> 48))
     }
 
     /// What must be remembered of the slot when it goes.
@@ -228,20 +233,9 @@ struct ReceiveSlot: ~Copyable {
             begin(packet, source)
             hasSwitched = true
         }
-        var marker = packet.marker
-        var isEmpty = false
-        if source.isVideo, packet.length > 0 {
-            switch layers.judge(packet, absent: source.stoppedLayers) {
-            case .forward(let isLast): marker = isLast
-            case .leaveOut:
-                if packet.vp8 != nil { pictures.omit(SourcePicture(packet)) }
-                if sequence.omit(packet.number) { return .dropped(.layerNotForwarded) }
-                // Later ones have gone out: its number is there, or it was closed up with others.
-                isEmpty = true
-            }
-        }
-        guard let number = sequence.map(packet.number) else {
-            return .dropped(isEmpty ? .layerNotForwarded : .beforeSwitch)
+        let fate = fate(of: packet, source)
+        guard let number = fate.number else {
+            return .dropped(fate.isEmpty ? .layerNotForwarded : .beforeSwitch)
         }
         var record = SentPacket()
         record.number = number
@@ -262,15 +256,14 @@ struct ReceiveSlot: ~Copyable {
                 out.decisions.append(.timestampCorrected(peer: receiver.id, slot: plan.mid, ticks: Int(ticks)))
             }
         }
-        if isEmpty {
-            record.isEmpty = true
-            marker = false
-        } else {
+        record.isEmpty = fate.isEmpty
+        if !fate.isEmpty {
             record.picture = pictures.map(SourcePicture(packet))
+            if let frame = packet.dependency { describe(frame, source, &record) }
         }
-        record.marker = marker || (firstOfTalk && !source.isVideo)
+        record.marker = fate.marker || (firstOfTalk && !source.isVideo)
         stickyExtensions(packet, &record)
-        let fits = out.place(for: RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8) != nil
+        let fits = out.place(for: Self.room(packet)) != nil
         if fits, receiver.extensions.transportSequence != 0 {
             record.transportSequence = receiver.transportSequencer.take()
         }
@@ -294,12 +287,57 @@ struct ReceiveSlot: ~Copyable {
             length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
         firstOfTalk = false
         packetCount &+= 1
-        octetCount &+= isEmpty ? 0 : UInt32(packet.length &- address.skipped)
+        octetCount &+= fate.isEmpty ? 0 : UInt32(packet.length &- address.skipped)
         shownAt = source.now
         isFrozen = false
         receiver.statistics.packetsSent &+= 1
         receiver.statistics.bytesSent &+= UInt64(length)
         return hasSwitched ? .switched(waited: source.now - targetSince) : .sent
+    }
+
+    /// The most bytes that a packet takes.
+    private static func room(_ packet: HistoryPacket) -> Int {
+        RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8
+            + RTPHeaderWriter.maximumLength(dependencyOf: Int(packet.dependencyLength))
+    }
+
+    /// A packet's number on the slot, nil when it is not sent, and what is sent of it.
+    private struct Fate {
+        var number: Int64?
+        var marker = false
+        var isEmpty = false
+    }
+
+    /// Whether a packet is sent, and under which number. One that is left out after later ones have gone out fills its number
+    /// without its payload: a receiver would take the gap for a loss.
+    private mutating func fate(of packet: HistoryPacket, _ source: SourceContext) -> Fate {
+        guard source.isVideo, packet.length > 0 else {
+            return Fate(number: sequence.map(packet.number), marker: packet.marker)
+        }
+        if case .forward(let marker) = judge(packet, source) {
+            return Fate(number: sequence.map(packet.number), marker: marker)
+        }
+        if packet.vp8 != nil { pictures.omit(SourcePicture(packet)) }
+        if sequence.omit(packet.number) { return Fate(isEmpty: true) }
+        return Fate(number: sequence.map(packet.number), isEmpty: true)
+    }
+
+    /// Whether the packet's frame is forwarded: by its Dependency Descriptor, else by its payload's.
+    private mutating func judge(_ packet: HistoryPacket, _ source: SourceContext) -> LayerFilter.Verdict {
+        guard let frame = packet.dependency else { return layers.judge(packet, absent: source.stoppedLayers) }
+        // One of an older structure: nobody knows any more what it is.
+        guard frame.isResolved else { return .leaveOut }
+        return layers.judge(packet, frame, source.targets, absent: source.stoppedLayers)
+    }
+
+    /// The slot's numbers for a packet's Dependency Descriptor.
+    private mutating func describe(
+        _ frame: DependencyDescriptor, _ source: SourceContext, _ record: inout SentPacket
+    ) {
+        if frame.hasStructure { descriptors.note(source.targets) }
+        var rewrite = descriptors.map(frame.frameNumber)
+        rewrite.activeTargets = layers.activeTargets(frame, source.targets)
+        record.dependency = rewrite
     }
 
     /// - Parameter strips: whether redundancy is taken out though the slot would have it.
@@ -334,6 +372,7 @@ struct ReceiveSlot: ~Copyable {
         line.begin(packet.timestamp, capture: source.capture)
         pictures.begin(SourcePicture(packet))
         layers.begin(packet)
+        if let frame = packet.dependency { descriptors.begin(frame, source.targets) }
         firstOfTalk = true
         resetsOrientation = orientation != 0
         resetsPlayoutDelay = delaysPlayout
@@ -396,7 +435,7 @@ struct ReceiveSlot: ~Copyable {
         var form: RetransmissionForm?
         var transportSequence = record.transportSequence
         if let ssrc = plan.rtxSSRC, let payloadType = plan.codecs[Int(record.codec)].rtxPayloadType {
-            guard out.place(for: RTPHeaderWriter.maximumLength + PacketHistory.slotBytes + 8) != nil else {
+            guard out.place(for: Self.room(packet)) != nil else {
                 return .egressFull
             }
             rtxSequence &+= 1
@@ -450,54 +489,11 @@ extension ReceiveSlot {
     }
 }
 
-/// How often a receiver may have a key frame asked for on one slot.
-struct KeyFrameBudget: BitwiseCopyable {
-    /// The shortest time between two requests that a receiver causes for a source that others receive too: at most
-    /// three in ten seconds, and never two within three.
-    static let sharedInterval = TimeDelta.milliseconds(3_400)
-    /// The same where nobody else receives the source.
-    static let aloneInterval = TimeDelta.seconds(1)
-
-    private var grantedAt: Timestamp?
-    /// When a request that was put off is to be granted, unless a key frame comes before.
-    private(set) var deferredTo: Timestamp?
-    /// When a key frame was forwarded last.
-    private(set) var keyFrameAt: Timestamp?
-
-    /// The receiver asks. True when its request is granted; else it is put off.
-    mutating func ask(at now: Timestamp, isAlone: Bool) -> Bool {
-        let earliest = grantedAt.map { $0 + (isAlone ? Self.aloneInterval : Self.sharedInterval) } ?? now
-        guard earliest <= now else {
-            deferredTo = earliest
-            return false
-        }
-        grantedAt = now
-        deferredTo = nil
-        return true
-    }
-
-    mutating func forgetDeferred() { deferredTo = nil }
-
-    /// A key frame was forwarded on the slot.
-    mutating func keyFrameForwarded(at now: Timestamp) {
-        keyFrameAt = now
-        deferredTo = nil
-    }
-}
-
 extension RetiredStream: CheckpointField {
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&ssrc)
         try c.number(&highest)
         try c.code(&rtxSequence)
-    }
-}
-
-extension KeyFrameBudget: CheckpointField {
-    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
-        try c.code(&grantedAt)
-        try c.code(&deferredTo)
-        try c.code(&keyFrameAt)
     }
 }
 
@@ -526,6 +522,7 @@ extension ReceiveSlot: CheckpointRow {
         w.write(line)
         w.write(pictures)
         w.write(layers)
+        w.write(descriptors)
         w.write(sent != nil)
         sent?.save(into: &w)
         w.write(UInt64(rtxSequence))
@@ -574,6 +571,7 @@ extension ReceiveSlot: CheckpointRow {
         try r.code(&line)
         try r.code(&pictures)
         try r.code(&layers)
+        try r.code(&descriptors)
         if try r.readBool() {
             let packets = isVideo ? RetransmissionMap.videoPackets : RetransmissionMap.audioPackets
             sent = try RetransmissionMap.restored(&r, packets: packets)

@@ -21,7 +21,11 @@ extension RoomCore {
         slots[s].limit(spatial: spatial, temporal: temporal)
         let e = Int(slots[s].current)
         guard e >= 0, !slots[s].isHidden, !slots[s].isWaiting else { return }
-        if slots[s].layers.level.spatial < min(spatial, top(encodings[e].rates.liveSpatialLayers)) {
+        let present = slots[s].layers.level.spatial
+        let wanted = min(spatial, top(encodings[e].rates.liveSpatialLayers))
+        let targets = encodings[e].dependencies.targets
+        // Layers that are streams of their own need one for the way down too.
+        if present < wanted || present > wanted && targets.count > 0 && !targets.isLayered {
             requestKeyFrame(e, cause: .sourceSwitch, at: now, into: &out)
         }
     }
@@ -29,20 +33,24 @@ extension RoomCore {
     /// What a slot forwards now; nil while it forwards nothing.
     func forwardedLayers(of s: Int) -> ForwardedLayers? {
         let e = Int(slots[s].current)
-        guard e >= 0 else { return nil }
-        let level = slots[s].layers.level
-        return ForwardedLayers(
-            encoding: slots[s].current, spatial: min(level.spatial, top(encodings[e].rates.liveSpatialLayers)),
+        return e >= 0 ? forwardedLayers(e, slots[s].layers.level) : nil
+    }
+
+    /// What there is of an encoding within a level.
+    private func forwardedLayers(_ e: Int, _ level: LayerFilter.Level) -> ForwardedLayers {
+        ForwardedLayers(
+            encoding: Int32(truncatingIfNeeded: e),
+            spatial: min(level.spatial, top(encodings[e].rates.liveSpatialLayers)),
             temporal: min(level.temporal, top(encodings[e].rates.liveTemporalLayers)))
     }
 
     private func top(_ layers: Int) -> UInt8 { UInt8(truncatingIfNeeded: max(1, layers) - 1) }
 
-    /// The slot's layers changed within its encoding.
-    mutating func layersSwitched(_ s: Int, _ e: Int, into out: inout Egress) {
-        guard let forwarded = forwardedLayers(of: s), Int(forwarded.encoding) == e,
-            slots[s].layers.hasLimit || slots[s].layers.isBelowLimit
-        else { return }
+    /// The slot's layers changed; within one encoding that is a decision of its own.
+    mutating func layersSwitched(_ s: Int, _ e: Int, from before: LayerFilter.Level, into out: inout Egress) {
+        guard Int(slots[s].current) == e else { return }
+        let forwarded = forwardedLayers(e, slots[s].layers.level)
+        guard forwarded != forwardedLayers(e, before) else { return }
         out.decisions.append(
             .layerSwitched(
                 peer: peers[Int(slots[s].peer)].id, slot: slots[s].plan.mid, track: tracks[Int(encodings[e].track)].id,

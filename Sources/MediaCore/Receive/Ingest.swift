@@ -9,6 +9,7 @@ extension RoomCore {
         var isRetransmission: Bool
         /// The bytes of the datagram.
         var bytes: Int
+        var dependency: HeaderExtensionRange
         var packet = HistoryPacket()
     }
 
@@ -45,7 +46,8 @@ extension RoomCore {
         if !binding.isRetransmission { peers[p].lastMediaSSRC = header.ssrc }
         var incoming = Incoming(
             number: header.sequenceNumber, payload: Int(header.payloadOffset),
-            isRetransmission: binding.isRetransmission, bytes: bytes.count)
+            isRetransmission: binding.isRetransmission, bytes: bytes.count,
+            dependency: offsets.dependencyDescriptor)
         incoming.packet.length = header.payloadLength
         if binding.isRetransmission {
             if let reason = unwrap(bytes, header, e, &incoming) { return reason }
@@ -149,15 +151,16 @@ extension RoomCore {
         if wokeUp, tracks[t].isMuted { layerAlive(e, beginsKeyFrame: true, at: now, into: &out) }
         if tracks[t].isMuted { return .trackMuted }
         let codec = tracks[t].plan.codecs[Int(packet.codec)].codec
+        if incoming.dependency.isPresent { readDependency(&packet, incoming.dependency, bytes, e) }
         KeyFrameDetector.inspect(&packet, codec, bytes, at: incoming.payload)
         noteCodec(packet.codec, of: t, at: now, into: &out)
         if wokeUp { layerAlive(e, beginsKeyFrame: packet.isKeyFrame, at: now, into: &out) }
         if encodings[e].isVideo {
-            noteLayers(packet, bytes: incoming.bytes, isRetransmission: incoming.isRetransmission, e, at: now, into: &out)
+            noteLayers(
+                packet, bytes: incoming.bytes, isRetransmission: incoming.isRetransmission, e, at: now, into: &out)
+            noteHeights(packet, bytes, at: incoming.payload, e)
             if packet.isKeyFrame {
                 keyFrameArrived(packet.number, e)
-                let height = packet.vp8?.height ?? packet.vp9?.height ?? 0
-                if height > 0 { encodings[e].height = height }
             }
         } else if !incoming.isRetransmission {
             _ = encodings[e].rates.note(
@@ -166,7 +169,10 @@ extension RoomCore {
             hear(packet, t, at: now, into: &out)
         }
         if packet.length == 0 { return padding(packet, bytes, e, codec, isNewest, at: now, into: &out) }
-        guard let place = encodings[e].history.store(packet, bytes, payload: incoming.payload) else { return .tooOld }
+        guard Int(packet.length) + Int(packet.dependencyLength) <= PacketHistory.slotBytes else { return .oversized }
+        let kept = encodings[e].history.store(
+            packet, bytes, payload: incoming.payload, dependency: Int(incoming.dependency.offset))
+        guard let place = kept else { return .tooOld }
         fanOut(e, place: place, codec, isNewest: isNewest, at: now, into: &out)
         return nil
     }
@@ -209,6 +215,26 @@ extension RoomCore {
         case .duplicate: return .dropped(.duplicate)
         case .tooOld: return .dropped(.tooOld)
         case .jumped: return .dropped(.sequenceJump)
+        }
+    }
+
+    /// Reads a packet's Dependency Descriptor. A frame whose structure did not come cannot be told from any other: who forwards
+    /// the encoding waits for the next structure.
+    private mutating func readDependency(
+        _ packet: inout HistoryPacket, _ range: HeaderExtensionRange, _ bytes: Span<UInt8>, _ e: Int
+    ) {
+        guard encodings[e].isVideo, packet.length > 0, range.length >= DependencyDescriptor.mandatoryLength else {
+            return
+        }
+        packet.dependencyLength = range.length
+        let read = encodings[e].dependencies.read(
+            bytes, at: Int(range.offset), length: Int(range.length), number: packet.number)
+        let frame =
+            read ?? DependencyDescriptor(unresolved: bytes, at: Int(range.offset), length: Int(range.length))
+        packet.dependency = frame
+        guard frame?.isResolved != true, encodings[e].dependencies.concerns(packet.number) else { return }
+        for i in encodings[e].fanout.indices {
+            slots[Int(encodings[e].fanout[i])].sourceRestarted(of: Int32(truncatingIfNeeded: e))
         }
     }
 

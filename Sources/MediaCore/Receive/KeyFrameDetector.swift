@@ -23,8 +23,11 @@ enum KeyFrameDetector {
             let payload = H264Payload(bytes, at: start, length: length)
             packet.isKeyFrame = payload.map { $0.hasSequenceParameters && !$0.isContinuation } ?? false
         case .av1:
+            // With a descriptor no byte of the payload is read: it may be encrypted.
+            guard packet.dependency == nil else { break }
             let header = AV1AggregationHeader(bytes, at: start, length: length)
             packet.isKeyFrame = header.map { $0.startsSequence && !$0.continuesUnit } ?? false
         }
+        if let dependency = packet.dependency { packet.isKeyFrame = dependency.isKeyFrame }
     }
 }

@@ -194,7 +194,9 @@ struct LayerRates: BitwiseCopyable {
         for back in 1..<Self.buckets {
             let bucket = current - back
             guard bucket <= newestBucket, bucket > newestBucket - Self.buckets else { continue }
-            for t in 0...min(Int(temporal), Self.layers - 1) { sum += Int(frames[Self.place(bucket) * Self.layers + t]) }
+            for t in 0...min(Int(temporal), Self.layers - 1) {
+                sum += Int(frames[Self.place(bucket) * Self.layers + t])
+            }
         }
         return sum
     }

@@ -50,7 +50,30 @@ extension RoomCore {
         if hasReturned || encodings[e].rates.layerCount != before {
             peers[Int(encodings[e].peer)].nextLiveness.bring(forwardTo: encodings[e].rates.deadline(at: now))
         }
-        if packet.isKeyFrame, let vp8 = packet.vp8 { encodings[e].rates.setHeight(vp8.height, spatial: 0) }
+    }
+
+    /// Notes the heights that a packet tells of: a VP8 key frame's, VP9's scalability structure, a Dependency Descriptor's.
+    mutating func noteHeights(_ packet: HistoryPacket, _ bytes: Span<UInt8>, at start: Int, _ e: Int) {
+        if let dependency = packet.dependency {
+            guard dependency.isKeyFrame, let structure = encodings[e].dependencies.structure else { return }
+            encodings[e].rates.declare(spatialLayers: structure.spatialLayerCount)
+            for (layer, resolution) in structure.resolutions.enumerated() {
+                noteHeight(UInt16(clamping: resolution.height), layer, e)
+            }
+        } else if let vp8 = packet.vp8 {
+            if packet.isKeyFrame { noteHeight(vp8.height, 0, e) }
+        } else if let vp9 = packet.vp9, vp9.spatialLayerCount > 0 {
+            encodings[e].rates.declare(spatialLayers: Int(vp9.spatialLayerCount))
+            for layer in 0..<Int(vp9.spatialLayerCount) {
+                noteHeight(vp9.height(ofLayer: layer, bytes, at: start), layer, e)
+            }
+        }
+    }
+
+    private mutating func noteHeight(_ height: UInt16, _ layer: Int, _ e: Int) {
+        guard height > 0 else { return }
+        encodings[e].rates.setHeight(height, spatial: layer)
+        encodings[e].height = height
     }
 
     /// A layer within an encoding has stopped, or goes on.

@@ -28,10 +28,19 @@ struct HistoryPacket: BitwiseCopyable {
     var vp8: VP8Descriptor?
     /// The VP9 payload descriptor, or nil for another codec.
     var vp9: VP9Descriptor?
+    /// The Dependency Descriptor, or nil where none came, and its bytes.
+    var dependency: DependencyDescriptor?
+    var dependencyLength: UInt8 = 0
 
     /// The layers of the frame that it belongs to; 0 where nothing tells.
-    var spatialLayer: UInt8 { vp9?.spatialLayer ?? 0 }
-    var temporalLayer: UInt8 { vp8?.temporalLayer ?? vp9?.temporalLayer ?? 0 }
+    var spatialLayer: UInt8 {
+        if let dependency, dependency.isResolved { return dependency.spatialLayer }
+        return vp9?.spatialLayer ?? 0
+    }
+    var temporalLayer: UInt8 {
+        if let dependency, dependency.isResolved { return dependency.temporalLayer }
+        return vp8?.temporalLayer ?? vp9?.temporalLayer ?? 0
+    }
 
     static let noByte: UInt16 = 0xffff
     static let noPlayoutDelay: UInt32 = .max
@@ -66,15 +75,34 @@ struct PacketHistory: ~Copyable {
     }
 
     /// Keeps a packet and the payload at `payload` of a datagram; nil when its place holds a newer one or it is too
-    /// long.
-    mutating func store(_ packet: HistoryPacket, _ datagram: borrowing Span<UInt8>, payload: Int) -> Int? {
+    /// long. Behind the payload lies the Dependency Descriptor, if the packet has one, from `dependency` of the datagram.
+    mutating func store(
+        _ packet: HistoryPacket, _ datagram: borrowing Span<UInt8>, payload: Int, dependency: Int = 0
+    ) -> Int? {
         let place = Int(truncatingIfNeeded: packet.number) & mask
-        guard Int(packet.length) <= Self.slotBytes else { return nil }
+        let dependencyLength = Int(packet.dependencyLength)
+        guard Int(packet.length) + dependencyLength <= Self.slotBytes else { return nil }
         if rows.isEmpty { start() }
         guard rows[place].number < packet.number else { return nil }
         rows[place] = packet
         bytes.copy(datagram, from: payload, count: Int(packet.length), to: place * Self.slotBytes)
+        if dependencyLength > 0 {
+            let at = place * Self.slotBytes + Int(packet.length)
+            bytes.copy(datagram, from: dependency, count: dependencyLength, to: at)
+        }
         return place
+    }
+
+    /// Reads a kept packet's descriptor again: its structure came behind it.
+    mutating func resolve(_ place: Int, _ tracker: inout DependencyTracker) {
+        let row = rows[place]
+        guard let before = row.dependency, !before.isResolved else { return }
+        let length = Int(row.dependencyLength)
+        let read = bytes.withSpan(place * Self.slotBytes + Int(row.length), length) {
+            tracker.read($0, at: 0, length: length, number: row.number)
+        }
+        rows[place].dependency = read ?? before
+        rows[place].isKeyFrame = rows[place].dependency?.isKeyFrame ?? false
     }
 
     /// The place of a packet, or nil when it is not there or not there any more.
@@ -88,16 +116,17 @@ struct PacketHistory: ~Copyable {
     @inline(__always) subscript(place: Int) -> HistoryPacket { rows[place] }
 }
 
-/// What one byte tells of a packet in a checkpoint.
+/// What is told of a packet first in a checkpoint.
 private enum KeptFlag {
-    static let isKeyFrame: UInt8 = 1
-    static let marker: UInt8 = 2
-    static let hasAudioLevel: UInt8 = 4
-    static let hasOrientation: UInt8 = 8
-    static let hasPlayoutDelay: UInt8 = 16
-    static let hasVP8: UInt8 = 32
-    static let hasVP9: UInt8 = 64
-    static let hasCodec: UInt8 = 128
+    static let isKeyFrame: UInt16 = 1
+    static let marker: UInt16 = 2
+    static let hasAudioLevel: UInt16 = 4
+    static let hasOrientation: UInt16 = 8
+    static let hasPlayoutDelay: UInt16 = 16
+    static let hasVP8: UInt16 = 32
+    static let hasVP9: UInt16 = 64
+    static let hasCodec: UInt16 = 128
+    static let hasDependency: UInt16 = 256
 }
 
 /// Each packet is written as its differences to the one before it in the ring, and of its payload what its descriptor
@@ -126,12 +155,19 @@ extension PacketHistory {
             let head = Self.headCount(row)
             if row.vp8 != nil || row.vp9 != nil { w.write(UInt64(head)) }
             for i in 0..<head { w.byte(bytes[place * Self.slotBytes + i]) }
+            if let dependency = row.dependency {
+                w.write(dependency)
+                w.byte(row.dependencyLength)
+                for i in 0..<Int(row.dependencyLength) {
+                    w.byte(bytes[place * Self.slotBytes + Int(row.length) + i])
+                }
+            }
             before = row
         }
     }
 
     private static func save(_ row: HistoryPacket, behind before: HistoryPacket, into w: inout CheckpointWriter) {
-        var flags: UInt8 = row.isKeyFrame ? KeptFlag.isKeyFrame : 0
+        var flags: UInt16 = row.isKeyFrame ? KeptFlag.isKeyFrame : 0
         if row.marker { flags |= KeptFlag.marker }
         if row.audioLevel != HistoryPacket.noByte { flags |= KeptFlag.hasAudioLevel }
         if row.videoOrientation != HistoryPacket.noByte { flags |= KeptFlag.hasOrientation }
@@ -139,7 +175,8 @@ extension PacketHistory {
         if row.vp8 != nil { flags |= KeptFlag.hasVP8 }
         if row.vp9 != nil { flags |= KeptFlag.hasVP9 }
         if row.codec != 0 || row.redHead != 0 { flags |= KeptFlag.hasCodec }
-        w.byte(flags)
+        if row.dependency != nil { flags |= KeptFlag.hasDependency }
+        w.write(UInt64(flags))
         w.write(row.number &- before.number)
         w.write(Int64(Int32(bitPattern: row.timestamp &- before.timestamp)))
         w.write(UInt64(row.length))
@@ -184,8 +221,8 @@ extension PacketHistory {
 
     private static func restore(
         _ row: inout HistoryPacket, behind before: HistoryPacket, _ r: inout CheckpointReader
-    ) throws(CheckpointError) -> UInt8 {
-        let flags = try r.byte()
+    ) throws(CheckpointError) -> UInt16 {
+        let flags = UInt16(truncatingIfNeeded: try r.readUnsigned(Int(KeptFlag.hasDependency) * 2 - 1))
         row.isKeyFrame = flags & KeptFlag.isKeyFrame != 0
         row.marker = flags & KeptFlag.marker != 0
         row.number = try r.readNumber(behind: before.number)
@@ -207,12 +244,26 @@ extension PacketHistory {
 
     /// The payload's head where one was written, zeros behind it, and the descriptor read from it again.
     private mutating func restorePayload(
-        of row: inout HistoryPacket, _ flags: UInt8, _ place: Int, _ r: inout CheckpointReader
+        of row: inout HistoryPacket, _ flags: UInt16, _ place: Int, _ r: inout CheckpointReader
     ) throws(CheckpointError) {
         let at = place * Self.slotBytes
         let length = Int(row.length)
         try r.take(memory: length)
         bytes.withMutableSpan(at, length) { $0.putZeros(length, at: 0) }
+        try restoreHead(of: &row, flags, at, &r)
+        guard flags & KeptFlag.hasDependency != 0 else { return }
+        var dependency = DependencyDescriptor()
+        try r.code(&dependency)
+        row.dependency = dependency
+        row.dependencyLength = try r.byte()
+        try r.require(length + Int(row.dependencyLength) <= Self.slotBytes)
+        for i in 0..<Int(row.dependencyLength) { bytes[at + length + i] = try r.byte() }
+    }
+
+    private mutating func restoreHead(
+        of row: inout HistoryPacket, _ flags: UInt16, _ at: Int, _ r: inout CheckpointReader
+    ) throws(CheckpointError) {
+        let length = Int(row.length)
         guard flags & (KeptFlag.hasVP8 | KeptFlag.hasVP9) != 0 else { return }
         try r.require(flags & KeptFlag.hasVP8 == 0 || flags & KeptFlag.hasVP9 == 0)
         let head = try r.readUnsigned(length)

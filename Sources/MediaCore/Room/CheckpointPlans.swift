@@ -136,6 +136,7 @@ extension HeaderExtensionMap: CheckpointField {
         try c.code(&transportSequence)
         try c.code(&videoOrientation)
         try c.code(&playoutDelay)
+        try c.code(&dependencyDescriptor)
         try c.code(&allowsMixed)
     }
 }

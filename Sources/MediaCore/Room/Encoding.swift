@@ -23,6 +23,8 @@ struct Encoding: ~Copyable {
     var senderReport = SenderReportMapping()
     /// Its spatial and temporal layers: their rates, and which of them come.
     var rates = LayerRates()
+    /// Its Dependency Descriptors.
+    var dependencies = DependencyTracker()
     /// The last payload type that came, the position of its codec and its clock rate.
     var payloadType: UInt8 = 0xff
     var codec: UInt8 = 0
@@ -52,9 +54,13 @@ struct Encoding: ~Copyable {
         statistics = ReceptionStatistics()
         nacks.reset()
         senderReport.forget()
+        dependencies.reset()
         history.removeAll()
         requester.settle()
     }
+
+    /// Reads a kept packet's Dependency Descriptor again, now that its structure is known.
+    mutating func resolve(_ place: Int) { history.resolve(place, &dependencies) }
 
     /// What was sent of the encoding so far cannot be found in its history any more.
     mutating func serialRenewed(_ next: inout UInt32) {
@@ -82,6 +88,7 @@ extension Encoding: CheckpointRow {
         w.write(wish)
         w.write(senderReport)
         w.write(rates)
+        dependencies.save(into: &w)
         w.byte(payloadType)
         w.byte(codec)
         w.write(UInt64(clockRate))
@@ -116,6 +123,7 @@ extension Encoding: CheckpointRow {
         try r.code(&wish)
         try r.code(&senderReport)
         try r.code(&rates)
+        dependencies = try DependencyTracker.restored(&r)
         payloadType = try r.byte()
         codec = try r.byte()
         try r.code(&clockRate)

@@ -97,6 +97,8 @@ public struct HeaderExtensionMap: Hashable, Sendable, BitwiseCopyable {
     public var videoOrientation: UInt8 = 0
     /// `http://www.webrtc.org/experiments/rtp-hdrext/playout-delay`
     public var playoutDelay: UInt8 = 0
+    /// `https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension`
+    public var dependencyDescriptor: UInt8 = 0
     /// Whether `a=extmap-allow-mixed` was agreed, so that two-byte headers may be sent where they are needed.
     public var allowsMixed: Bool = false
 

@@ -126,6 +126,7 @@ extension RoomCore {
 
     private mutating func release(_ waiting: QueuedPacket, place: Int, at now: Timestamp, into out: inout Egress) {
         let e = Int(waiting.encoding)
+        encodings[e].resolve(place)
         let packet = encodings[e].history[place]
         let t = Int(encodings[e].track)
         guard Int(packet.codec) < tracks[t].plan.codecs.count else { return statistics.drop(.pacerStale) }

@@ -22,7 +22,10 @@ enum PacketComposer {
         place: Int, from history: borrowing PacketHistory, map: HeaderExtensionMap, into out: inout Egress
     ) -> Int? {
         let length = sent.isEmpty ? 0 : Int(packet.length)
-        let room = RTPHeaderWriter.maximumLength + RTXPayload.headLength + growth + length
+        let dependency = sent.dependency != nil && map.dependencyDescriptor != 0 ? Int(packet.dependencyLength) : 0
+        let room =
+            RTPHeaderWriter.maximumLength + RTPHeaderWriter.maximumLength(dependencyOf: dependency)
+            + RTXPayload.headLength + growth + length
         guard let at = out.place(for: room) else { return nil }
         var header = EgressHeader(
             marker: sent.marker, payloadType: slot.payloadType,
@@ -51,9 +54,15 @@ enum PacketComposer {
         }
         let isRetransmission = retransmission != nil
         let isEmpty = sent.isEmpty
+        var descriptor = InlineArray<260, UInt8>(repeating: 0)
+        let descriptorLength =
+            dependency == 0 ? 0 : rewritten(packet, sent.dependency, place: place, history, &descriptor)
         // Everything before the payload proper: header, RTX head, and a VP8 descriptor where it is written anew.
         let head = out.arena.withMutableSpan(at, room) { span -> (length: Int, skipped: Int)? in
-            guard let written = RTPHeaderWriter.write(header, extensions, map, into: &span, at: 0) else { return nil }
+            let written = RTPHeaderWriter.write(
+                header, extensions, map, dependency: descriptor.span.extracting(0..<descriptorLength), into: &span,
+                at: 0)
+            guard let written else { return nil }
             var end = written.length
             if isRetransmission {
                 let number = SequenceNumber(UInt16(truncatingIfNeeded: sent.number))
@@ -107,6 +116,24 @@ enum PacketComposer {
             for place in written.length..<end { span[place] = 0 }
             span[end - 1] = UInt8(paddingBytes)
             return end
+        }
+    }
+
+    /// The packet's Dependency Descriptor with the slot's numbers; gives its bytes, 0 when there is none.
+    private static func rewritten(
+        _ packet: HistoryPacket, _ rewrite: DependencyRewrite?, place: Int, _ history: borrowing PacketHistory,
+        _ descriptor: inout InlineArray<260, UInt8>
+    ) -> Int {
+        guard let rewrite, let dependency = packet.dependency else { return 0 }
+        let length = Int(packet.dependencyLength)
+        let at = place * PacketHistory.slotBytes + Int(packet.length)
+        var span = descriptor.mutableSpan
+        return history.bytes.withSpan(at, length) { source -> Int in
+            // One that would be too long with other active targets goes without them.
+            dependency.write(rewrite, from: source, at: 0, length: length, into: &span, at: 0, limit: 255)
+                ?? dependency.write(
+                    DependencyRewrite(frameNumber: rewrite.frameNumber, templateShift: rewrite.templateShift),
+                    from: source, at: 0, length: length, into: &span, at: 0, limit: 255) ?? 0
         }
     }
 

@@ -24,6 +24,8 @@ struct SentPacket: BitwiseCopyable {
     var marker = false
     /// It was sent without its payload, to fill a number of the slot.
     var isEmpty = false
+    /// What of the Dependency Descriptor was written anew; nil where the packet has none.
+    var dependency: DependencyRewrite?
     /// How often it was sent again.
     var resent: UInt8 = 0
 }
@@ -84,6 +86,7 @@ private enum SentFlag {
     static let hasPlayoutDelay: UInt8 = 16
     static let hasOrientation: UInt8 = 32
     static let isEmpty: UInt8 = 64
+    static let hasDependency: UInt8 = 128
 }
 
 /// Each packet is written as its differences to the one before it in the ring: a dozen bytes of its seventy.
@@ -112,6 +115,7 @@ extension RetransmissionMap {
         if row.playoutDelay != HistoryPacket.noPlayoutDelay { flags |= SentFlag.hasPlayoutDelay }
         if row.videoOrientation != HistoryPacket.noByte { flags |= SentFlag.hasOrientation }
         if row.isEmpty { flags |= SentFlag.isEmpty }
+        if row.dependency != nil { flags |= SentFlag.hasDependency }
         w.byte(flags)
         w.write(row.number &- before.number)
         w.write(row.source &- before.source)
@@ -131,6 +135,7 @@ extension RetransmissionMap {
         if flags & SentFlag.hasPicture != 0 { w.write(row.picture) }
         if flags & SentFlag.hasPlayoutDelay != 0 { w.write(UInt64(row.playoutDelay)) }
         if flags & SentFlag.hasOrientation != 0 { w.write(UInt64(row.videoOrientation)) }
+        if let dependency = row.dependency { w.write(dependency) }
     }
 
     static func restored(_ r: inout CheckpointReader, packets: Int) throws(CheckpointError) -> Self {
@@ -161,7 +166,6 @@ extension RetransmissionMap {
     ) throws(CheckpointError) -> SentPacket {
         var row = before
         let flags = try r.byte()
-        try r.require(flags < SentFlag.isEmpty * 2)
         row.marker = flags & SentFlag.marker != 0
         row.isEmpty = flags & SentFlag.isEmpty != 0
         row.number = try r.readNumber(behind: before.number)
@@ -188,6 +192,12 @@ extension RetransmissionMap {
         if flags & SentFlag.hasPlayoutDelay != 0 { try r.code(&row.playoutDelay) }
         row.videoOrientation = HistoryPacket.noByte
         if flags & SentFlag.hasOrientation != 0 { try r.code(&row.videoOrientation) }
+        row.dependency = nil
+        if flags & SentFlag.hasDependency != 0 {
+            var dependency = DependencyRewrite(frameNumber: 0, templateShift: 0)
+            try r.code(&dependency)
+            row.dependency = dependency
+        }
         return row
     }
 }

@@ -38,6 +38,8 @@ public struct HeaderExtensionOffsets: Hashable, Sendable, BitwiseCopyable {
     public var videoOrientation = HeaderExtensionRange()
     /// The playout delay.
     public var playoutDelay = HeaderExtensionRange()
+    /// The Dependency Descriptor.
+    public var dependencyDescriptor = HeaderExtensionRange()
 
     /// No extension at all.
     public init() {}
@@ -61,6 +63,7 @@ public struct HeaderExtensionOffsets: Hashable, Sendable, BitwiseCopyable {
         case map.repairedRid: repairedRid = element.range
         case map.videoOrientation: videoOrientation = element.range
         case map.playoutDelay: playoutDelay = element.range
+        case map.dependencyDescriptor: dependencyDescriptor = element.range
         default: break
         }
     }

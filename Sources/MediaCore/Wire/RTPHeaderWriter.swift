@@ -68,6 +68,11 @@ extension HeaderExtensionMap {
     /// Whether packets under this map carry two-byte elements: some identifier is above 14. The form depends on the map
     /// alone, so that the forms are never mixed within a stream, as RFC 8285 §4.1.2 asks where it was not negotiated.
     public var needsTwoByteElements: Bool {
+        // A Dependency Descriptor may be longer than a one-byte element: where forms must not be mixed, all are of two.
+        dependencyDescriptor != 0 && !allowsMixed || dependencyDescriptor > 14 || hasHighIdentifier
+    }
+
+    private var hasHighIdentifier: Bool {
         max(
             max(max(mid, rid), max(repairedRid, audioLevel)),
             max(max(absoluteSendTime, transportSequence), max(videoOrientation, playoutDelay))) > 14
@@ -80,11 +85,24 @@ public enum RTPHeaderWriter {
     /// 16 bytes, 1 + 3 + 2 + 1 + 3 bytes of the others, eight two-byte element heads, and padding to 32 bits.
     public static let maximumLength = 12 + 4 + 4 + 48 + 10 + 16 + 2
 
+    /// The most bytes that a Dependency Descriptor of `length` bytes adds to a header.
+    static func maximumLength(dependencyOf length: Int) -> Int {
+        length > 0 ? length + DependencyDescriptor.growth + 5 : 0
+    }
+
     /// Writes a header with its extensions at an offset of a span; nil, with the span in an undefined state from there
     /// on, when it does not fit.
     public static func write(
         _ header: EgressHeader, _ extensions: EgressExtensions, _ map: HeaderExtensionMap,
         into bytes: inout MutableSpan<UInt8>, at start: Int
+    ) -> WrittenHeader? {
+        write(header, extensions, map, dependency: Span(), into: &bytes, at: start)
+    }
+
+    /// The same with a Dependency Descriptor as it is to be sent; an empty one is none.
+    static func write(
+        _ header: EgressHeader, _ extensions: EgressExtensions, _ map: HeaderExtensionMap,
+        dependency: Span<UInt8>, into bytes: inout MutableSpan<UInt8>, at start: Int
     ) -> WrittenHeader? {
         guard bytes.holds(RTPHeader.fixedLength + 4, at: start) else {
             // Only the smallest header fits below this; it has neither source nor extension.
@@ -99,8 +117,10 @@ public enum RTPHeaderWriter {
             bytes.put32(source, at: position)
             position &+= 4
         }
-        var block = ExtensionBlock(at: position, twoByte: map.needsTwoByteElements)
+        let isLong = map.dependencyDescriptor != 0 && dependency.count > 16
+        var block = ExtensionBlock(at: position, twoByte: map.needsTwoByteElements || isLong)
         block.append(extensions, map, into: &bytes)
+        block.append(dependency, map.dependencyDescriptor, into: &bytes)
         guard block.close(into: &bytes) else { return nil }
         if block.end > position { bytes.put8(bytes.uint8(at: start) | 0x10, at: start) }
         return WrittenHeader(
@@ -160,14 +180,19 @@ private struct ExtensionBlock: BitwiseCopyable {
         if let value = values.repairedRid { token(value.token, map.repairedRid, &bytes) }
     }
 
+    mutating func append(_ dependency: Span<UInt8>, _ id: UInt8, into bytes: inout MutableSpan<UInt8>) {
+        guard let at = element(id, dependency.count, &bytes) else { return }
+        for i in 0..<dependency.count { bytes.put8(dependency.uint8(at: i), at: at &+ i) }
+    }
+
     private mutating func token(_ token: Token, _ id: UInt8, _ bytes: inout MutableSpan<UInt8>) {
         if let at = element(id, Int(token.count), &bytes) { bytes.put(token, at: at) }
     }
 
-    /// Begins an element of 1 to 16 bytes and gives the offset of its data; nil when it has no identifier or does not
+    /// Begins an element of 1 to 16 bytes, of two-byte form to 255, and gives the offset of its data; nil when it has no identifier or does not
     /// fit.
     private mutating func element(_ id: UInt8, _ length: Int, _ bytes: inout MutableSpan<UInt8>) -> Int? {
-        guard id != 0, length > 0, length <= 16 else { return nil }
+        guard id != 0, length > 0, length <= (twoByte ? 255 : 16) else { return nil }
         var at = end == start ? start &+ 4 : end
         guard bytes.holds((twoByte ? 2 : 1) &+ length, at: at) else {
             overflowed = true

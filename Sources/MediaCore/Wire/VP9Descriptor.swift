@@ -39,6 +39,8 @@ public struct VP9Descriptor: Hashable, Sendable, BitwiseCopyable {
     public var height: UInt16 = 0
     /// Where the picture's number lies, or zero.
     public var pictureIDOffset: UInt8 = 0
+    /// Where the sizes of the scalability structure's layers lie, or zero.
+    public var sizesOffset: UInt16 = 0
     /// Where TL0PICIDX lies, or zero.
     public var tl0PictureIndexOffset: UInt8 = 0
 
@@ -134,6 +136,7 @@ public struct VP9Descriptor: Hashable, Sendable, BitwiseCopyable {
         if head & 0x10 != 0 {
             let sizes = Int(spatialLayerCount) &* 4
             guard position &+ sizes <= count else { return false }
+            sizesOffset = UInt16(truncatingIfNeeded: position)
             width = bytes.uint16(at: start &+ position &+ sizes &- 4)
             height = bytes.uint16(at: start &+ position &+ sizes &- 2)
             position &+= sizes
@@ -150,6 +153,13 @@ public struct VP9Descriptor: Hashable, Sendable, BitwiseCopyable {
             pictures &-= 1
         }
         return true
+    }
+
+    /// The height in pixels of one of the layers that the structure tells, read from the descriptor at an offset; 0 where it
+    /// tells none.
+    public func height(ofLayer layer: Int, _ bytes: Span<UInt8>, at start: Int) -> UInt16 {
+        guard sizesOffset > 0, layer >= 0, layer < Int(spatialLayerCount) else { return 0 }
+        return bytes.uint16(at: start &+ Int(sizesOffset) &+ layer &* 4 &+ 2)
     }
 
     /// Writes other numbers over those of a copy of this descriptor at an offset. Each number that the descriptor does

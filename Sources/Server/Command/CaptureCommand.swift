@@ -17,7 +17,8 @@ enum CaptureCommand {
           --codec PT=NAME       payload type PT is opus, vp8, vp9, h264 or av1; may be given several times. Each SSRC of
                                 such a payload type becomes a published track; other packets are kept without one
           --extension ID=NAME   header extension ID is mid, rid, repaired-rid, audio-level, abs-send-time,
-                                transport-cc, orientation or playout-delay; may be given several times
+                                transport-cc, orientation, playout-delay or dependency-descriptor; may be given
+                                several times
           --srtp-key HEX        the file is encrypted: master key and salt, one after the other; may be given several
                                 times (one for each direction). Better given as MAJLIS_SRTP_KEYS, commas between
           --srtp-profile NAME   sha1-80 (the default), gcm-128 or gcm-256
@@ -116,6 +117,7 @@ enum CaptureCommand {
             case "transport-cc": map.transportSequence = identifier
             case "orientation": map.videoOrientation = identifier
             case "playout-delay": map.playoutDelay = identifier
+            case "dependency-descriptor": map.dependencyDescriptor = identifier
             default: throw ConfigurationError("there is no header extension \(name); majlis capture --help lists them")
             }
         }

@@ -66,6 +66,7 @@ extension Chance {
         map.transportSequence = UInt8(below(256))
         map.videoOrientation = UInt8(below(256))
         map.playoutDelay = UInt8(below(256))
+        map.dependencyDescriptor = UInt8(below(2) * below(256))
         map.allowsMixed = flag()
         let published = list(3) { chance in
             PublishedTrackPlan(

@@ -109,7 +109,9 @@ struct LayerFilterTests {
         #expect(forwards(&filter, vp8(0xffff_ff00, 2)))
     }
 
-    @Test("VP9: the marker is on the last packet of the highest layer forwarded; up at a key frame or from the layer below")
+    @Test(
+        "VP9: the marker is on the last packet of the highest layer forwarded; up at a key frame or from the layer below"
+    )
     func vp9Levels() {
         var filter = LayerFilter()
         filter.limit(spatial: 1, temporal: 0xff)
