@@ -463,7 +463,9 @@ public final class Simulation {
             event = .arriveRTP(datagram.peer, packet, sentAt: now)
             if let meter {
                 kind = meter.sent(packet, to: datagram.peer, at: now)
-                for sentence in meter.checkBurst(kind, bytes.count, datagram.peer, estimate(of: datagram.peer), now) {
+                let estimate = estimate(of: datagram.peer)
+                let probe = core.probeRate(of: datagram.peer)
+                for sentence in meter.checkBurst(kind, bytes.count, datagram.peer, estimate, probe: probe, now) {
                     invariants.violate(sentence, at: now)
                 }
             }

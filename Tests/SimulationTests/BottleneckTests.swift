@@ -66,7 +66,10 @@ struct BottleneckTests {
             "wide", .rooms, "wide",
             steps: [
                 .bottleneck(1, BottleneckConditions(.constant(10_000_000), queueBytes: 375_000)),
-                .join(1, .sender()), .join(2, .watcher(behind: 1)), .run(.seconds(20)),
+                .join(1, .sender()), .join(2, .watcher(behind: 1)), .join(3, .watcher(behind: nil)),
+                // Somebody has use for the layer in the middle.
+                .wish(3, Mid("rv0").map { [SlotWish(mid: $0, pin: nil, wantedHeight: 360)] } ?? []),
+                .run(.seconds(20)),
             ]
         ) { _ in [] }
         let p = scenario.play(seed: 1)
@@ -83,22 +86,23 @@ struct BottleneckTests {
         #expect(p.simulation.violations == [])
     }
 
-    @Test("A publisher told that a layer is not wanted stops it, and begins again with a key frame")
-    func wanted() {
-        let scenario = BitrateScenario(
-            "wanted", .layers, "wanted",
-            steps: [.join(1, .sender()), .join(2, .watcher(behind: nil)), .run(.seconds(5))]
-        ) { _ in [] }
-        let simulation = scenario.play(seed: 1).simulation
-        let before = simulation.client(1).videoSenders[0].encodings[2]
-        simulation.perform(.layersWanted(1, mid: "v", [true, true, false]))
+    @Test("A publisher told that layers are not needed stops them, and begins again with a key frame")
+    func wanted() throws {
+        let simulation = Simulation(seed: 1)
+        let slot = try #require(Mid("rv0"))
+        simulation.perform(.join(1, .sender()))
+        simulation.perform(.join(2, .watcher(behind: nil)))
+        simulation.perform(.wish(2, [SlotWish(mid: slot, pin: nil, wantedHeight: 150)]))
+        simulation.perform(.run(.seconds(6)))
+        let before = simulation.client(1).videoSenders[0].encodings
         simulation.perform(.run(.seconds(2)))
-        let paused = simulation.client(1).videoSenders[0].encodings[2]
-        #expect(paused.frameCount - before.frameCount <= 3)
-        simulation.perform(.layersWanted(1, mid: "v", [true, true, true]))
+        let paused = simulation.client(1).videoSenders[0].encodings
+        #expect(paused[0].frameCount > before[0].frameCount + 50)
+        #expect(paused[1].frameCount == before[1].frameCount && paused[2].frameCount == before[2].frameCount)
+        simulation.perform(.wish(2, [SlotWish(mid: slot, pin: nil, wantedHeight: 1_080)]))
         simulation.perform(.run(.seconds(1)))
         let again = simulation.client(1).videoSenders[0].encodings[2]
-        #expect(again.keyFrameCount > paused.keyFrameCount && again.frameCount > paused.frameCount + 20)
+        #expect(again.keyFrameCount > paused[2].keyFrameCount && again.frameCount > paused[2].frameCount + 20)
         #expect(simulation.violations == [])
     }
 }

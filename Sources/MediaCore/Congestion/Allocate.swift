@@ -29,7 +29,7 @@ extension RoomCore {
             guard slots[s].isVideo, slots[s].track >= 0, !slots[s].isHidden,
                 slots[s].assignment.reason != .unsupportedCodec
             else {
-                if slots[s].isVideo { give(nil, to: s, nil, at: now, changed: &changed, into: &out) }
+                if slots[s].isVideo { slots[s].allocation.withdraw() }
                 continue
             }
             requests.append(request(of: s, at: now))
@@ -95,22 +95,13 @@ extension RoomCore {
 
     /// Carries out what one slot was given: a place in the steps of its request, -1 for none.
     private mutating func give(
-        _ step: Int?, to s: Int, _ request: AllocationRequest?, at now: Timestamp, changed: inout [Int],
+        _ step: Int, to s: Int, _ request: AllocationRequest, at now: Timestamp, changed: inout [Int],
         into out: inout Egress
     ) {
+        // While nothing arrives there is nothing to change.
+        guard !request.steps.isEmpty else { return }
         let before = slots[s].allocation
         var after = before
-        guard let request, let step, !request.steps.isEmpty else {
-            after.encoding = -1
-            after.rate = .zero
-            after.next = .zero
-            after.nextEncoding = -1
-            after.reason = .nothing
-            after.isPaused = false
-            slots[s].allocation = after
-            aim(s, at: -1, keepsCurrent: false, at: now, changed: &changed)
-            return
-        }
         let given = step >= 0 ? request.steps[step] : nil
         let better = step < request.wanted ? request.steps[step + 1] : nil
         after.encoding = given?.encoding ?? -1
@@ -129,17 +120,16 @@ extension RoomCore {
         }
         after.reason = reason(step, request, slots[s].track, slots[s].wantedHeight)
         slots[s].allocation = after
-        if after.encoding != before.encoding || after.spatial != before.spatial || after.temporal != before.temporal
+        let hasChanged =
+            after.encoding != before.encoding || after.spatial != before.spatial || after.temporal != before.temporal
             || after.isPaused != before.isPaused
-        {
-            tell(s, after, at: now, into: &out)
-        }
+        if hasChanged { tell(s, after, at: now, into: &out) }
         guard let given else {
             aim(s, at: -1, keepsCurrent: false, at: now, changed: &changed)
             return
         }
         askFor(Int(given.encoding), at: now, into: &out)
-        carryOut(given, request.steps, s, at: now, changed: &changed)
+        carryOut(given, request.steps, s, hasChanged: hasChanged, at: now, changed: &changed, into: &out)
     }
 
     private func reason(
@@ -165,19 +155,24 @@ extension RoomCore {
 
     /// Aims a slot at a step: at its encoding when that arrives, until then at the highest below that does.
     private mutating func carryOut(
-        _ given: LayerStep, _ steps: [LayerStep], _ s: Int, at now: Timestamp, changed: inout [Int]
+        _ given: LayerStep, _ steps: [LayerStep], _ s: Int, hasChanged: Bool, at now: Timestamp, changed: inout [Int],
+        into out: inout Egress
     ) {
         var step = given
         if !step.arrives, let lower = steps.last(where: { $0.arrives && $0.rate <= given.rate }) { step = lower }
         let current = slots[s].current
-        if current == step.encoding || current < 0 {
-            slots[s].limit(spatial: step.spatial, temporal: step.temporal)
-        } else if encodings[Int(current)].layer > Int(step.layer) {
+        if current == step.encoding {
+            if hasChanged || slots[s].allocation.isLeaving {
+                limitLayers(of: s, spatial: step.spatial, temporal: step.temporal, at: now, into: &out)
+            }
+            slots[s].allocation.isLeaving = false
+        } else if current >= 0, encodings[Int(current)].layer > Int(step.layer) {
             // Down to another encoding, which begins with its next key frame. Until then as little as there is of the one that
             // is shown, or nothing where that is too much.
             let least = encodings[Int(current)].rates.rate(spatial: 0, temporal: 0, at: now)
             if encodings[Int(current)].monitor.isAlive, least > step.rate + step.rate { slots[s].stop() }
             slots[s].limit(spatial: 0, temporal: 0)
+            slots[s].allocation.isLeaving = true
         }
         aim(s, at: step.encoding, keepsCurrent: true, at: now, changed: &changed)
     }
@@ -194,6 +189,7 @@ extension RoomCore {
     mutating func limitForSwitch(_ s: Int) {
         let given = slots[s].allocation
         let isGiven = given.encoding == slots[s].target
+        slots[s].allocation.isLeaving = false
         slots[s].limit(spatial: isGiven ? given.spatial : 0xff, temporal: isGiven ? given.temporal : 0xff)
     }
 
@@ -228,6 +224,11 @@ extension RoomCore {
         if isLess || isMore { allocate(p, at: now, into: &out) }
         probe(p, at: now, into: &out)
         peers[p].nextPace.bring(forwardTo: peers[p].pacer.next(after: now))
+    }
+
+    /// The rate of the probe that a peer is being sent, or nil when there is none.
+    public func probeRate(of peer: PeerID) -> DataRate? {
+        peerIndex.find(peer.rawValue).flatMap { peers[$0].pacer.probe?.cluster.rate }
     }
 
     /// What a peer may be sent, everything included; nil when it is not in the room.

@@ -40,6 +40,8 @@ struct SlotAllocation: BitwiseCopyable {
     var reason = AllocationReason.nothing
     /// It shows nothing since not even the lowest step fits.
     var isPaused = false
+    /// It goes on with the least of an encoding that it shall leave, until the key frame of the other.
+    var isLeaving = false
     /// When it got more, and when it lost something, last.
     var raisedAt: Timestamp?
     var loweredAt: Timestamp?
@@ -48,6 +50,17 @@ struct SlotAllocation: BitwiseCopyable {
     /// It may not get more than it has. Nobody is left without a picture for longer than need be.
     func isHeld(at now: Timestamp) -> Bool {
         loweredAt.map { now - $0 < (isPaused ? min(hold, Self.shortestHold * 2) : hold) } ?? false
+    }
+
+    /// There is nothing to give it, or nobody looks: what it was given is forgotten, but not when.
+    mutating func withdraw() {
+        encoding = -1
+        rate = .zero
+        next = .zero
+        nextEncoding = -1
+        reason = .nothing
+        isPaused = false
+        isLeaving = false
     }
 
     /// Something has to be given back.
@@ -89,6 +102,7 @@ extension SlotAllocation: CheckpointField {
         try c.row(&nextEncoding)
         try c.code(&reason)
         try c.code(&isPaused)
+        try c.code(&isLeaving)
         try c.code(&raisedAt)
         try c.code(&loweredAt)
         try c.code(&hold)

@@ -73,6 +73,9 @@ struct ReceiveSlot: ~Copyable {
     var keyFrames = KeyFrameBudget()
     /// What the allocation gave it.
     var allocation = SlotAllocation()
+    /// No limit is above these.
+    var spatialCeiling: UInt8 = 0xff
+    var temporalCeiling: UInt8 = 0xff
     /// Counts how often the slot was stopped and aimed: what waits for the pace from before is void.
     private var stops: UInt16 = 0
     private var aims: UInt16 = 0
@@ -162,7 +165,9 @@ struct ReceiveSlot: ~Copyable {
     }
 
     /// Sets the highest layers of its source that the slot forwards; `LayerFilter.all` for no limit.
-    mutating func limit(spatial: UInt8, temporal: UInt8) { layers.limit(spatial: spatial, temporal: temporal) }
+    mutating func limit(spatial: UInt8, temporal: UInt8) {
+        layers.limit(spatial: min(spatial, spatialCeiling), temporal: min(temporal, temporalCeiling))
+    }
 
     /// From now on a picture is missed when there is none.
     mutating func expectPicture(at now: Timestamp) { shownAt = now }
@@ -512,6 +517,8 @@ extension ReceiveSlot: CheckpointRow {
         w.write(targetSince)
         w.write(keyFrames)
         w.write(allocation)
+        w.byte(spatialCeiling)
+        w.byte(temporalCeiling)
         w.write(UInt64(stops))
         w.write(UInt64(aims))
         w.write(hasQueuedSwitch)
@@ -561,6 +568,8 @@ extension ReceiveSlot: CheckpointRow {
         try r.code(&targetSince)
         try r.code(&keyFrames)
         try r.code(&allocation)
+        spatialCeiling = try r.byte()
+        temporalCeiling = try r.byte()
         try r.code(&stops)
         try r.code(&aims)
         try r.code(&hasQueuedSwitch)

@@ -19,6 +19,7 @@ extension RoomCore {
     ) {
         guard slots[s].isVideo else { return }
         slots[s].limit(spatial: spatial, temporal: temporal)
+        let spatial = min(spatial, slots[s].spatialCeiling)
         let e = Int(slots[s].current)
         guard e >= 0, !slots[s].isHidden, !slots[s].isWaiting else { return }
         let present = slots[s].layers.level.spatial
@@ -57,13 +58,16 @@ extension RoomCore {
                 layer: encodings[e].layer, spatial: Int(forwarded.spatial), temporal: Int(forwarded.temporal)))
     }
 
-    /// For simulations: `limitLayers` by the names of a peer and its slot.
+    /// For simulations: a ceiling for whatever a slot of a peer is limited to from now on.
     @_spi(Simulation) public mutating func limitLayers(
         of peer: PeerID, slot: Mid, spatial: UInt8, temporal: UInt8, at now: Timestamp, into out: inout Egress
     ) {
         guard let p = peerIndex.find(peer.rawValue),
             let s = peers[p].slots.first(where: { slots[Int($0)].plan.mid == slot })
         else { return }
-        limitLayers(of: Int(s), spatial: spatial, temporal: temporal, at: now, into: &out)
+        slots[Int(s)].spatialCeiling = spatial
+        slots[Int(s)].temporalCeiling = temporal
+        let given = slots[Int(s)].allocation
+        limitLayers(of: Int(s), spatial: given.spatial, temporal: given.temporal, at: now, into: &out)
     }
 }

@@ -43,8 +43,8 @@ import Testing
 
     @Test("Every setting of a room is written")
     func settings() {
-        #expect(Mirror(reflecting: RoomConfiguration()).children.count == 6)
-        #expect(Mirror(reflecting: HeaderExtensionMap()).children.count == 9)
+        #expect(Mirror(reflecting: RoomConfiguration()).children.count == 7)
+        #expect(Mirror(reflecting: HeaderExtensionMap()).children.count == 10)
         for index in 0..<6 {
             var configuration = RoomConfiguration()
             switch index {

@@ -161,6 +161,7 @@ struct SlotPolicyTests {
     func stalled() {
         let room = TestRoom()
         room.join(1, [TestRoom.camera(1)])
+        room.join(2, [], audio: 0, video: 1)
         room.run(milliseconds: 10_000)
         #expect(room.events.filter { $0 == .trackStalled(cam(1)) }.count == 1)
         room.receive(videoPacket(1, 1, 0, key: true), from: 1)

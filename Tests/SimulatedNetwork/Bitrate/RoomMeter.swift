@@ -71,6 +71,7 @@ public final class ReceiverSeries {
     var creditAt = Timestamp(nanoseconds: 0)
     var burstBytes = 0
     var burstPackets = 0
+    var probedAt: Timestamp?
     var burstAt = Timestamp(nanoseconds: -1)
 
     init(firstTick: Int) { self.firstTick = firstTick }
@@ -229,9 +230,13 @@ public final class RoomMeter {
 
     /// What breaks the rule that a burst to one receiver is at most min(8 packets, 10 ms at 2.5 × the estimate), at least one
     /// packet, and that it is not sent to faster than at 2.5 × the estimate. Audio waits for nobody and is not counted.
-    func checkBurst(_ kind: FlowKind, _ bytes: Int, _ peer: PeerID, _ estimate: DataRate?, _ now: Timestamp) -> [String]
-    {
+    func checkBurst(
+        _ kind: FlowKind, _ bytes: Int, _ peer: PeerID, _ estimate: DataRate?, probe: DataRate?, _ now: Timestamp
+    ) -> [String] {
         guard let estimate, kind != .audio, let series = receivers[peer] else { return [] }
+        // The last packet of a probe leaves when the core knows of none any more.
+        if probe != nil || kind == .padding { series.probedAt = now }
+        guard series.probedAt.map({ now - $0 > .milliseconds(50) }) ?? true else { return [] }
         let rate = 2.5 * Double(estimate.bitsPerSecond) / 8e9
         let limit = min(8 * 1_500, rate * 10e6)
         if series.burstAt != now {
