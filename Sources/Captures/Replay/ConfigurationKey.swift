@@ -38,6 +38,24 @@ public struct ConfigurationKey: Sendable {
             isPowerOfTwo: true, isForNewTracks: true, get: { Int64($0.audioHistoryPackets) },
             set: { $0.audioHistoryPackets = Int(truncatingIfNeeded: $1) }),
         ConfigurationKey(
+            "bitrate.maximumBitsPerSecond", 10_000...1_000_000_000, "the most that an estimate may be, in bit/s",
+            get: { $0.bitrate.maximumBitsPerSecond }, set: { $0.bitrate.maximumBitsPerSecond = $1 }),
+        ConfigurationKey(
+            "bitrate.minimumBitsPerSecond", 10_000...1_000_000_000,
+            "the least that an estimate may be, in bit/s; 1000000000: nothing is limited or paced",
+            get: { $0.bitrate.minimumBitsPerSecond }, set: { $0.bitrate.minimumBitsPerSecond = $1 }),
+        ConfigurationKey(
+            "bitrate.pacingPercent", 100...1_000, "how much faster than its estimate a receiver is sent to, in percent",
+            get: { $0.bitrate.pacingPercent }, set: { $0.bitrate.pacingPercent = $1 }),
+        ConfigurationKey(
+            "bitrate.probes", 0...1, "whether paths are probed",
+            get: { $0.bitrate.probes ? 1 : 0 }, set: { $0.bitrate.probes = $1 != 0 }),
+        ConfigurationKey(
+            "bitrate.startBitsPerSecond", 10_000...1_000_000_000,
+            "the estimate of a path before anything is known, in bit/s",
+            isForNewTracks: true, get: { $0.bitrate.startBitsPerSecond },
+            set: { $0.bitrate.startBitsPerSecond = $1 }),
+        ConfigurationKey(
             "keyFrameRequestIntervalMilliseconds", 1...60_000,
             "the least time between two key-frame requests for one encoding, in ms",
             get: { $0.keyFrameRequestIntervalMilliseconds }, set: { $0.keyFrameRequestIntervalMilliseconds = $1 }),

@@ -75,7 +75,9 @@ extension RoomCore {
             current =
                 steps.firstIndex {
                     $0.encoding == given.encoding && $0.spatial == given.spatial && $0.temporal == given.temporal
-                } ?? steps.lastIndex { $0.layer < given.layer || $0.encoding == given.encoding && $0.rate <= given.rate }
+                } ?? steps.lastIndex {
+                    $0.layer < given.layer || $0.encoding == given.encoding && $0.rate <= given.rate
+                }
                 ?? 0
         }
         var request = AllocationRequest(
@@ -219,7 +221,8 @@ extension RoomCore {
         let divided = peers[p].demand.estimate
         let needed = peers[p].demand.allocated + peers[p].demand.audio
         let isLess = estimate < divided && estimate < needed
-        let isMore = estimate > divided && peers[p].demand.next > peers[p].demand.allocated
+        let isMore =
+            estimate > divided && peers[p].demand.next > peers[p].demand.allocated
             && estimate >= peers[p].demand.next + peers[p].demand.audio
         if isLess || isMore { allocate(p, at: now, into: &out) }
         probe(p, at: now, into: &out)

@@ -1,5 +1,6 @@
 // One receive slot: one SSRC for its whole life, on which sources and layers follow each other by rewriting sequence
 // numbers, timestamps and picture numbers. Chooses no source; is told one and switches to it at a key frame.
+// Longer than 500 lines: what its checkpoint holds is private to it, and stands at the end.
 
 /// What an outgoing packet says of its slot.
 struct SlotAddress: BitwiseCopyable {

@@ -77,7 +77,7 @@ extension RoomCore {
             worst = max(worst ?? 0, block.fractionLost)
             lost &+= Int64(block.cumulativeLost)
             let arrival = NTPTime(now, origin: NTPTime(configuration.ntpAtOrigin))
-            if let roundTrip = block.roundTripTime(arrival: arrival) { 
+            if let roundTrip = block.roundTripTime(arrival: arrival) {
                 peers[p].roundTrip.note(roundTrip)
                 peers[p].bandwidth.noteRoundTrip(roundTrip)
             }

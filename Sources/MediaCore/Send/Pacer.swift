@@ -127,7 +127,8 @@ struct Pacer: ~Copyable {
         if paidAt > now, rate > .zero {
             let owed = max(.zero, min(paidAt - now, .seconds(10)))
             let bits = owed.nanoseconds / 1_000 * (rate.bitsPerSecond / 1_000) / 1_000
-            paidAt = now + TimeDelta(nanoseconds: min(10_000_000_000, bits * 1_000_000 / (changed.bitsPerSecond / 1_000)))
+            paidAt =
+                now + TimeDelta(nanoseconds: min(10_000_000_000, bits * 1_000_000 / (changed.bitsPerSecond / 1_000)))
         }
         rate = changed
     }

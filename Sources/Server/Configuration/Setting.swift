@@ -110,6 +110,10 @@ struct Setting: Sendable {
         flag(
             "media.allowPrivateCandidates", \.media.allowPrivateCandidates,
             "Send connectivity checks to private, link-local and loopback addresses that clients name."),
+        flag(
+            "media.adaptBitrate", \.media.adaptBitrate,
+            "Send each receiver what its path carries, by its feedback (docs/bitrate.md); on trial, not yet the default."
+        ),
         list(
             "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
         list("turn.stunURLs", \.turn.stunURLs, "STUN servers told to clients."),

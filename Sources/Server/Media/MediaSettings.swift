@@ -42,6 +42,7 @@ struct MediaSettings: Sendable {
         negotiation.maximumMediaSections =
             2 * (configuration.rooms.maximumPublishedTracks + configuration.rooms.maximumSlots)
         room = RoomConfiguration()
+        if configuration.media.adaptBitrate { room.bitrate = BitrateConfiguration() }
         keepAboveLossPercent = configuration.captures.keepAboveLossPercent
         room.ntpAtOrigin = Self.ntpAtOrigin()
     }

@@ -134,7 +134,8 @@ extension Chance {
         case 13: .receiverFrozen(peer: peer(), slot: mid(), track: track(), silence: span())
         case 14:
             .layerSwitched(
-                peer: peer(), slot: mid(), track: track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
+                peer: peer(), slot: mid(), track: track(), layer: layer, spatial: Int(number()), temporal: Int(number())
+            )
         case 15: .layersChanged(track(), layer: layer, spatial: Int(number()), temporal: Int(number()))
         case 16: .estimateChanged(peer: peer(), change())
         case 17: .probeStarted(peer: peer(), rate: rate(), estimate: rate())

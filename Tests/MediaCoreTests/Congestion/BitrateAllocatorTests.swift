@@ -1,8 +1,9 @@
 // What may be sent to a receiver is divided as the rules say, and never more than there is.
 
-@testable import MediaCore
 import SimulatedNetwork
 import Testing
+
+@testable import MediaCore
 
 @Suite("Bitrate allocation")
 struct BitrateAllocatorTests {
@@ -27,9 +28,11 @@ struct BitrateAllocatorTests {
         BitrateAllocator.divide(.kilobitsPerSecond(kilobits), over: requests)
     }
 
-    @Test("One slot gets the highest step that fits with its margin", arguments: [
-        (10, -1), (54, 0), (81, 1), (109, 2), (300, 3), (400, 4), (1_000, 5), (1_296, 6), (9_000, 6),
-    ] as [(Int64, Int)])
+    @Test(
+        "One slot gets the highest step that fits with its margin",
+        arguments: [
+            (10, -1), (54, 0), (81, 1), (109, 2), (300, 3), (400, 4), (1_000, 5), (1_296, 6), (9_000, 6),
+        ] as [(Int64, Int)])
     func oneSlot(_ kilobits: Int64, _ step: Int) {
         #expect(divide(kilobits, [Self.request()]).steps == [step])
     }

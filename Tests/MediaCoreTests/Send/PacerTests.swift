@@ -1,8 +1,9 @@
 // The pace of one receiver: bursts as long as they may be, the rate kept, a queue that keeps its order.
 
-@testable import MediaCore
 import SimulatedNetwork
 import Testing
+
+@testable import MediaCore
 
 @Suite("Pacer")
 struct PacerTests {
@@ -18,9 +19,11 @@ struct PacerTests {
         return count
     }
 
-    @Test("A burst has at most ten milliseconds at the pace, at most eight packets, at least one", arguments: [
-        (100, 1), (1_000, 1), (2_000, 2), (4_000, 4), (20_000, 8), (500_000, 8),
-    ] as [(Int64, Int)])
+    @Test(
+        "A burst has at most ten milliseconds at the pace, at most eight packets, at least one",
+        arguments: [
+            (100, 1), (1_000, 1), (2_000, 2), (4_000, 4), (20_000, 8), (500_000, 8),
+        ] as [(Int64, Int)])
     func bursts(_ kilobits: Int64, _ packets: Int) {
         var pacer = Pacer()
         pacer.setRate(.kilobitsPerSecond(kilobits), at: start)

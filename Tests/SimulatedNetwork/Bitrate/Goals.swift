@@ -52,6 +52,9 @@ public struct Measure: Sendable {
     /// The value.
     public var value: Double
 
+    /// The names of what must hold whatever the network does.
+    public static let promises = ["longest that audio was held", "broken invariants"]
+
     /// A value with its goal.
     public init(_ name: String, _ unit: String, _ bound: Bound, _ value: Double) {
         self.name = name
@@ -75,6 +78,8 @@ public struct GoalResult: Sendable {
     public var distribution: Distribution { Distribution(values) }
     /// How many runs met it.
     public var met: Int { values.count { bound.holds($0) } }
+    /// Whether it must hold whatever the network does, and not only as well as can be.
+    public var isPromise: Bool { Measure.promises.contains(name) }
     /// Whether all did.
     public var isMet: Bool { met == values.count }
 }
