@@ -11,7 +11,8 @@ COMMANDS = ["addParticipant", "applyPlan", "peerConnected", "peerDisconnected", 
             "setSlotWishes"]
 DECISIONS = ["streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
              "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
-             "nackListOverflowed", "timestampCorrected"]
+             "nackListOverflowed", "timestampCorrected", "receiverFrozen", "layerSwitched", "layersChanged", "estimateChanged",
+             "probeStarted", "layerAllocated", "layersNeeded"]
 
 
 class CaptureFile:

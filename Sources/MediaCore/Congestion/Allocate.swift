@@ -115,7 +115,8 @@ extension RoomCore {
         after.nextHeight = better?.height ?? 0
         after.nextEncoding = better?.encoding ?? -1
         after.isPaused = given == nil
-        if step < request.current {
+        // Less because less is wanted is no reason to wait.
+        if step < request.current, step < request.wanted {
             after.lower(at: now)
         } else if step > request.current {
             after.raise(at: now)
@@ -155,20 +156,23 @@ extension RoomCore {
                 estimate: peers[receiver].demand.estimate, reason: given.reason))
     }
 
+    /// Whether a slot has less than its receiver wants because the path does not carry it.
+    private func isShort(_ given: SlotAllocation) -> Bool { given.reason == .estimate || given.reason == .held }
+
     /// Aims a slot at a step: at its encoding when that arrives, until then at the highest below that does.
     private mutating func carryOut(
         _ given: LayerStep, _ steps: [LayerStep], _ s: Int, hasChanged: Bool, at now: Timestamp, changed: inout [Int],
         into out: inout Egress
     ) {
         var step = given
-        if !step.arrives, let lower = steps.last(where: { $0.arrives && $0.rate <= given.rate }) { step = lower }
+        if !step.arrives, let lower = steps.last(where: { $0.arrives && $0.layer < given.layer }) { step = lower }
         let current = slots[s].current
         if current == step.encoding {
             if hasChanged || slots[s].allocation.isLeaving {
                 limitLayers(of: s, spatial: step.spatial, temporal: step.temporal, at: now, into: &out)
             }
             slots[s].allocation.isLeaving = false
-        } else if current >= 0, encodings[Int(current)].layer > Int(step.layer) {
+        } else if current >= 0, encodings[Int(current)].layer > Int(step.layer), isShort(slots[s].allocation) {
             // Down to another encoding, which begins with its next key frame. Until then as little as there is of the one that
             // is shown, or nothing where that is too much.
             let least = encodings[Int(current)].rates.rate(spatial: 0, temporal: 0, at: now)

@@ -1,7 +1,8 @@
 // Divides what may be sent to one receiver over its video slots: the lowest step for all before a second one for anybody, a
 // shared screen first, then by priority, pins, speakers and wanted height. A pure function; keeps nothing, aims nothing.
 
-/// Something that can be forwarded of a track, and what it takes. The steps of a track rise in rate.
+/// Something that can be forwarded of a track, and what it takes. The steps of a track
+/// go from the least to the best.
 struct LayerStep: BitwiseCopyable, Equatable {
     /// The room's number of the encoding, and the encoding's place among the track's (0 is the lowest).
     var encoding: Int32

@@ -1,4 +1,4 @@
-// The steps in which a track can be forwarded, lowest rate first: its encodings, of each its spatial and temporal layers. Says
+// The steps in which a track can be forwarded, the least first: its encodings, of each its spatial and temporal layers. Says
 // what is possible; the allocator chooses.
 
 extension RoomCore {
@@ -7,7 +7,8 @@ extension RoomCore {
     /// A publisher that was asked to send an encoding again is waited for so long; then the encoding is not there.
     static let resumeTime = TimeDelta.seconds(3)
 
-    /// The steps of a track, rising in rate. Encodings that were paused because nobody needed them count as there.
+    /// The steps of a track, from the least to the best: what is better mostly takes more, but need not. Encodings that were
+    /// paused because nobody needed them count as there.
     func layerSteps(of t: Int, at now: Timestamp) -> [LayerStep] {
         var steps: [LayerStep] = []
         for (place, number) in tracks[t].encodings.enumerated() {
@@ -37,8 +38,6 @@ extension RoomCore {
             step.rate = encodings[e].rates.rate(spatial: step.spatial, temporal: step.temporal, at: now)
             if step.rate <= .zero { step.rate = assumedRate(place, above: steps.last?.rate) }
             step.height = UInt16(clamping: encodings[e].rates.height(spatial: spatial))
-            // What is better and takes less replaces what is worse.
-            while let last = steps.last, last.rate >= step.rate, !(last.arrives && !step.arrives) { steps.removeLast() }
             steps.append(step)
         }
     }
