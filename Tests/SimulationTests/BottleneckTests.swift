@@ -88,7 +88,9 @@ struct BottleneckTests {
 
     @Test("A publisher told that layers are not needed stops them, and begins again with a key frame")
     func wanted() throws {
-        let simulation = Simulation(seed: 1)
+        var configuration = RoomConfiguration.limited
+        configuration.bitrate.startBitsPerSecond = 5_000_000
+        let simulation = Simulation(configuration: configuration, seed: 1)
         let slot = try #require(Mid("rv0"))
         simulation.perform(.join(1, .sender()))
         simulation.perform(.join(2, .watcher(behind: nil)))

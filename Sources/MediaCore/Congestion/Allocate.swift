@@ -81,7 +81,10 @@ extension RoomCore {
                 ?? 0
         }
         var request = AllocationRequest(
-            steps: steps, wanted: Self.wantedStep(of: steps, height: slots[s].wantedHeight), current: current)
+            steps: steps,
+            wanted: configuration.bitrate.isUnlimited
+                ? steps.count - 1 : Self.wantedStep(of: steps, height: slots[s].wantedHeight),
+            current: current)
         request.isHeld = given.isHeld(at: now)
         request.isScreen = tracks[t].plan.source == .screen
         request.isPinned = slots[s].assignment.reason == .pinned

@@ -10,4 +10,7 @@ extension BitrateConfiguration {
         configuration.probes = false
         return configuration
     }
+
+    /// Whether nothing is limited: every receiver is then sent the best that there is, and every publisher sends all it has.
+    var isUnlimited: Bool { minimumBitsPerSecond >= Self.unlimited.minimumBitsPerSecond }
 }

@@ -49,6 +49,7 @@ extension RoomCore {
     /// Looks through all video encodings, and tells their publishers of those that nobody has needed for a while.
     mutating func lookForUnneededLayers(at now: Timestamp, into out: inout Egress) {
         nextLayers = nil
+        guard !configuration.bitrate.isUnlimited else { return }
         var watchers = 0
         var watcher = -1
         for i in peerOrder.indices {
