@@ -7,7 +7,7 @@ import os
 import pytest
 
 from firefox import FIREFOX, Firefox
-from rig import until
+from rig import Server, until
 
 # What each encoding of the camera sent so far, and whether it is on.
 SENDING = """async () => {
@@ -144,8 +144,17 @@ def test_ladders(server, chromium):
         page.page.close()
 
 
-def test_nobody_watches(server, chromium):
+@pytest.fixture
+def adapting(request):
+    """A server that adapts the bitrate."""
+    with Server(request.node.name, media={"adaptBitrate": True}) as started:
+        yield started
+
+
+@pytest.mark.slow
+def test_nobody_watches(adapting, chromium):
     """Small windows need small layers alone: the rest is paused at the sender, and back when a large window comes."""
+    server = adapting
     browser = chromium.launch()
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     bela = chromium.open(
