@@ -56,12 +56,19 @@ struct RecordedOfferTests {
         var client = Client()
         let join = try client.answer(Recorded.offer("\(browser)-join"))
         let again = try client.answer(Recorded.offer("\(browser)-join-again"))
-        #expect(again.plan == join.plan && !again.isICERestart)
+        // These were recorded behind answers that did not take the Dependency Descriptor, which Chromium offers once.
+        func lasting(_ answer: Answer) -> PeerPlan {
+            var plan = answer.plan
+            plan.headerExtensions.dependencyDescriptor = 0
+            return plan
+        }
+        #expect(lasting(again) == lasting(join) && !again.isICERestart)
         let restart = try Recorded.offer("\(browser)-join-restart")
         let examination = try client.answerer.examine(offer: restart, inputs: client.inputs)
         #expect(examination.isICERestart && examination.remote.userFragment != join.remote.userFragment)
         let restarted = try client.answer(restart)
-        #expect(restarted.isICERestart && restarted.plan == join.plan && restarted.remote == examination.remote)
+        #expect(restarted.isICERestart && lasting(restarted) == lasting(join))
+        #expect(restarted.remote == examination.remote)
         let more = try client.answer(Recorded.offer("\(browser)-join-more-slots"))
         #expect(more.plan.slots.count == 15 && Array(more.plan.slots.prefix(12)) == join.plan.slots)
         #expect(!more.isICERestart)
