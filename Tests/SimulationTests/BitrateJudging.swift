@@ -35,7 +35,7 @@ func judge(_ scenario: BitrateScenario, sourceLocation: SourceLocation = #_sourc
             \(missed.first ?? 0)): least \(d.least), median \(d.median), p95 \(d.percentile(0.95)), greatest \(d.greatest)
             """, sourceLocation: sourceLocation)
     }
-    if let broken = runs.first(where: { !$0.violations.isEmpty }) {
+    if judgesGoals, let broken = runs.first(where: { !$0.violations.isEmpty }) {
         Issue.record(
             "\(scenario.id), seed \(broken.seed): \(broken.violations.prefix(3).joined(separator: "; "))",
             sourceLocation: sourceLocation)
