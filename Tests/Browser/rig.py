@@ -201,7 +201,11 @@ def joined_namespaces(first="10.99.71.1/24", second="10.99.71.2/24"):
             ip("link", "set", "lo", "up", namespace=name)
             # Else an address that is taken away takes the younger ones of its network with it.
             setting = "/proc/sys/net/ipv4/conf/all/promote_secondaries"
-            subprocess.run(in_namespace(name, ["sh", "-c", f"echo 1 > {setting}"]), check=True)
+            # And else an address of IPv6's own appears a second after the device does: a page loading right then fails
+            # with ERR_NETWORK_CHANGED.
+            other = "/proc/sys/net/ipv6/conf/default/disable_ipv6"
+            write = f"echo 1 > {setting}; [ ! -e {other} ] || echo 1 > {other}"
+            subprocess.run(in_namespace(name, ["sh", "-c", write]), check=True)
         ip("link", "add", devices[0], "netns", names[0], "type", "veth", "peer", "name", devices[1], "netns", names[1])
         for name, device, address in zip(names, devices, (first, second)):
             ip("addr", "add", address, "dev", device, namespace=name)
@@ -391,6 +395,10 @@ class Chromium:
             context.add_init_script(init)
         page = Page(context.new_page(), user)
         page.page.goto(link)
+        # A device that came up just before can still be news to the browser, which then fails what it is loading.
+        if any("ERR_NETWORK_CHANGED" in line for line in page.console):
+            page.console.clear()
+            page.page.reload()
         return page
 
     def close(self):
