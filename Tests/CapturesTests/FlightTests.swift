@@ -200,7 +200,7 @@ struct FlightTests {
     private func play(_ ring: FlightRing) {
         let scenario = ReplayScenarios.threePeople
         let room = RecorderRoom(.ring(ring), seed: scenario.seed)
-        room.afterTurn = { if room.turns % 200 == 0 { Pause.milliseconds(1) } }
+        room.afterTurn = { [unowned room] in if room.turns % 200 == 0 { Pause.milliseconds(1) } }
         room.play(scenario)
     }
 
