@@ -15,6 +15,7 @@ struct LayerRates: BitwiseCopyable {
     /// A layer has stopped when others go on and it has been silent for so long, or for its own last pause and a margin.
     static let stopAfter = TimeDelta.milliseconds(950)
     static let stopMargin = TimeDelta.milliseconds(150)
+    static let quietMargin = TimeDelta.milliseconds(50)
 
     private struct Layer: BitwiseCopyable {
         var first = Timestamp(nanoseconds: 0)
@@ -41,6 +42,9 @@ struct LayerRates: BitwiseCopyable {
     private var newestTimestamp: UInt32 = 0
     private var isStarted = false
     private var last = Timestamp(nanoseconds: 0)
+    private var lastFrame = Timestamp(nanoseconds: 0)
+    /// The time between two frames, smoothed.
+    private var interval = TimeDelta.zero
     /// Spatial layers first, then the temporal ones.
     private var rows = InlineArray<8, Row>(repeating: Row())
     private var seen: UInt8 = 0
@@ -86,7 +90,8 @@ struct LayerRates: BitwiseCopyable {
         return rest < 0 ? rest + Int(buckets) : rest
     }
 
-    /// A packet of so many bytes came. True when a layer that had stopped goes on. A retransmission counts as bytes alone.
+    /// A packet of so many bytes came. True when a layer that had stopped goes on and is the highest now. A retransmission
+    /// counts as bytes alone.
     mutating func note(
         bytes count: Int, spatial: UInt8, temporal: UInt8, timestamp: UInt32, isRetransmission: Bool, at now: Timestamp
     ) -> Bool {
@@ -101,20 +106,24 @@ struct LayerRates: BitwiseCopyable {
         }
         let isSilenceOver = !isStarted || now - last >= Self.stopAfter
         if isSilenceOver { forgive(at: now) }
-        last = now
         let step = Int32(bitPattern: timestamp &- newestTimestamp)
         if step > 0 || isSilenceOver {
+            let pause = max(.zero, min(now - lastFrame, Self.silence))
+            interval = isStarted ? interval + (pause - interval) / 4 : .zero
+            lastFrame = now
             newestTimestamp = timestamp
             let place = Self.place(bucket) * Self.layers + t
             frames[place] &+= frames[place] < .max ? 1 : 0
         }
+        last = now
         isStarted = true
         measure(s * Self.layers + t, bucket, at: now)
         add(count, to: s * Self.layers + t, bucket)
         let before = stopped
+        let live = (liveSpatialLayers, liveTemporalLayers)
         note(row: s, timestamp, at: now)
         note(row: Self.layers + t, timestamp, at: now)
-        return stopped != before
+        return stopped != before && live != (liveSpatialLayers, liveTemporalLayers)
     }
 
     /// Buckets that were not reached are empty.
@@ -228,14 +237,19 @@ extension LayerRates {
         rows[row].last + max(Self.stopAfter, rows[row].pause + Self.stopMargin)
     }
 
-    /// True when a layer above the lowest has stopped by `now` while others go on.
+    /// Whether a frame of any layer is overdue: then nothing is said of one layer.
+    private func isQuiet(at now: Timestamp) -> Bool {
+        now - last > interval * 5 / 2 + Self.quietMargin || now - last >= Self.stopAfter
+    }
+
+    /// True when by `now` a layer above the lowest has stopped while others go on, and the highest that goes on is another.
     mutating func expire(at now: Timestamp) -> Bool {
-        guard isStarted, now - last < Self.stopAfter else { return false }
-        let before = stopped
+        guard isStarted, !isQuiet(at: now) else { return false }
+        let before = (liveSpatialLayers, liveTemporalLayers)
         for row in 0..<8 where row % Self.layers != 0 && seen & ~stopped & 1 << UInt8(row) != 0 {
             if limit(of: row) <= now { stopped |= 1 << UInt8(row) }
         }
-        return stopped != before
+        return before != (liveSpatialLayers, liveTemporalLayers)
     }
 
     /// When `expire` should be called; nil while everything is silent or there is but one layer.
@@ -245,7 +259,8 @@ extension LayerRates {
         for row in 0..<8 where row % Self.layers != 0 && seen & ~stopped & 1 << UInt8(row) != 0 {
             earliest.bring(forwardTo: limit(of: row))
         }
-        return earliest
+        // What is overdue while everything is quiet is looked at again soon.
+        return earliest.map { $0 > now ? $0 : now + Self.quietMargin }
     }
 }
 
@@ -254,6 +269,8 @@ extension LayerRates: CheckpointField {
         try c.code(&isStarted)
         guard isStarted else { return }
         try c.code(&last)
+        try c.code(&lastFrame)
+        try c.code(&interval)
         try c.code(&newestTimestamp)
         try c.code(&seen)
         try c.code(&stopped)
