@@ -39,6 +39,8 @@ struct LayerRates: BitwiseCopyable {
     private var bytes = InlineArray<144, UInt32>(repeating: 0)
     private var frames = InlineArray<36, UInt16>(repeating: 0)
     private var newestBucket: Int64 = .min
+    private var bucketBegins = Timestamp(nanoseconds: .max)
+    private var bucketEnds = Timestamp(nanoseconds: .min)
     private var newestTimestamp: UInt32 = 0
     private var isStarted = false
     private var last = Timestamp(nanoseconds: 0)
@@ -57,8 +59,6 @@ struct LayerRates: BitwiseCopyable {
     /// The layers seen that have not stopped, one at least.
     var liveSpatialLayers: Int { Self.count(seen & ~stopped & 0x0f) }
     var liveTemporalLayers: Int { Self.count((seen & ~stopped) >> 4) }
-    /// A number that changes when a layer is seen for the first time.
-    var layerCount: Int { seen.nonzeroBitCount }
     /// A bit for each spatial layer that has stopped.
     var stoppedSpatialLayers: UInt8 { stopped & 0x0f }
 
@@ -90,19 +90,25 @@ struct LayerRates: BitwiseCopyable {
         return rest < 0 ? rest + Int(buckets) : rest
     }
 
-    /// A packet of so many bytes came. True when a layer that had stopped goes on and is the highest now. A retransmission
-    /// counts as bytes alone.
+    /// What a packet said of the layers.
+    enum News { case nothing, layerSeen, layerReturned }
+
+    /// A packet of so many bytes came: whether a layer was seen for the first time, or one that had stopped goes on and is the
+    /// highest now. A retransmission counts as bytes alone.
     mutating func note(
         bytes count: Int, spatial: UInt8, temporal: UInt8, timestamp: UInt32, isRetransmission: Bool, at now: Timestamp
-    ) -> Bool {
+    ) -> News {
         let s = min(Int(spatial), Self.layers - 1)
         let t = min(Int(temporal), Self.layers - 1)
-        let bucket = Self.number(now)
-        if bucket > newestBucket, isStarted || !isRetransmission { turn(to: bucket) }
+        var bucket = newestBucket
+        if now < bucketBegins || now >= bucketEnds {
+            bucket = Self.number(now)
+            if bucket > newestBucket, isStarted || !isRetransmission { turn(to: bucket) }
+        }
         if isRetransmission {
-            guard isStarted else { return false }
+            guard isStarted else { return .nothing }
             add(count, to: s * Self.layers + t, bucket)
-            return false
+            return .nothing
         }
         let isSilenceOver = !isStarted || now - last >= Self.stopAfter
         if isSilenceOver { forgive(at: now) }
@@ -119,11 +125,12 @@ struct LayerRates: BitwiseCopyable {
         isStarted = true
         measure(s * Self.layers + t, bucket, at: now)
         add(count, to: s * Self.layers + t, bucket)
-        let before = stopped
+        let (before, known) = (stopped, seen)
         let live = (liveSpatialLayers, liveTemporalLayers)
         note(row: s, timestamp, at: now)
         note(row: Self.layers + t, timestamp, at: now)
-        return stopped != before && live != (liveSpatialLayers, liveTemporalLayers)
+        if stopped != before, live != (liveSpatialLayers, liveTemporalLayers) { return .layerReturned }
+        return seen == known ? .nothing : .layerSeen
     }
 
     /// Buckets that were not reached are empty.
@@ -137,6 +144,13 @@ struct LayerRates: BitwiseCopyable {
             emptied += 1
         }
         newestBucket = bucket
+        noteSpan()
+    }
+
+    /// When the newest bucket begins and ends: hardly a packet needs a division.
+    private mutating func noteSpan() {
+        bucketBegins = Timestamp(nanoseconds: newestBucket &* Self.bucket.nanoseconds)
+        bucketEnds = bucketBegins + Self.bucket
     }
 
     private mutating func add(_ count: Int, to layer: Int, _ bucket: Int64) {
@@ -275,6 +289,7 @@ extension LayerRates: CheckpointField {
         try c.code(&seen)
         try c.code(&stopped)
         try c.code(&newestBucket, -Self.bucketLimit...Self.bucketLimit)
+        noteSpan()
         for layer in 0..<16 {
             try c.code(&measured[layer].isSeen)
             guard measured[layer].isSeen else { continue }

@@ -31,7 +31,7 @@ struct LayerRatesTests {
                     let changed = rates.note(
                         bytes: bytes, spatial: s, temporal: layer, timestamp: UInt32(now * 90),
                         isRetransmission: false, at: at(now))
-                    if changed { changes.append(now) }
+                    if changed == .layerReturned { changes.append(now) }
                 }
             }
             index += 1
