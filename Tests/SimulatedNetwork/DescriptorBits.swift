@@ -80,13 +80,19 @@ struct DescriptorStructure {
 }
 
 /// A descriptor as a receiver reads it.
-struct ReceivedDescriptor: Sendable {
-    var startsFrame = false
-    var endsFrame = false
-    var templateID = 0
-    var frameNumber: UInt16 = 0
-    var hasStructure = false
-    var activeTargets: Int?
+public struct ReceivedDescriptor: Sendable {
+    /// The packet is the first of its frame.
+    public var startsFrame = false
+    /// The packet is the last of its frame.
+    public var endsFrame = false
+    /// The id of the frame's template.
+    public var templateID = 0
+    /// The frame's number.
+    public var frameNumber: UInt16 = 0
+    /// A structure is attached.
+    public var hasStructure = false
+    /// The targets that are active from here on, where the descriptor says so.
+    public var activeTargets: Int?
     var spatial = 0
     var temporal = 0
     var differences: [Int] = []
@@ -94,7 +100,7 @@ struct ReceivedDescriptor: Sendable {
 }
 
 /// Reads a slot's descriptors, the structure remembered.
-struct DescriptorReader: Sendable {
+public struct DescriptorReader: Sendable {
     private struct Template: Sendable {
         var spatial = 0
         var temporal = 0
@@ -108,8 +114,11 @@ struct DescriptorReader: Sendable {
     /// The active targets as far as the slot has told.
     private(set) var active = 0
 
+    /// A reader that knows no structure.
+    public init() {}
+
     /// The descriptor in these bytes, or nil when they are none or their structure is not known.
-    mutating func read(_ bytes: ArraySlice<UInt8>) -> ReceivedDescriptor? {
+    public mutating func read(_ bytes: ArraySlice<UInt8>) -> ReceivedDescriptor? {
         var bits: ArraySlice<Bool> = []
         for byte in bytes { for place in 0..<8 { bits.append(byte >> (7 - UInt8(place)) & 1 == 1) } }
         func take(_ count: Int) -> Int? {

@@ -68,7 +68,8 @@ extension LayerFilter {
     /// The active targets that the slot's receiver is to know of with this packet; nil where the publisher's word holds.
     mutating func activeTargets(_ frame: DependencyDescriptor, _ targets: DependencyTargets) -> UInt32? {
         let target = level.target
-        guard target < targets.count else { return nil }
+        // Of more targets than a record of what was sent has room for nothing is said.
+        guard target < targets.count, targets.count <= 16 else { return nil }
         let mask = targets.activeTargets(upTo: target)
         if mask != targets.active {
             tellsTargets = true

@@ -27,6 +27,8 @@ struct LayerFilter: BitwiseCopyable {
         case leaveOut
     }
 
+    /// What is forwarded now; meaningless before a source began.
+    private(set) var level = Level(from: .min, spatial: all, temporal: all)
     private var levels = InlineArray<8, Level>(repeating: Level(from: .min, spatial: all, temporal: all))
     /// The number of levels since the source began; the newest is at `(count - 1) % 8`.
     private var count = 0
@@ -36,12 +38,11 @@ struct LayerFilter: BitwiseCopyable {
     private(set) var spatialLimit = all
     private(set) var temporalLimit = all
     private(set) var nextSpatialLimit = all
+    /// The highest spatial layer that the receiver can make use of.
+    private(set) var spatialCap = all
     private(set) var nextTemporalLimit = all
     /// The receiver was told that not all decode targets are active.
     var tellsTargets = false
-
-    /// What is forwarded now; meaningless before a source began.
-    var level: Level { levels[(max(count, 1) - 1) % Self.rememberedLevels] }
 
     /// Whether there is a limit at all.
     var hasLimit: Bool { nextSpatialLimit < Self.all || nextTemporalLimit < Self.all }
@@ -53,12 +54,13 @@ struct LayerFilter: BitwiseCopyable {
     }
 
     private mutating func takeLimit() {
-        spatialLimit = nextSpatialLimit
+        spatialLimit = min(nextSpatialLimit, spatialCap)
         temporalLimit = nextTemporalLimit
     }
 
-    /// Another source begins with this packet of a key frame.
-    mutating func begin(_ packet: HistoryPacket) {
+    /// Another source begins with this packet of a key frame; of it no spatial layer above `spatialCap` is of use.
+    mutating func begin(_ packet: HistoryPacket, spatialCap: UInt8) {
+        self.spatialCap = spatialCap
         newest = Int64(packet.timestamp)
         count = 0
         takeLimit()
@@ -68,13 +70,13 @@ struct LayerFilter: BitwiseCopyable {
     /// From the newest frame on so much is forwarded.
     mutating func set(_ spatial: UInt8, _ temporal: UInt8, target: UInt8 = all) {
         if count > 0, level.from == newest { count -= 1 }
-        levels[count % Self.rememberedLevels] = Level(
-            from: newest, spatial: spatial, temporal: temporal, target: target)
+        level = Level(from: newest, spatial: spatial, temporal: temporal, target: target)
+        levels[count % Self.rememberedLevels] = level
         count += 1
     }
 
     /// The extended timestamp of a packet, and whether its frame is newer than all before.
-    mutating func note(_ timestamp: UInt32) -> (time: Int64, isNew: Bool) {
+    @inline(__always) mutating func note(_ timestamp: UInt32) -> (time: Int64, isNew: Bool) {
         let step = Int32(bitPattern: timestamp &- UInt32(truncatingIfNeeded: newest))
         let time = newest + Int64(step)
         guard step > 0 else { return (time, false) }
@@ -102,8 +104,16 @@ struct LayerFilter: BitwiseCopyable {
 
     /// Decides about a packet of the source by its payload descriptor. `absent` has a bit set for each spatial layer that has
     /// stopped.
-    mutating func judge(_ packet: HistoryPacket, absent: UInt8) -> Verdict {
+    @inline(__always) mutating func judge(_ packet: HistoryPacket, absent: UInt8) -> Verdict {
         let (time, isNew) = note(packet.timestamp)
+        // Nearly always: no limit, and none before.
+        if level.spatial & level.temporal & spatialLimit & temporalLimit == Self.all, time >= level.from {
+            return .forward(marker: packet.marker)
+        }
+        return judge(packet, time, isNew, absent)
+    }
+
+    private mutating func judge(_ packet: HistoryPacket, _ time: Int64, _ isNew: Bool, _ absent: UInt8) -> Verdict {
         let present = level
         if isNew, spatialLimit < present.spatial || temporalLimit < present.temporal {
             set(min(spatialLimit, present.spatial), min(temporalLimit, present.temporal))
@@ -172,10 +182,14 @@ extension LayerFilter: CheckpointField {
             try c.code(&levels[place].temporal)
             try c.code(&levels[place].target)
         }
+        level =
+            count > 0
+            ? levels[(count - 1) % Self.rememberedLevels] : Level(from: .min, spatial: Self.all, temporal: Self.all)
         try c.number(&newest)
         try c.code(&spatialLimit)
         try c.code(&temporalLimit)
         try c.code(&nextSpatialLimit)
+        try c.code(&spatialCap)
         try c.code(&nextTemporalLimit)
         try c.code(&tellsTargets)
     }

@@ -236,7 +236,7 @@ struct ReceiveSlot: ~Copyable {
             guard source.encoding == target, !source.isVideo || packet.isKeyFrame else {
                 return .dropped(.awaitingKeyFrame)
             }
-            begin(packet, source)
+            begin(packet, source, receiver.extensions)
             hasSwitched = true
         }
         let fate = fate(of: packet, source)
@@ -316,7 +316,7 @@ struct ReceiveSlot: ~Copyable {
 
     /// Whether a packet is sent, and under which number. One that is left out after later ones have gone out fills its number
     /// without its payload: a receiver would take the gap for a loss.
-    private mutating func fate(of packet: HistoryPacket, _ source: SourceContext) -> Fate {
+    @inline(__always) private mutating func fate(of packet: HistoryPacket, _ source: SourceContext) -> Fate {
         guard source.isVideo, packet.length > 0 else {
             return Fate(number: sequence.map(packet.number), marker: packet.marker)
         }
@@ -329,7 +329,9 @@ struct ReceiveSlot: ~Copyable {
     }
 
     /// Whether the packet's frame is forwarded: by its Dependency Descriptor, else by its payload's.
-    private mutating func judge(_ packet: HistoryPacket, _ source: SourceContext) -> LayerFilter.Verdict {
+    @inline(__always) private mutating func judge(_ packet: HistoryPacket, _ source: SourceContext)
+        -> LayerFilter.Verdict
+    {
         guard let frame = packet.dependency else { return layers.judge(packet, absent: source.stoppedLayers) }
         // One of an older structure: nobody knows any more what it is.
         guard frame.isResolved else { return .leaveOut }
@@ -372,12 +374,15 @@ struct ReceiveSlot: ~Copyable {
         return codecOfSource >= 0 && Int(codecOfSource) < plan.codecs.count ? Int(codecOfSource) : nil
     }
 
-    private mutating func begin(_ packet: HistoryPacket, _ source: SourceContext) {
+    private mutating func begin(_ packet: HistoryPacket, _ source: SourceContext, _ map: HeaderExtensionMap) {
         current = source.encoding
         sequence.begin(at: packet.number)
         line.begin(packet.timestamp, capture: source.capture)
         pictures.begin(SourcePicture(packet))
-        layers.begin(packet)
+        // Where a frame of AV1 ends within a picture of several only the descriptor tells.
+        var spatialCap = LayerFilter.all
+        if case .av1 = source.codec, map.dependencyDescriptor == 0 { spatialCap = 0 }
+        layers.begin(packet, spatialCap: spatialCap)
         if let frame = packet.dependency { descriptors.begin(frame, source.targets) }
         firstOfTalk = true
         resetsOrientation = orientation != 0

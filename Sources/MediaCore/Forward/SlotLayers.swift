@@ -23,7 +23,7 @@ extension RoomCore {
         let e = Int(slots[s].current)
         guard e >= 0, !slots[s].isHidden, !slots[s].isWaiting else { return }
         let present = slots[s].layers.level.spatial
-        let wanted = min(spatial, top(encodings[e].rates.liveSpatialLayers))
+        let wanted = min(min(spatial, slots[s].layers.spatialCap), top(encodings[e].rates.liveSpatialLayers))
         let targets = encodings[e].dependencies.targets
         // Layers that are streams of their own need one for the way down too.
         if present < wanted || present > wanted && targets.count > 0 && !targets.isLayered {

@@ -15,6 +15,7 @@ struct LayerRates: BitwiseCopyable {
     /// A layer has stopped when others go on and it has been silent for so long, or for its own last pause and a margin.
     static let stopAfter = TimeDelta.milliseconds(950)
     static let stopMargin = TimeDelta.milliseconds(150)
+    static let quietMargin = TimeDelta.milliseconds(50)
 
     private struct Layer: BitwiseCopyable {
         var first = Timestamp(nanoseconds: 0)
@@ -38,9 +39,14 @@ struct LayerRates: BitwiseCopyable {
     private var bytes = InlineArray<144, UInt32>(repeating: 0)
     private var frames = InlineArray<36, UInt16>(repeating: 0)
     private var newestBucket: Int64 = .min
+    private var bucketBegins = Timestamp(nanoseconds: .max)
+    private var bucketEnds = Timestamp(nanoseconds: .min)
     private var newestTimestamp: UInt32 = 0
     private var isStarted = false
     private var last = Timestamp(nanoseconds: 0)
+    private var lastFrame = Timestamp(nanoseconds: 0)
+    /// The time between two frames, smoothed.
+    private var interval = TimeDelta.zero
     /// Spatial layers first, then the temporal ones.
     private var rows = InlineArray<8, Row>(repeating: Row())
     private var seen: UInt8 = 0
@@ -53,8 +59,6 @@ struct LayerRates: BitwiseCopyable {
     /// The layers seen that have not stopped, one at least.
     var liveSpatialLayers: Int { Self.count(seen & ~stopped & 0x0f) }
     var liveTemporalLayers: Int { Self.count((seen & ~stopped) >> 4) }
-    /// A number that changes when a layer is seen for the first time.
-    var layerCount: Int { seen.nonzeroBitCount }
     /// A bit for each spatial layer that has stopped.
     var stoppedSpatialLayers: UInt8 { stopped & 0x0f }
 
@@ -86,35 +90,47 @@ struct LayerRates: BitwiseCopyable {
         return rest < 0 ? rest + Int(buckets) : rest
     }
 
-    /// A packet of so many bytes came. True when a layer that had stopped goes on. A retransmission counts as bytes alone.
+    /// What a packet said of the layers.
+    enum News { case nothing, layerSeen, layerReturned }
+
+    /// A packet of so many bytes came: whether a layer was seen for the first time, or one that had stopped goes on and is the
+    /// highest now. A retransmission counts as bytes alone.
     mutating func note(
         bytes count: Int, spatial: UInt8, temporal: UInt8, timestamp: UInt32, isRetransmission: Bool, at now: Timestamp
-    ) -> Bool {
+    ) -> News {
         let s = min(Int(spatial), Self.layers - 1)
         let t = min(Int(temporal), Self.layers - 1)
-        let bucket = Self.number(now)
-        if bucket > newestBucket, isStarted || !isRetransmission { turn(to: bucket) }
+        var bucket = newestBucket
+        if now < bucketBegins || now >= bucketEnds {
+            bucket = Self.number(now)
+            if bucket > newestBucket, isStarted || !isRetransmission { turn(to: bucket) }
+        }
         if isRetransmission {
-            guard isStarted else { return false }
+            guard isStarted else { return .nothing }
             add(count, to: s * Self.layers + t, bucket)
-            return false
+            return .nothing
         }
         let isSilenceOver = !isStarted || now - last >= Self.stopAfter
         if isSilenceOver { forgive(at: now) }
-        last = now
         let step = Int32(bitPattern: timestamp &- newestTimestamp)
         if step > 0 || isSilenceOver {
+            let pause = max(.zero, min(now - lastFrame, Self.silence))
+            interval = isStarted ? interval + (pause - interval) / 4 : .zero
+            lastFrame = now
             newestTimestamp = timestamp
             let place = Self.place(bucket) * Self.layers + t
             frames[place] &+= frames[place] < .max ? 1 : 0
         }
+        last = now
         isStarted = true
         measure(s * Self.layers + t, bucket, at: now)
         add(count, to: s * Self.layers + t, bucket)
-        let before = stopped
+        let (before, known) = (stopped, seen)
+        let live = (liveSpatialLayers, liveTemporalLayers)
         note(row: s, timestamp, at: now)
         note(row: Self.layers + t, timestamp, at: now)
-        return stopped != before
+        if stopped != before, live != (liveSpatialLayers, liveTemporalLayers) { return .layerReturned }
+        return seen == known ? .nothing : .layerSeen
     }
 
     /// Buckets that were not reached are empty.
@@ -128,6 +144,13 @@ struct LayerRates: BitwiseCopyable {
             emptied += 1
         }
         newestBucket = bucket
+        noteSpan()
+    }
+
+    /// When the newest bucket begins and ends: hardly a packet needs a division.
+    private mutating func noteSpan() {
+        bucketBegins = Timestamp(nanoseconds: newestBucket &* Self.bucket.nanoseconds)
+        bucketEnds = bucketBegins + Self.bucket
     }
 
     private mutating func add(_ count: Int, to layer: Int, _ bucket: Int64) {
@@ -228,14 +251,19 @@ extension LayerRates {
         rows[row].last + max(Self.stopAfter, rows[row].pause + Self.stopMargin)
     }
 
-    /// True when a layer above the lowest has stopped by `now` while others go on.
+    /// Whether a frame of any layer is overdue: then nothing is said of one layer.
+    private func isQuiet(at now: Timestamp) -> Bool {
+        now - last > interval * 5 / 2 + Self.quietMargin || now - last >= Self.stopAfter
+    }
+
+    /// True when by `now` a layer above the lowest has stopped while others go on, and the highest that goes on is another.
     mutating func expire(at now: Timestamp) -> Bool {
-        guard isStarted, now - last < Self.stopAfter else { return false }
-        let before = stopped
+        guard isStarted, !isQuiet(at: now) else { return false }
+        let before = (liveSpatialLayers, liveTemporalLayers)
         for row in 0..<8 where row % Self.layers != 0 && seen & ~stopped & 1 << UInt8(row) != 0 {
             if limit(of: row) <= now { stopped |= 1 << UInt8(row) }
         }
-        return stopped != before
+        return before != (liveSpatialLayers, liveTemporalLayers)
     }
 
     /// When `expire` should be called; nil while everything is silent or there is but one layer.
@@ -245,7 +273,8 @@ extension LayerRates {
         for row in 0..<8 where row % Self.layers != 0 && seen & ~stopped & 1 << UInt8(row) != 0 {
             earliest.bring(forwardTo: limit(of: row))
         }
-        return earliest
+        // What is overdue while everything is quiet is looked at again soon.
+        return earliest.map { $0 > now ? $0 : now + Self.quietMargin }
     }
 }
 
@@ -254,10 +283,13 @@ extension LayerRates: CheckpointField {
         try c.code(&isStarted)
         guard isStarted else { return }
         try c.code(&last)
+        try c.code(&lastFrame)
+        try c.code(&interval)
         try c.code(&newestTimestamp)
         try c.code(&seen)
         try c.code(&stopped)
         try c.code(&newestBucket, -Self.bucketLimit...Self.bucketLimit)
+        noteSpan()
         for layer in 0..<16 {
             try c.code(&measured[layer].isSeen)
             guard measured[layer].isSeen else { continue }

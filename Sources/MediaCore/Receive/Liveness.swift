@@ -42,14 +42,15 @@ extension RoomCore {
         into out: inout Egress
     ) {
         guard packet.length > 0 else { return }
-        let before = encodings[e].rates.layerCount
-        let hasReturned = encodings[e].rates.note(
+        switch encodings[e].rates.note(
             bytes: bytes, spatial: packet.spatialLayer, temporal: packet.temporalLayer, timestamp: packet.timestamp,
             isRetransmission: isRetransmission, at: now)
-        if hasReturned { layersChanged(e, into: &out) }
-        if hasReturned || encodings[e].rates.layerCount != before {
-            peers[Int(encodings[e].peer)].nextLiveness.bring(forwardTo: encodings[e].rates.deadline(at: now))
+        {
+        case .nothing: return
+        case .layerSeen: break
+        case .layerReturned: layersChanged(e, into: &out)
         }
+        peers[Int(encodings[e].peer)].nextLiveness.bring(forwardTo: encodings[e].rates.deadline(at: now))
     }
 
     /// Notes the heights that a packet tells of: a VP8 key frame's, VP9's scalability structure, a Dependency Descriptor's.

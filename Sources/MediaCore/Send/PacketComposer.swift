@@ -52,16 +52,44 @@ enum PacketComposer {
             extensions.absoluteSendTime = retransmission.absoluteSendTime
             extensions.transportSequence = SequenceNumber(retransmission.transportSequence)
         }
+        let head: (length: Int, skipped: Int)?
         let isRetransmission = retransmission != nil
-        let isEmpty = sent.isEmpty
-        var descriptor = InlineArray<260, UInt8>(repeating: 0)
-        let descriptorLength =
-            dependency == 0 ? 0 : rewritten(packet, sent.dependency, place: place, history, &descriptor)
-        // Everything before the payload proper: header, RTX head, and a VP8 descriptor where it is written anew.
-        let head = out.arena.withMutableSpan(at, room) { span -> (length: Int, skipped: Int)? in
+        let skipped = Int(slot.skipped)
+        if dependency == 0 {
+            head = writeHead(
+                sent, header, extensions, packet, skipped: skipped, isRetransmission, map, dependency: Span(), at: at,
+                room: room, in: &out)
+        } else {
+            var descriptor = InlineArray<260, UInt8>(repeating: 0)
+            let count = rewritten(packet, sent.dependency, place: place, history, &descriptor)
+            head = writeHead(
+                sent, header, extensions, packet, skipped: skipped, isRetransmission, map,
+                dependency: descriptor.span.extracting(0..<count), at: at, room: room, in: &out)
+        }
+        guard let head, head.skipped <= length else { return nil }
+        let start = place * PacketHistory.slotBytes
+        out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
+        if head.skipped == 0, !sent.isEmpty {
+            rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out)
+        }
+        if let blocks = slot.blockPayloadType, !sent.isEmpty {
+            out.arena.withMutableSpan(at + head.length, length) { span in
+                REDPayload.write(blocks, headLength: Int(packet.redHead), into: &span, at: 0)
+            }
+        }
+        return head.length + length - head.skipped
+    }
+
+    /// Writes everything before the payload proper: header, RTX head, and a VP8 descriptor where it is written anew. Gives its
+    /// length and how much of the payload it stands for, or nil when it does not fit.
+    @inline(__always) private static func writeHead(
+        _ sent: SentPacket, _ header: EgressHeader, _ extensions: EgressExtensions, _ packet: HistoryPacket,
+        skipped: Int, _ isRetransmission: Bool, _ map: HeaderExtensionMap, dependency: Span<UInt8>, at: Int, room: Int,
+        in out: inout Egress
+    ) -> (length: Int, skipped: Int)? {
+        out.arena.withMutableSpan(at, room) { span -> (length: Int, skipped: Int)? in
             let written = RTPHeaderWriter.write(
-                header, extensions, map, dependency: descriptor.span.extracting(0..<descriptorLength), into: &span,
-                at: 0)
+                header, extensions, map, dependency: dependency, into: &span, at: 0)
             guard let written else { return nil }
             var end = written.length
             if isRetransmission {
@@ -70,7 +98,7 @@ enum PacketComposer {
                 end += RTXPayload.headLength
             }
             // A 7-bit picture id cannot go on a chain of 15 bits: such a descriptor is written anew.
-            if !isEmpty, let vp8 = packet.vp8, vp8.pictureID != nil, !vp8.hasLongPictureID,
+            if !sent.isEmpty, let vp8 = packet.vp8, vp8.pictureID != nil, !vp8.hasLongPictureID,
                 let count = vp8.write(
                     pictureID: sent.picture.pictureID,
                     tl0PictureIndex: vp8.tl0PictureIndex == nil ? nil : sent.picture.tl0PictureIndex,
@@ -78,18 +106,8 @@ enum PacketComposer {
             {
                 return (end + count, Int(vp8.length))
             }
-            return (end, Int(slot.skipped))
+            return (end, skipped)
         }
-        guard let head, head.skipped <= length else { return nil }
-        let start = place * PacketHistory.slotBytes
-        out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
-        if head.skipped == 0, !isEmpty { rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out) }
-        if let blocks = slot.blockPayloadType, !isEmpty {
-            out.arena.withMutableSpan(at + head.length, length) { span in
-                REDPayload.write(blocks, headLength: Int(packet.redHead), into: &span, at: 0)
-            }
-        }
-        return head.length + length - head.skipped
     }
 
     /// The bytes of padding of one packet (RFC 3550 §5.1): a count of 255 is the most that there can be.

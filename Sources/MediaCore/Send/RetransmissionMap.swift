@@ -21,13 +21,45 @@ struct SentPacket: BitwiseCopyable {
     var picture = PictureNumbers()
     /// The position of the codec in the slot's plan.
     var codec: UInt8 = 0
-    var marker = false
-    /// It was sent without its payload, to fill a number of the slot.
-    var isEmpty = false
-    /// What of the Dependency Descriptor was written anew; nil where the packet has none.
-    var dependency: DependencyRewrite?
     /// How often it was sent again.
     var resent: UInt8 = 0
+    /// The marker, and what else is one bit: the row takes 64 bytes.
+    private var bits: UInt8 = 0
+    private var dependencyShift: UInt8 = 0
+    private var dependencyFrame: UInt16 = 0
+    private var dependencyTargets: UInt16 = 0
+}
+
+extension SentPacket {
+    private func has(_ bit: UInt8) -> Bool { bits & bit != 0 }
+    private mutating func set(_ bit: UInt8, _ isSet: Bool) { bits = isSet ? bits | bit : bits & ~bit }
+
+    /// The marker bit.
+    var marker: Bool {
+        get { has(1) }
+        set { set(1, newValue) }
+    }
+    /// It was sent without its payload, to fill a number of the slot.
+    var isEmpty: Bool {
+        get { has(2) }
+        set { set(2, newValue) }
+    }
+    /// What of the Dependency Descriptor was written anew; nil where the packet has none.
+    var dependency: DependencyRewrite? {
+        get {
+            guard has(4) else { return nil }
+            return DependencyRewrite(
+                frameNumber: dependencyFrame, templateShift: dependencyShift,
+                activeTargets: has(8) ? UInt32(dependencyTargets) : nil)
+        }
+        set {
+            set(4, newValue != nil)
+            set(8, newValue?.activeTargets != nil)
+            dependencyFrame = newValue?.frameNumber ?? 0
+            dependencyShift = newValue?.templateShift ?? 0
+            dependencyTargets = UInt16(truncatingIfNeeded: newValue?.activeTargets ?? 0)
+        }
+    }
 }
 
 /// The newest packets sent on one slot.

@@ -72,6 +72,7 @@ private func plan(_ n: UInt32, vp9: Bool) -> PeerPlan {
     map.transportSequence = 6
     map.videoOrientation = 7
     map.playoutDelay = 8
+    map.dependencyDescriptor = 9
     return PeerPlan(
         headerExtensions: map,
         published: [

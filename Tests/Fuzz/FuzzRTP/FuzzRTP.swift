@@ -26,6 +26,10 @@ public func fuzzRTP(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     }
     _ = H264Payload(bytes.span, header)
     _ = AV1AggregationHeader(bytes.span, header)
+    var structure: DependencyStructure?
+    if let frame = DependencyDescriptor(bytes.span, at: 0, length: bytes.count, &structure), let structure {
+        _ = frame.frameDifferences(bytes.span, at: 0, length: bytes.count, structure)
+    }
     return 0
 }
 

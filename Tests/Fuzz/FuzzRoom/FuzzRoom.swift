@@ -189,6 +189,7 @@ private struct Run: ~Copyable {
         map.transportSequence = 6
         map.videoOrientation = 7
         map.playoutDelay = 8
+        map.dependencyDescriptor = 9
         return PeerPlan(
             headerExtensions: map, published: shape & 32 == 0 ? tracks : [],
             slots: shape & 64 == 0 ? slots : [slots[0]],

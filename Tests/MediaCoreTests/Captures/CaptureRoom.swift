@@ -1,7 +1,7 @@
 // A room of two for captured streams: one peer publishes what the file holds, the other receives it on one slot. The
 // file's own times are the only clock; the simulated network's invariants watch what comes out.
 
-import MediaCore
+@_spi(Simulation) import MediaCore
 import SimulatedNetwork
 import TestSupport
 
@@ -121,6 +121,13 @@ struct CaptureRoom: ~Copyable {
 
     private mutating func command(_ command: RoomCommand) {
         core.apply(command, at: now, into: &egress)
+        flush()
+    }
+
+    /// Limits what the receiver's slot is sent.
+    mutating func limit(spatial: UInt8 = 255, temporal: UInt8 = 255) {
+        core.limitLayers(
+            of: Self.receiver, slot: Mid("r")!, spatial: spatial, temporal: temporal, at: now, into: &egress)
         flush()
     }
 

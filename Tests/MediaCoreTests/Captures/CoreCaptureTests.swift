@@ -55,6 +55,35 @@ struct CoreCaptureTests {
         #expect(room.invariants.violations.map(\.description) == [])
     }
 
+    @Test("VP8: of its base layer 54 packets in 51 frames, no gap, PictureID and TL0PICIDX one chain across the wrap")
+    func vp8BaseLayer() throws {
+        let packets = try #require(Capture.pcap("str0m/vp8.pcap"))
+        var room = CaptureRoom(
+            mid: "1", kind: .video, codecs: codec(.vp8, 96),
+            encodings: [EncodingPlan(rid: Rid("l"), ssrc: nil, rtxSSRC: nil)],
+            extensions: extensions {
+                $0.absoluteSendTime = 2
+                $0.transportSequence = 4
+                $0.mid = 9
+                $0.rid = 10
+            })
+        room.limit(temporal: 0)
+        room.play(packets)
+        let numbers = room.forwardedNumbers
+        #expect(numbers.count == 54)
+        #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $1 == $0 + 1 })
+        let frames = try room.forwarded.map { try #require(VP8Fields($0.payload)) }
+        #expect(frames.allSatisfy { $0.temporalLayer == 0 })
+        let begins = frames.filter(\.beginsFrame)
+        #expect(begins.count == 51 && room.forwarded.count(where: \.marker) == 51)
+        for (a, b) in zip(begins, begins.dropFirst()) {
+            #expect(b.pictureID == a.pictureID.map { ($0 + 1) & 0x7fff })
+            #expect(b.temporalLevelZeroIndex == a.temporalLevelZeroIndex.map { $0 &+ 1 })
+        }
+        #expect(room.statistics[.layerNotForwarded] == 50)
+        #expect(room.invariants.violations.map(\.description) == [])
+    }
+
     @Test("VP9: 279 numbers missing, each asked for again, and a key frame asked for when they do not come")
     func vp9() throws {
         let packets = try #require(Capture.pcap("str0m/vp9.pcap"))

@@ -42,7 +42,7 @@ struct LayerFilterTests {
     @Test("Without a limit everything goes, whatever layers there are")
     func open() {
         var filter = LayerFilter()
-        filter.begin(vp8(0, 0, key: true))
+        filter.begin(vp8(0, 0, key: true), spatialCap: 0xff)
         for (time, layer) in [(1, 2), (2, 1), (3, 3), (4, 0)] as [(UInt32, UInt8)] {
             #expect(forwards(&filter, vp8(time, layer)))
         }
@@ -52,7 +52,7 @@ struct LayerFilterTests {
     @Test("Down with the next frame, never within one; up with a sync point of the next layer alone")
     func vp8Levels() {
         var filter = LayerFilter()
-        filter.begin(vp8(0, 0, key: true))
+        filter.begin(vp8(0, 0, key: true), spatialCap: 0xff)
         #expect(forwards(&filter, vp8(10, 2)))
         filter.limit(spatial: 0xff, temporal: 0)
         // The same frame goes on to its end.
@@ -79,7 +79,7 @@ struct LayerFilterTests {
     @Test("What comes late is judged by what held when its frame was new")
     func late() {
         var filter = LayerFilter()
-        filter.begin(vp8(0, 0, key: true))
+        filter.begin(vp8(0, 0, key: true), spatialCap: 0xff)
         filter.limit(spatial: 0xff, temporal: 1)
         #expect(forwards(&filter, vp8(20, 0)))
         #expect(forwards(&filter, vp8(10, 2)))
@@ -101,7 +101,7 @@ struct LayerFilterTests {
     @Test("Timestamps wrap")
     func wraps() {
         var filter = LayerFilter()
-        filter.begin(vp8(0xffff_ff00, 0, key: true))
+        filter.begin(vp8(0xffff_ff00, 0, key: true), spatialCap: 0xff)
         filter.limit(spatial: 0xff, temporal: 0)
         #expect(!forwards(&filter, vp8(0xffff_fff0, 1)))
         #expect(forwards(&filter, vp8(0x10, 0)))
@@ -115,7 +115,7 @@ struct LayerFilterTests {
     func vp9Levels() {
         var filter = LayerFilter()
         filter.limit(spatial: 1, temporal: 0xff)
-        filter.begin(vp9(0, spatial: 0, predicted: false, key: true))
+        filter.begin(vp9(0, spatial: 0, predicted: false, key: true), spatialCap: 0xff)
         #expect(filter.judge(vp9(0, spatial: 0, predicted: false, key: true), absent: 0) == .forward(marker: false))
         #expect(filter.judge(vp9(0, spatial: 1, predicted: false, ends: false), absent: 0) == .forward(marker: false))
         #expect(filter.judge(vp9(0, spatial: 1, predicted: false), absent: 0) == .forward(marker: true))
@@ -133,7 +133,7 @@ struct LayerFilterTests {
     func vp9Temporal() {
         var filter = LayerFilter()
         filter.limit(spatial: 0xff, temporal: 0)
-        filter.begin(vp9(0, spatial: 0, predicted: false, key: true))
+        filter.begin(vp9(0, spatial: 0, predicted: false, key: true), spatialCap: 0xff)
         #expect(!forwards(&filter, vp9(10, spatial: 0, temporal: 2)))
         filter.limit(spatial: 0xff, temporal: 2)
         #expect(forwards(&filter, vp9(20, spatial: 0, temporal: 0)))
