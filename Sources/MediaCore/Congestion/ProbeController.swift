@@ -23,8 +23,9 @@ struct ProbeController: BitwiseCopyable {
     /// The first is sent at so many times the estimate, one that follows or asks for more at so many times.
     static let startFactor: Int64 = 3
     static let factor: Int64 = 2
-    /// What is wanted next is probed with this margin, in percent.
+    /// What is wanted next is probed with this margin, and the estimate with that one at least, in percent.
     static let demandPercent: Int64 = 110
+    static let leastPercent: Int64 = 130
     /// A result of at least so much of the probe's rate is followed by another, in percent.
     static let followPercent: Int64 = 70
     /// A result is waited for this long.
@@ -32,9 +33,11 @@ struct ProbeController: BitwiseCopyable {
     /// Between two probes for what is wanted: the first when that changed, then the second, longer each time in vain.
     static let leastInterval = TimeDelta.seconds(1)
     static let interval = TimeDelta.seconds(5)
-    static let longestInterval = TimeDelta.seconds(20)
-    /// After the queue was too full no probe is sent for so long.
+    static let longestInterval = TimeDelta.seconds(10)
+    /// After the queue was too full no probe is sent for so long, and none for what is wanted while the rate was cut within
+    /// this time: what the path carries is known then.
     static let calm = TimeDelta.milliseconds(500)
+    static let demandCalm = TimeDelta.milliseconds(3_000)
     /// A fall to less than this within this time, in percent, is probed when all is calm: at so much of the old rate.
     static let fallPercent: Int64 = 66
     static let fallTime = TimeDelta.seconds(5)
@@ -49,6 +52,7 @@ struct ProbeController: BitwiseCopyable {
     private var sentAt: Timestamp?
     private var lastAt: Timestamp?
     private var calmFrom = Timestamp(nanoseconds: 0)
+    private var demandFrom = Timestamp(nanoseconds: 0)
     private var isStarted = false
     /// What the next step needs, and no probe is faster than.
     private var next = DataRate.zero
@@ -76,16 +80,12 @@ struct ProbeController: BitwiseCopyable {
 
     private func wantsMore(than estimate: DataRate) -> Bool { next > estimate && ceiling > estimate }
 
-    private var dueAt: Timestamp { lastAt.map { max($0 + wait, calmFrom) } ?? calmFrom }
+    private var dueAt: Timestamp { lastAt.map { max($0 + wait, max(calmFrom, demandFrom)) } ?? max(calmFrom, demandFrom) }
 
     /// What is wanted next, and what no probe need be above.
     mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate) {
         // Something new is wanted, a tenth more than before: it need not wait its turn.
-        if next.bitsPerSecond &* 10 > self.next.bitsPerSecond &* 11
-            || ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11
-        {
-            wait = Self.leastInterval
-        }
+        if ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11 { wait = Self.leastInterval }
         self.next = next
         self.ceiling = ceiling
         guard !isStarted, ceiling > estimate else { return }
@@ -106,14 +106,16 @@ struct ProbeController: BitwiseCopyable {
         guard sentAt != nil else { return }
         sentAt = nil
         if result > estimate { wait = Self.interval }
-        if result > followAbove { ask(for: result.scaled(by: Self.factor, over: 1)) }
+        guard result > followAbove, next > result else { return }
+        ask(for: result.scaled(by: Self.factor, over: 1))
     }
 
-    /// The queue was found too full.
-    mutating func noteOveruse(at now: Timestamp) {
+    /// The queue was found too full, and the rate was cut as far as that asks for, or not.
+    mutating func noteOveruse(wasCut: Bool, at now: Timestamp) {
         pending = nil
         sentAt = nil
         calmFrom = now + Self.calm
+        if wasCut { demandFrom = now + TimeDelta.milliseconds(Int64(Tuning.n)) }
     }
 
     /// The estimate changed.
@@ -130,7 +132,7 @@ struct ProbeController: BitwiseCopyable {
         if let sentAt, now - sentAt >= Self.patience { self.sentAt = nil }
         guard pending == nil, sentAt == nil, isStarted, now >= calmFrom, wantsMore(than: estimate) else { return }
         if fallenFrom > .zero, estimate.bitsPerSecond &* 100 < fallenFrom.bitsPerSecond &* Self.fallPercent,
-            let fallenAt, now - fallenAt <= Self.fallTime
+            let fallenAt, now - fallenAt <= Self.fallTime, lastAt.map({ now - $0 >= Self.fallTime }) ?? true
         {
             ask(for: fallenFrom.scaled(by: Self.recoveryPercent, over: 100))
             fallenFrom = .zero
@@ -138,8 +140,8 @@ struct ProbeController: BitwiseCopyable {
         }
         guard now >= dueAt else { return }
         wait = min(max(wait + wait / 2, Self.interval), Self.longestInterval)
-        let wanted = next.scaled(by: Self.demandPercent, over: 100)
-        ask(for: max(estimate.scaled(by: Self.factor, over: 1), wanted))
+        let wanted = max(next.scaled(by: Self.demandPercent, over: 100), estimate.scaled(by: Self.leastPercent, over: 100))
+        ask(for: min(estimate.scaled(by: Self.factor, over: 1), wanted))
     }
 
     /// A cluster that is to be sent now.
@@ -164,6 +166,7 @@ extension ProbeController: CheckpointField {
         try c.code(&sentAt)
         try c.code(&lastAt)
         try c.code(&calmFrom)
+        try c.code(&demandFrom)
         try c.code(&isStarted)
         try c.code(&next)
         try c.code(&ceiling)

@@ -1,5 +1,13 @@
 // The rate at which the packets of a probe cluster arrived. Decides on no probe.
 
+/// What a probe showed.
+struct ProbeResult: BitwiseCopyable {
+    /// The rate that is safe.
+    var rate: DataRate
+    /// The packets arrived further apart than they were sent: the path carries no more.
+    var isSaturated: Bool
+}
+
 /// Measures the cluster sent last.
 struct ProbeEvaluator: BitwiseCopyable {
     /// Of a cluster's packets and bytes at least so many have to have arrived, in percent.
@@ -34,7 +42,7 @@ struct ProbeEvaluator: BitwiseCopyable {
     }
 
     /// A packet arrived. Gives the rate when enough of its cluster have; later packets make it better.
-    mutating func note(_ row: SentRow, arrived: TimeDelta, noise: TimeDelta) -> DataRate? {
+    mutating func note(_ row: SentRow, arrived: TimeDelta, noise: TimeDelta) -> ProbeResult? {
         guard row.cluster == id, row.cluster != 0 else { return nil }
         let size = Int64(row.bytes)
         if packets == 0 || row.sentAt < firstSent { firstSent = row.sentAt }
@@ -55,7 +63,7 @@ struct ProbeEvaluator: BitwiseCopyable {
         return measured(noise)
     }
 
-    private func measured(_ noise: TimeDelta) -> DataRate? {
+    private func measured(_ noise: TimeDelta) -> ProbeResult? {
         let sendTime = lastSent - firstSent
         let arrivalTime = lastArrived - firstArrived
         guard sendTime > .zero, sendTime <= Self.longest, arrivalTime >= .zero, arrivalTime <= Self.longest else {
@@ -63,9 +71,11 @@ struct ProbeEvaluator: BitwiseCopyable {
         }
         let sent = DataSize(bytes: bytes &- lastSentBytes) / sendTime
         // The noise may have brought the first and the last packet closer together.
-        if arrivalTime + noise <= sendTime + sendTime * Self.carriedPercent / 100 { return sent }
+        if arrivalTime + noise <= sendTime + sendTime * Self.carriedPercent / 100 {
+            return ProbeResult(rate: sent, isSaturated: false)
+        }
         let came = DataSize(bytes: bytes &- firstArrivedBytes) / (arrivalTime + noise)
-        return min(sent, came.scaled(by: Self.safePercent, over: 100))
+        return ProbeResult(rate: min(sent, came.scaled(by: Self.safePercent, over: 100)), isSaturated: true)
     }
 }
 

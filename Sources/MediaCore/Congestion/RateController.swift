@@ -14,16 +14,18 @@ struct RateInput: BitwiseCopyable {
     /// The plain rate of the last moments that arrives, and the rate at which those packets were sent.
     var arriving: DataRate?
     var sending: DataRate?
+    /// What was sent over a longer time.
+    var sendingLong: DataRate?
     var roundTrip = TimeDelta.zero
     /// The rate is not raised above this.
     var limit = DataRate.zero
     /// Sending was held lately: what arrived tells little.
     var wasHeld = false
 
-    /// What was sent arrives as fast as it was sent.
-    var allArrives: Bool {
+    /// What was sent arrives as fast as it was sent, or nearly so.
+    func allArrives(thousandths: Int64 = 850) -> Bool {
         guard let arriving, let sending else { return false }
-        return arriving.bitsPerSecond &* 20 >= sending.bitsPerSecond &* 17
+        return arriving.bitsPerSecond &* 1_000 >= sending.bitsPerSecond &* thousandths
     }
 }
 
@@ -60,6 +62,8 @@ struct LinkCapacityEstimate: BitwiseCopyable {
 private struct QueueTrial: BitwiseCopyable {
     var from: Timestamp
     var until: Timestamp
+    /// What arrived when less was begun to be sent.
+    var arriving = DataRate.zero
     /// What stood at the beginning, in nanoseconds; below zero before it.
     var first: Int64 = -1
     /// The least that stood since.
@@ -83,10 +87,15 @@ struct RateController: BitwiseCopyable {
     /// Of what arrived so much is sent when the queue is empty again, in percent.
     static let refillPercent: Int64 = 95
     static let longestDrain = TimeDelta.seconds(1)
-    /// What sends less than its rate may not be what fills the queue: the first time in this it only gives way a little.
+    /// What has sent less than this part of its rate, in percent, for some time, and of which all arrives, may not be what
+    /// fills the queue: the first time in two seconds the rate falls to the one at most, then to the other.
+    static let weakPercent: Int64 = 70
+    static let limitedTime = TimeDelta.milliseconds(700)
     static let forbearance = TimeDelta.seconds(2)
-    /// Behind the pacer's hold the rate falls to so much at most, in percent.
-    static let heldPercent: Int64 = 70
+    static let forbornPercent: Int64 = 85
+    static let weakFallPercent: Int64 = 70
+    /// Less in the queue is never taken for somebody else's.
+    static let leastForeign = TimeDelta.milliseconds(40)
     /// A packet's bits: two of them are added in each response time while the capacity is near, within these parts a second.
     static let packetBits = 9_600.0
     static let nearGrowth = 0.05...0.14
@@ -100,8 +109,10 @@ struct RateController: BitwiseCopyable {
     private(set) var capacity = LinkCapacityEstimate()
     private var updatedAt: Timestamp?
     private(set) var decreasedAt: Timestamp?
+    /// When the rate was cut as far as the queue asked for.
+    private(set) var cutAt: Timestamp?
     private var forbornAt: Timestamp?
-    /// More is allowed than is sent, since then.
+    /// Less is sent than may be, since then.
     private var limitedSince: Timestamp?
     /// The rate to be gone back to when the queue is empty; zero while nothing drains.
     private var refill = DataRate.zero
@@ -113,17 +124,23 @@ struct RateController: BitwiseCopyable {
 
     /// What may stand in the queue beyond what is not ours.
     func threshold(_ noise: TimeDelta) -> TimeDelta {
-        let bits = TimeDelta(nanoseconds: Int64(Self.queueBits * 1e9 / Double(max(rate.bitsPerSecond, 10_000))))
-        return Self.queueAllowed + min(max(bits, noise * Self.noiseFactor), Self.mostQueueAllowed)
+        let bits = TimeDelta(nanoseconds: Int64(Tuning.e * 1e9 / Double(max(rate.bitsPerSecond, 10_000))))
+        let most = TimeDelta.milliseconds(Int64(Tuning.m))
+        return max(.milliseconds(10), TimeDelta.milliseconds(Int64(Tuning.i)) + min(max(bits, noise * Int64(Tuning.f)), most))
     }
 
-    /// A probe arrived at this rate.
-    mutating func probed(_ rate: DataRate, at now: Timestamp) {
-        capacity.noteProbe(of: rate)
-        guard rate > self.rate else { return }
-        self.rate = rate
-        refill = .zero
-        updatedAt = now
+    /// A probe showed that this rate is carried, or, where it was as much as there is, that no more is. Where less is sent
+    /// than may be the rate is not known better than by a probe: then it also goes down to one.
+    mutating func probed(_ result: ProbeResult, limit: DataRate, acknowledged: DataRate?, at now: Timestamp) {
+        capacity.noteProbe(of: result.rate)
+        let useful = min(result.rate, limit)
+        if useful > rate {
+            rate = useful
+            refill = .zero
+            updatedAt = now
+        } else if result.isSaturated, isLimited(at: now), result.rate < rate {
+            rate = min(rate, max(result.rate, acknowledged ?? rate))
+        }
     }
 
     /// Begins anew with a rate.
@@ -140,10 +157,11 @@ struct RateController: BitwiseCopyable {
         let elapsed = min(max(updatedAt.map { now - $0 } ?? .zero, .zero), .seconds(1))
         updatedAt = now
         let standing = input.queue ?? .zero
-        foreign = min(foreign, standing + standing / 5)
+        // Where less arrives than is sent the queue is ours, or ours too.
+        foreign = input.allArrives() ? min(foreign, standing + standing / 5) : .zero
         let queue = max(standing - foreign, .zero)
         let threshold = threshold(input.noise)
-        let isRising = input.use == .over && queue.nanoseconds &* 100 > threshold.nanoseconds &* Self.risingPercent
+        let isRising = input.use == .over && queue.nanoseconds &* 100 > threshold.nanoseconds &* Int64(Tuning.d)
         noteLimited(input, at: now)
         judge(standing, input, at: now)
         if isRising || queue > threshold {
@@ -161,24 +179,26 @@ struct RateController: BitwiseCopyable {
     }
 
     private mutating func noteLimited(_ input: RateInput, at now: Timestamp) {
-        if let sending = input.sending, sending.bitsPerSecond &* 10 < rate.bitsPerSecond &* 7 {
-            if limitedSince == nil { limitedSince = now }
-        } else {
+        guard let sending = input.sendingLong, sending.bitsPerSecond &* 100 < rate.bitsPerSecond &* Self.weakPercent else {
             limitedSince = nil
+            return
         }
+        if limitedSince == nil { limitedSince = now }
     }
 
-    /// Less has been sent than is allowed for some time.
-    func isLimited(at now: Timestamp) -> Bool { limitedSince.map { now - $0 >= .milliseconds(1_000) } ?? false }
+    /// Less than is allowed has been sent for some time.
+    private func isLimited(at now: Timestamp) -> Bool {
+        limitedSince.map { now - $0 >= Self.limitedTime } ?? false
+    }
 
     // MARK: Down
 
     private func mayDecrease(_ input: RateInput, at now: Timestamp) -> Bool {
         guard let decreasedAt else { return true }
         // The last decrease shows after a round trip and a feedback message.
-        let wait = min(max(input.roundTrip + .milliseconds(100), .milliseconds(100)), .milliseconds(400))
+        let wait = min(max(input.roundTrip + .milliseconds(Int64(Tuning.r)), .milliseconds(100)), .milliseconds(400))
         if now - decreasedAt >= wait { return true }
-        guard let arriving = input.arriving, !input.wasHeld else { return false }
+        guard let arriving = input.arriving, !input.wasHeld, !input.allArrives() else { return false }
         return arriving.bitsPerSecond &* 2 < rate.bitsPerSecond
     }
 
@@ -190,24 +210,35 @@ struct RateController: BitwiseCopyable {
             rate = rate.scaled(by: 1, over: 2)
             return
         }
-        if trial == nil, standing > .milliseconds(40) {
+        if trial == nil, standing > Self.leastForeign {
             let from = now + input.roundTrip + .milliseconds(200)
-            trial = QueueTrial(from: from, until: from + .milliseconds(600))
+            trial = QueueTrial(from: from, until: from + .milliseconds(600), arriving: arrives)
         }
-        if isLimited(at: now), input.allArrives, forbornAt.map({ now - $0 > Self.forbearance }) ?? true {
-            forbornAt = now
-            let little = arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10)
-            rate = min(rate, max(little, rate.scaled(by: 85, over: 100)))
+        if input.wasHeld || input.allArrives() && isLimited(at: now) {
+            giveWay(arrives, at: now)
             return
         }
+        cutAt = now
         if Double(arrives.bitsPerSecond) < capacity.lower { capacity = LinkCapacityEstimate() }
         capacity.noteOveruse(at: arrives)
         let drain = queue.nanoseconds / (Self.drainTime.nanoseconds / 1_000)
-        let part = min(max(Self.decrease &- drain, Self.leastDecrease), Self.decrease)
-        var wanted = arrives.scaled(by: part, over: 1_000)
-        if input.wasHeld { wanted = max(wanted, rate.scaled(by: Self.heldPercent, over: 100)) }
-        refill = min(arrives.scaled(by: Self.refillPercent, over: 100), rate)
+        let part = min(max(Int64(Tuning.h) &- drain, Self.leastDecrease), Int64(Tuning.h))
+        let wanted = arrives.scaled(by: part, over: 1_000)
+        refill = min(arrives.scaled(by: Int64(Tuning.g), over: 100), rate)
         rate = min(rate, wanted)
+    }
+
+    /// What arrives does not tell what the path carries, for no more was sent.
+    private mutating func giveWay(_ arrives: DataRate, at now: Timestamp) {
+        refill = .zero
+        var least = arrives.scaled(by: Self.decrease, over: 1_000)
+        if forbornAt.map({ now - $0 > Self.forbearance }) ?? true {
+            forbornAt = now
+            least = max(
+                arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10),
+                rate.scaled(by: Self.forbornPercent, over: 100))
+        }
+        rate = min(rate, max(least, rate.scaled(by: Self.weakFallPercent, over: 100)))
     }
 
     /// Goes back to what arrived when the queue is empty.
@@ -224,12 +255,24 @@ struct RateController: BitwiseCopyable {
     /// Where the queue stays as it is although less is sent, and all of it arrives, it is not ours.
     private mutating func judge(_ standing: TimeDelta, _ input: RateInput, at now: Timestamp) {
         guard var trial, now >= trial.from else { return }
-        if trial.first < 0 { trial.first = standing.nanoseconds }
+        // Of sound alone nothing can be taken away.
+        let isSound = input.sendingLong.map { $0 < .kilobitsPerSecond(100) } ?? false
+        let isLess = isSound || rate.bitsPerSecond &* 10 <= trial.arriving.bitsPerSecond &* 9
+        if trial.first < 0 {
+            trial.first = standing.nanoseconds
+            guard isLess else {
+                self.trial = nil
+                return
+            }
+        }
         trial.least = min(trial.least, standing.nanoseconds)
         self.trial = trial
         guard now >= trial.until else { return }
         self.trial = nil
-        guard trial.least > 40_000_000, trial.least > trial.first / 20 &* 17, input.allArrives else { return }
+        let isSteady = trial.least > trial.first / 20 &* 17 && standing.nanoseconds < trial.first / 20 &* 23
+        guard isLess, isSteady, trial.least > Self.leastForeign.nanoseconds, input.allArrives(thousandths: 950) else {
+            return
+        }
         foreign = TimeDelta(nanoseconds: trial.least)
         refill = .zero
     }
@@ -245,16 +288,18 @@ struct RateController: BitwiseCopyable {
             let most = arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10)
             limit = min(limit, Double(most.bitsPerSecond))
         }
+        // Where less is sent than may be, time shows nothing beyond what filled the queue before: probes do.
+        if isLimited(at: now), capacity.isKnown { limit = min(limit, capacity.upper) }
         guard current < limit else { return }
         var grown: Double
-        if capacity.isKnown && current < capacity.upper {
+        let calm = Double((decreasedAt.map { now - $0 } ?? .seconds(3)).nanoseconds) / 1e9
+        if calm < Tuning.l || capacity.isKnown && current < capacity.upper {
             let response = Double(max(input.roundTrip + .milliseconds(100), .milliseconds(100)).nanoseconds) / 1e9
             let step = 2 * Self.packetBits / response
             // On a slow link a step is much: there the part is smaller.
-            let most = Self.nearGrowth.upperBound * current / (current + Self.slowRate)
-            grown = min(max(step, current * Self.nearGrowth.lowerBound), current * most) * seconds
+            let most = min(Tuning.a * 1000 + Tuning.b * current, Tuning.o * current)
+            grown = max(min(step * Tuning.j, most), current * Tuning.k) * seconds
         } else {
-            let calm = Double((decreasedAt.map { now - $0 } ?? .seconds(3)).nanoseconds) / 1e9
             let part = min(max(0.08 * (calm - 1), Self.farGrowth.lowerBound), Self.farGrowth.upperBound)
             grown = current * (Exponential.pow(1 + part, seconds) - 1)
         }
@@ -269,6 +314,7 @@ extension RateController: CheckpointField {
         try c.code(&capacity)
         try c.code(&updatedAt)
         try c.code(&decreasedAt)
+        try c.code(&cutAt)
         try c.code(&forbornAt)
         try c.code(&limitedSince)
         try c.code(&refill)
@@ -290,6 +336,7 @@ extension QueueTrial: CheckpointField {
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&from)
         try c.code(&until)
+        try c.code(&arriving)
         try c.code(&first)
         try c.code(&least)
     }
