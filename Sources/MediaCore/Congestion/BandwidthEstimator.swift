@@ -11,7 +11,7 @@ struct BandwidthEstimator: ~Copyable {
     /// Packets are waited for this long before the first feedback; `FeedbackCorrelator.patience` afterwards.
     static let firstPatience = TimeDelta.seconds(2)
     /// The stretches of 25 ms over which rates are taken.
-    static let stretches = Int(Tuning.q)
+    static let stretches = 8
     /// The estimate is not raised by time, or by a probe, above so much of what is wanted, in percent.
     static let wantedPercent: Int64 = 125
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
@@ -159,7 +159,7 @@ struct BandwidthEstimator: ~Copyable {
             trendline.take(delta)
             if trendline.use == .over { news.isOver = true }
         }
-        if packet.cluster != 0, let result = evaluator.note(packet, arrived: arrived, noise: queue.noise) {
+        if packet.cluster != 0, let result = evaluator.note(packet, arrived: arrived) {
             news.probed = result
         }
     }
@@ -199,7 +199,7 @@ struct BandwidthEstimator: ~Copyable {
             cause = .overuse
             probes.noteOveruse(wasCut: controller.cutAt == now, at: now)
         } else if let probed = news.probed {
-            probes.take(result: probed.rate, before: controller.rate)
+            probes.take(probed, before: controller.rate)
             controller.probed(probed, limit: ceiling, acknowledged: input.acknowledged, at: now)
             if controller.rate != old { cause = .probe }
         }
@@ -208,7 +208,9 @@ struct BandwidthEstimator: ~Copyable {
         let isLowered = loss.update(
             rate: controller.rate, arriving: input.arriving, isExplained: isExplained, roundTrip: roundTrip, at: now)
         if isLowered { cause = .loss }
-        if configuration.probes { probes.advance(estimate: min(controller.rate, loss.limit ?? controller.rate), at: now) }
+        if configuration.probes {
+            probes.advance(estimate: min(controller.rate, loss.limit ?? controller.rate), at: now)
+        }
         settle(cause, measured: news.probed?.rate ?? .zero, at: now)
     }
 

@@ -8,7 +8,7 @@ struct FeedbackWatch: BitwiseCopyable {
     static let longestReach = TimeDelta.seconds(3)
     /// Beyond what it took lately: this, and a part of the time between two messages, in percent; then sending is held.
     static let grace = TimeDelta.milliseconds(30)
-    static let holdPercent: Int64 = Int64(Tuning.c * 100)
+    static let holdPercent: Int64 = 40
     /// The same until the estimate falls.
     static let fallPercent: Int64 = 220
     /// What was held for a time is sent within so many times that.

@@ -73,10 +73,11 @@ private struct QueueTrial: BitwiseCopyable {
 /// The rate that delay allows.
 struct RateController: BitwiseCopyable {
     /// Standing queue that is too much: this, and the time that so many bits take at the rate, or what the noise asks for.
-    static let queueAllowed = TimeDelta.milliseconds(12)
-    static let queueBits = 4_800.0
-    static let noiseFactor: Int64 = 3
-    static let mostQueueAllowed = TimeDelta.milliseconds(80)
+    static let queueAllowed = TimeDelta.milliseconds(6)
+    static let queueBits = 14_400.0
+    static let noiseFactor: Int64 = 4
+    static let mostQueueAllowed = TimeDelta.milliseconds(45)
+    static let leastThreshold = TimeDelta.milliseconds(10)
     /// A rising delay is over-use when so much of that stands, in percent.
     static let risingPercent: Int64 = 40
     /// Of what arrives so much is sent when the queue is too full, in thousandths, less for what stands: it is to be gone in
@@ -96,14 +97,22 @@ struct RateController: BitwiseCopyable {
     static let weakFallPercent: Int64 = 70
     /// Less in the queue is never taken for somebody else's.
     static let leastForeign = TimeDelta.milliseconds(40)
-    /// A packet's bits: two of them are added in each response time while the capacity is near, within these parts a second.
+    /// A packet's bits: four of them are added in each response time while the capacity is near, but no more in a second than
+    /// this rate and part, and within these parts.
     static let packetBits = 9_600.0
-    static let nearGrowth = 0.05...0.14
-    static let slowRate = 75_000.0
+    static let nearRate = 50_000.0
+    static let nearPart = 0.08
+    static let nearGrowth = 0.05...0.2
+    /// So many seconds behind a decrease it is taken to be near.
+    static let nearTime = 2.0
+    /// A decrease shows after a round trip and this.
+    static let responseTime = TimeDelta.milliseconds(50)
     /// Away from it the rate grows by this part a second, more the longer all is calm.
     static let farGrowth = 0.08...0.25
     /// The rate is not raised by time above so much of what arrives, in percent, and 10 kb/s.
     static let arrivingPercent: Int64 = 150
+    /// Nor above so much of what was sent over a longer time.
+    static let unsentPercent: Int64 = 107
 
     private(set) var rate: DataRate
     private(set) var capacity = LinkCapacityEstimate()
@@ -124,9 +133,9 @@ struct RateController: BitwiseCopyable {
 
     /// What may stand in the queue beyond what is not ours.
     func threshold(_ noise: TimeDelta) -> TimeDelta {
-        let bits = TimeDelta(nanoseconds: Int64(Tuning.e * 1e9 / Double(max(rate.bitsPerSecond, 10_000))))
-        let most = TimeDelta.milliseconds(Int64(Tuning.m))
-        return max(.milliseconds(10), TimeDelta.milliseconds(Int64(Tuning.i)) + min(max(bits, noise * Int64(Tuning.f)), most))
+        let bits = TimeDelta(nanoseconds: Int64(Self.queueBits * 1e9 / Double(max(rate.bitsPerSecond, 10_000))))
+        let more = min(max(bits, noise * Self.noiseFactor), Self.mostQueueAllowed)
+        return max(Self.leastThreshold, Self.queueAllowed + more)
     }
 
     /// A probe showed that this rate is carried, or, where it was as much as there is, that no more is. Where less is sent
@@ -138,7 +147,7 @@ struct RateController: BitwiseCopyable {
             rate = useful
             refill = .zero
             updatedAt = now
-        } else if result.isSaturated, isLimited(at: now), result.rate < rate {
+        } else if result.isSaturated, result.rate < rate {
             rate = min(rate, max(result.rate, acknowledged ?? rate))
         }
     }
@@ -161,7 +170,7 @@ struct RateController: BitwiseCopyable {
         foreign = input.allArrives() ? min(foreign, standing + standing / 5) : .zero
         let queue = max(standing - foreign, .zero)
         let threshold = threshold(input.noise)
-        let isRising = input.use == .over && queue.nanoseconds &* 100 > threshold.nanoseconds &* Int64(Tuning.d)
+        let isRising = input.use == .over && queue.nanoseconds &* 100 > threshold.nanoseconds &* Self.risingPercent
         noteLimited(input, at: now)
         judge(standing, input, at: now)
         if isRising || queue > threshold {
@@ -179,7 +188,8 @@ struct RateController: BitwiseCopyable {
     }
 
     private mutating func noteLimited(_ input: RateInput, at now: Timestamp) {
-        guard let sending = input.sendingLong, sending.bitsPerSecond &* 100 < rate.bitsPerSecond &* Self.weakPercent else {
+        guard let sending = input.sendingLong, sending.bitsPerSecond &* 100 < rate.bitsPerSecond &* Self.weakPercent
+        else {
             limitedSince = nil
             return
         }
@@ -196,7 +206,7 @@ struct RateController: BitwiseCopyable {
     private func mayDecrease(_ input: RateInput, at now: Timestamp) -> Bool {
         guard let decreasedAt else { return true }
         // The last decrease shows after a round trip and a feedback message.
-        let wait = min(max(input.roundTrip + .milliseconds(Int64(Tuning.r)), .milliseconds(100)), .milliseconds(400))
+        let wait = min(max(input.roundTrip + Self.responseTime, .milliseconds(100)), .milliseconds(400))
         if now - decreasedAt >= wait { return true }
         guard let arriving = input.arriving, !input.wasHeld, !input.allArrives() else { return false }
         return arriving.bitsPerSecond &* 2 < rate.bitsPerSecond
@@ -222,9 +232,9 @@ struct RateController: BitwiseCopyable {
         if Double(arrives.bitsPerSecond) < capacity.lower { capacity = LinkCapacityEstimate() }
         capacity.noteOveruse(at: arrives)
         let drain = queue.nanoseconds / (Self.drainTime.nanoseconds / 1_000)
-        let part = min(max(Int64(Tuning.h) &- drain, Self.leastDecrease), Int64(Tuning.h))
+        let part = min(max(Self.decrease &- drain, Self.leastDecrease), Self.decrease)
         let wanted = arrives.scaled(by: part, over: 1_000)
-        refill = min(arrives.scaled(by: Int64(Tuning.g), over: 100), rate)
+        refill = min(arrives.scaled(by: Self.refillPercent, over: 100), rate)
         rate = min(rate, wanted)
     }
 
@@ -288,17 +298,19 @@ struct RateController: BitwiseCopyable {
             let most = arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10)
             limit = min(limit, Double(most.bitsPerSecond))
         }
-        // Where less is sent than may be, time shows nothing beyond what filled the queue before: probes do.
-        if isLimited(at: now), capacity.isKnown { limit = min(limit, capacity.upper) }
+        // What has not been sent time shows nothing of: probes do.
+        if let sending = input.sendingLong {
+            limit = min(limit, Double(sending.scaled(by: Self.unsentPercent, over: 100).bitsPerSecond) + 10_000)
+        }
         guard current < limit else { return }
         var grown: Double
         let calm = Double((decreasedAt.map { now - $0 } ?? .seconds(3)).nanoseconds) / 1e9
-        if calm < Tuning.l || capacity.isKnown && current < capacity.upper {
+        if calm < Self.nearTime || capacity.isKnown && current < capacity.upper {
             let response = Double(max(input.roundTrip + .milliseconds(100), .milliseconds(100)).nanoseconds) / 1e9
-            let step = 2 * Self.packetBits / response
+            let step = 4 * Self.packetBits / response
             // On a slow link a step is much: there the part is smaller.
-            let most = min(Tuning.a * 1000 + Tuning.b * current, Tuning.o * current)
-            grown = max(min(step * Tuning.j, most), current * Tuning.k) * seconds
+            let most = min(Self.nearRate + Self.nearPart * current, Self.nearGrowth.upperBound * current)
+            grown = max(min(step, most), current * Self.nearGrowth.lowerBound) * seconds
         } else {
             let part = min(max(0.08 * (calm - 1), Self.farGrowth.lowerBound), Self.farGrowth.upperBound)
             grown = current * (Exponential.pow(1 + part, seconds) - 1)
