@@ -12,7 +12,7 @@ struct ProbeResult: BitwiseCopyable {
 /// to and fro by as much as half a cluster takes.
 struct ProbeEvaluator: BitwiseCopyable {
     /// Of a cluster's packets and bytes at least so many have to have arrived, in percent.
-    static let arrivedPercent: Int64 = 80
+    static let arrivedPercent: Int64 = 60
     /// Packets sent or arrived over a longer time than this were no run.
     static let longest = TimeDelta.seconds(1)
     /// Arrived no further apart than this much more than sent, in percent: the path carries the rate.
