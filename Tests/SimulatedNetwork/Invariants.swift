@@ -91,6 +91,7 @@ public struct Invariants {
         var transportExtension: UInt8 = 0
         var publishedSSRCs: Set<UInt32> = []
         var hidden: Set<Mid> = []
+        var paused: Set<Mid> = []
     }
     private var peers: [PeerID: PeerRecord] = [:]
     /// The slots that show each track; a slot is named as a track is.
@@ -169,6 +170,7 @@ public struct Invariants {
     public func slotsShowing(_ track: TrackID) -> Int {
         (showing[track] ?? []).count {
             peers[$0.peer]?.isConnected == true && peers[$0.peer]?.hidden.contains($0.mid) == false
+                && peers[$0.peer]?.paused.contains($0.mid) == false
         }
     }
 
@@ -177,6 +179,12 @@ public struct Invariants {
     /// A peer sends malicious traffic from now on. Its own pictures and times may then be nonsense, which concerns only who
     /// looks at it; everything else must hold on.
     public mutating func noteMalicious(_ peer: PeerID) { malicious.insert(peer.rawValue) }
+
+    /// Looks at a decision of the core: a slot that is paused shows nothing.
+    public mutating func observe(_ decision: Decision) {
+        guard case .layerAllocated(let peer, let slot, _, let layer, _, _, _, _, _, _) = decision else { return }
+        if layer == nil { peers[peer]?.paused.insert(slot) } else { peers[peer]?.paused.remove(slot) }
+    }
 
     /// Looks at an event of the core.
     public mutating func observe(_ event: RoomEvent, at now: Timestamp) {

@@ -37,17 +37,22 @@ extension RoomCore {
         }
         let estimate = peers[p].bandwidth.estimate
         let audio = audioRate(to: p, at: now)
-        let allocation = BitrateAllocator.divide(estimate - audio, over: requests)
+        peers[p].demand.measureResent(at: now)
+        // What is sent besides the first time that video is sent.
+        let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
+        let allocation = BitrateAllocator.divide(estimate - other, over: requests)
         peers[p].demand.estimate = estimate
-        peers[p].demand.audio = audio
+        peers[p].demand.other = other
         peers[p].demand.allocated = allocation.allocated
         peers[p].demand.next = allocation.next
         peers[p].demand.wanted = allocation.wanted
         for (i, s) in chosen.enumerated() {
+            let isShort = allocation.short.contains(i)
+            slots[s].allocation.shortSince = isShort ? slots[s].allocation.shortSince ?? now : nil
             give(allocation.steps[i], to: s, requests[i], at: now, changed: &changed, into: &out)
         }
         peers[p].bandwidth.setDemand(
-            allocated: allocation.allocated + audio, next: allocation.next + audio, wanted: allocation.wanted + audio,
+            allocated: allocation.allocated + other, next: allocation.next + other, wanted: allocation.wanted + other,
             at: now)
         peers[p].pacer.setRate(peers[p].bandwidth.pacingRate, at: now)
         peers[p].nextEstimate = peers[p].isConnected ? peers[p].bandwidth.nextDeadline : nil
@@ -85,7 +90,11 @@ extension RoomCore {
             wanted: configuration.bitrate.isUnlimited
                 ? steps.count - 1 : Self.wantedStep(of: steps, height: slots[s].wantedHeight),
             current: current)
-        request.isHeld = given.isHeld(at: now)
+        request.heldRate = given.heldRate(at: now)
+        request.keepsLowest =
+            steps.first.map {
+                given.keepsLowest($0.rate, estimate: peers[Int(slots[s].peer)].bandwidth.estimate, at: now)
+            } ?? false
         request.isScreen = tracks[t].plan.source == .screen
         request.isPinned = slots[s].assignment.reason == .pinned
         request.isSpeaker = isSpeaking(Int(tracks[t].peer))
@@ -120,7 +129,7 @@ extension RoomCore {
         after.isPaused = given == nil
         // Less because less is wanted is no reason to wait.
         if step < request.current, step < request.wanted {
-            after.lower(at: now)
+            after.lower(from: before.rate, at: now)
         } else if step > request.current {
             after.raise(at: now)
         }
@@ -141,7 +150,7 @@ extension RoomCore {
     private func reason(
         _ step: Int, _ request: AllocationRequest, _ track: Int32, _ height: UInt16
     ) -> AllocationReason {
-        if step < request.wanted { return request.isHeld && step >= request.current ? .held : .estimate }
+        if step < request.wanted { return request.isHeld(step + 1) ? .held : .estimate }
         let best = tracks[Int(track)].encodings.last ?? -1
         let isEnough = request.steps[step].encoding == best || Int(request.steps[step].height) * 100 >= Int(height) * 85
         return isEnough && request.steps[step].height > 0 || request.steps[step].encoding == best ? .wanted : .publisher
@@ -226,11 +235,11 @@ extension RoomCore {
         }
         peers[p].demand.change = change.number
         let divided = peers[p].demand.estimate
-        let needed = peers[p].demand.allocated + peers[p].demand.audio
+        let needed = peers[p].demand.allocated + peers[p].demand.other
         let isLess = estimate < divided && estimate < needed
         let isMore =
             estimate > divided && peers[p].demand.next > peers[p].demand.allocated
-            && estimate >= peers[p].demand.next + peers[p].demand.audio
+            && estimate >= peers[p].demand.next + peers[p].demand.other
         if isLess || isMore { allocate(p, at: now, into: &out) }
         probe(p, at: now, into: &out)
         peers[p].nextPace.bring(forwardTo: peers[p].pacer.next(after: now))

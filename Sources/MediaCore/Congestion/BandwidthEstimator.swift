@@ -14,6 +14,10 @@ struct BandwidthEstimator: ~Copyable {
     static let stretches = 8
     /// The estimate is not raised by time, or by a probe, above so much of what is wanted, in percent.
     static let wantedPercent: Int64 = 125
+    /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
+    static let recoveryPacingPercent: Int64 = 130
+    /// The bytes of packets that lost feedback told of are counted at so many moments.
+    static let bridgeParts = 4
     /// A change of so much is worth telling, in percent.
     static let toldPercent: Int64 = 10
 
@@ -42,6 +46,8 @@ struct BandwidthEstimator: ~Copyable {
     /// Receiver reports and REMB decide: no feedback comes.
     var followsReports = true
     var sentAt: Timestamp?
+    /// The packet told of last that arrived.
+    var lastTold: ToldPacket?
     /// Packets before this number took another path.
     var firstOfRoute = Int64.min
     /// What may be sent, everything included.
@@ -76,7 +82,9 @@ struct BandwidthEstimator: ~Copyable {
 
     /// How fast the pacer may send; little while feedback is overdue.
     var pacingRate: DataRate {
-        watch.isHolding ? minimum : estimate.scaled(by: configuration.pacingPercent, over: 100)
+        if watch.isHolding { return minimum }
+        let percent = watch.isRecovering ? Self.recoveryPacingPercent : configuration.pacingPercent
+        return estimate.scaled(by: min(percent, configuration.pacingPercent), over: 100)
     }
 
     /// When `advance` should be called next; nil while nothing is due.
@@ -105,7 +113,7 @@ struct BandwidthEstimator: ~Copyable {
     mutating func takeFeedback(_ bytes: Span<UInt8>, _ feedback: TransportFeedback, at now: Timestamp) {
         var walk = feedback
         var news = FeedbackNews()
-        correlator.begin(feedback)
+        news.untold = correlator.begin(feedback)
         while let outcome = correlator.next(bytes, &walk) {
             guard outcome.packet.number >= firstOfRoute else { continue }
             if let arrived = outcome.arrivedAt {
@@ -140,6 +148,8 @@ struct BandwidthEstimator: ~Copyable {
     /// A packet arrived.
     private mutating func take(_ packet: SentRow, arrived: TimeDelta, _ news: inout FeedbackNews) {
         let size = Int64(packet.bytes)
+        if news.untold > 0, news.firstSent == nil { bridge(to: packet, arrived: arrived, news.untold) }
+        lastTold = ToldPacket(sent: packet.sentAt, arrived: arrived)
         news.note(packet, arrived)
         queue.note(sent: packet.sentAt, arrived: arrived)
         acknowledged.note(size, at: arrived)
@@ -149,8 +159,23 @@ struct BandwidthEstimator: ~Copyable {
             trendline.take(delta)
             if trendline.use == .over { news.isOver = true }
         }
-        if packet.cluster != 0, let rate = evaluator.note(packet, arrived: arrived, noise: queue.noise) {
-            news.probed = rate
+        if packet.cluster != 0, let result = evaluator.note(packet, arrived: arrived) {
+            news.probed = result
+        }
+    }
+
+    /// Feedback about some packets was lost: they are counted as if they had arrived between those before and behind them.
+    private mutating func bridge(to packet: SentRow, arrived: TimeDelta, _ bytes: Int64) {
+        guard let before = lastTold else { return }
+        let sent = packet.sentAt - before.sent
+        let came = arrived - before.arrived
+        guard sent > .zero, sent < .seconds(1), came > .zero, came < .seconds(2) else { return }
+        for part in 1...Int64(Self.bridgeParts) {
+            let share = bytes / Int64(Self.bridgeParts)
+            let at = before.arrived + came * part / Int64(Self.bridgeParts + 1)
+            acknowledged.note(share, at: at)
+            arriving.note(share, at: at.nanoseconds)
+            sending.note(share, at: (before.sent + sent * part / Int64(Self.bridgeParts + 1)).nanoseconds)
         }
     }
 
@@ -163,6 +188,7 @@ struct BandwidthEstimator: ~Copyable {
         input.acknowledged = acknowledged.rate
         input.arriving = arriving.rate(overLast: Self.stretches)
         input.sending = sending.rate(overLast: Self.stretches)
+        input.sendingLong = sending.rate(overLast: RateMeter.stretches)
         input.roundTrip = roundTrip
         input.limit = ceiling
         if let limit = loss.limit { input.limit = min(input.limit, limit + limit.scaled(by: 1, over: 10)) }
@@ -171,18 +197,21 @@ struct BandwidthEstimator: ~Copyable {
         var cause = ordinary
         if controller.update(input, at: now) {
             cause = .overuse
-            probes.noteOveruse(at: now)
+            probes.noteOveruse(wasCut: controller.cutAt == now, at: now)
         } else if let probed = news.probed {
-            let useful = min(probed, ceiling)
-            if useful > controller.rate { cause = .probe }
-            probes.take(result: probed, before: controller.rate)
-            controller.probed(useful, at: now)
+            probes.take(probed, before: controller.rate)
+            controller.probed(probed, limit: ceiling, acknowledged: input.acknowledged, at: now)
+            if controller.rate != old { cause = .probe }
         }
         probes.noteChange(from: old, to: controller.rate, at: now)
-        let rate = min(controller.rate, loss.limit ?? controller.rate)
-        if loss.update(rate: rate, arriving: input.arriving, roundTrip: roundTrip, at: now) { cause = .loss }
-        if configuration.probes { probes.advance(estimate: min(rate, controller.rate), at: now) }
-        settle(cause, measured: news.probed ?? .zero, at: now)
+        let isExplained = controller.decreasedAt.map { now - $0 < .seconds(1) } ?? false
+        let isLowered = loss.update(
+            rate: controller.rate, arriving: input.arriving, isExplained: isExplained, roundTrip: roundTrip, at: now)
+        if isLowered { cause = .loss }
+        if configuration.probes {
+            probes.advance(estimate: min(controller.rate, loss.limit ?? controller.rate), at: now)
+        }
+        settle(cause, measured: news.probed?.rate ?? .zero, at: now)
     }
 
     /// Receiver reports came: packets lost of those expected since the reports before, all streams summed.
@@ -260,6 +289,7 @@ struct BandwidthEstimator: ~Copyable {
         acknowledged = AcknowledgedBitrate()
         arriving = RateMeter()
         sending = RateMeter()
+        lastTold = nil
         loss = LossEstimator()
         probes.begin()
         watch.relax()
@@ -309,12 +339,25 @@ struct BandwidthEstimator: ~Copyable {
     }
 }
 
+/// When a packet was sent and, on the receiver's clock, arrived.
+struct ToldPacket: CheckpointField, BitwiseCopyable {
+    var sent: Timestamp
+    var arrived: TimeDelta
+
+    mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
+        try c.code(&sent)
+        try c.code(&arrived)
+    }
+}
+
 /// What one feedback message told.
 private struct FeedbackNews: BitwiseCopyable {
+    /// The bytes of packets before it that none told of.
+    var untold: Int64 = 0
     var firstSent: Timestamp?
     var lastSent: Timestamp?
     var lastArrived = TimeDelta.zero
-    var probed: DataRate?
+    var probed: ProbeResult?
     var isOver = false
 
     mutating func note(_ packet: SentRow, _ arrived: TimeDelta) {

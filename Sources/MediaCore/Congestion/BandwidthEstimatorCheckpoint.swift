@@ -27,7 +27,7 @@ extension BandwidthEstimator: CheckpointRow {
             outgoing: outgoing, controller: controller, loss: loss, reports: reports, probes: probes,
             evaluator: evaluator, watch: watch, wanted: wanted, roundTrip: roundTrip, feedbackAt: feedbackAt,
             followsReports: followsReports,
-            sentAt: sentAt, firstOfRoute: firstOfRoute, estimate: estimate, lastChange: lastChange)
+            sentAt: sentAt, lastTold: lastTold, firstOfRoute: firstOfRoute, estimate: estimate, lastChange: lastChange)
     }
 
     private mutating func take(_ state: EstimatorState) {
@@ -48,6 +48,7 @@ extension BandwidthEstimator: CheckpointRow {
         feedbackAt = state.feedbackAt
         followsReports = state.followsReports
         sentAt = state.sentAt
+        lastTold = state.lastTold
         firstOfRoute = state.firstOfRoute
         estimate = state.estimate
         lastChange = state.lastChange
@@ -73,6 +74,7 @@ private struct EstimatorState: CheckpointField {
     var feedbackAt: Timestamp?
     var followsReports: Bool
     var sentAt: Timestamp?
+    var lastTold: ToldPacket?
     var firstOfRoute: Int64
     var estimate: DataRate
     var lastChange: EstimateChange
@@ -95,6 +97,8 @@ private struct EstimatorState: CheckpointField {
         try c.code(&feedbackAt)
         try c.code(&followsReports)
         try c.code(&sentAt)
+        let none = ToldPacket(sent: Timestamp(nanoseconds: 0), arrived: .zero)
+        try c.optional(&lastTold, none) { c, v throws(CheckpointError) in try c.code(&v) }
         try c.code(&firstOfRoute)
         try c.code(&estimate)
         try c.code(&lastChange)

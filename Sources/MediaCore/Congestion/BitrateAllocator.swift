@@ -25,22 +25,33 @@ struct AllocationRequest {
     var wanted: Int
     /// The step that it was given before, -1 for none.
     var current: Int
-    /// It may not get more than it has for now: more was given and had to be taken away a moment ago.
-    var isHeld = false
+    /// It may not get a step of this rate or more for now: such a one was given and had to be taken away a moment ago.
+    var heldRate: DataRate?
+    /// It keeps its lowest step for now even where that does not fit.
+    var keepsLowest = false
     var isScreen = false
     var isPinned = false
     var isSpeaker = false
     var priority: UInt8 = 128
     var wantedHeight: UInt16 = .max
+
+    /// Whether a step, which it does not have, has to wait.
+    func isHeld(_ step: Int) -> Bool {
+        guard let heldRate, step > current, step < steps.count else { return false }
+        return steps[step].rate >= heldRate
+    }
 }
 
 /// What the slots are given.
 struct Allocation: Equatable {
     /// For each request the place in its steps, -1: not even the lowest fits.
     var steps: [Int]
+    /// The requests that keep their lowest step although it does not fit.
+    var short: [Int] = []
     /// What is given altogether.
     var allocated: DataRate
-    /// What the next better step of anybody would need altogether; what is given where nobody wants more.
+    /// What the next better step of anybody would need altogether, margins included: so much has to be allowed for it to be
+    /// given. What is given where nobody wants more.
     var next: DataRate
     /// What would be given if nothing limited.
     var wanted: DataRate
@@ -51,13 +62,19 @@ enum BitrateAllocator {
     /// What is not given yet counts for more than it takes, and what is given for a little less, in percent: a rate that wavers
     /// about a step does not make the picture waver.
     static let marginUp: Int64 = 108
+    /// Another encoding begins with a key frame; what had to be taken away a moment ago needs a reason to come back.
+    static let marginOther: Int64 = 112
+    static let marginHeld: Int64 = 140
     static let marginKept: Int64 = 96
 
     /// What a step counts for in the budget.
     static func cost(_ step: Int, of request: AllocationRequest) -> Int64 {
         guard step >= 0 else { return 0 }
         let rate = request.steps[step].rate.bitsPerSecond
-        return rate / 100 * (step > request.current ? marginUp : marginKept)
+        guard step > request.current else { return rate / 100 * marginKept }
+        if request.isHeld(step) { return rate / 100 * marginHeld }
+        let isOther = request.current >= 0 && request.steps[step].encoding != request.steps[request.current].encoding
+        return rate / 100 * (isOther ? marginOther : marginUp)
     }
 
     /// The order in which slots are served: indices of the requests.
@@ -78,11 +95,12 @@ enum BitrateAllocator {
         let order = order(requests)
         var steps = [Int](repeating: -1, count: requests.count)
         var left = budget.bitsPerSecond
+        var short: [Int] = []
         // The lowest step for all. A screen goes on before the others rise: its text is what people look at.
         for i in order where !requests[i].steps.isEmpty {
             let cost = cost(0, of: requests[i])
-            if requests[i].isHeld, requests[i].current < 0 { continue }
-            guard cost <= left else { continue }
+            guard cost <= left || requests[i].keepsLowest else { continue }
+            if cost > left { short.append(i) }
             steps[i] = 0
             left -= cost
         }
@@ -102,7 +120,7 @@ enum BitrateAllocator {
                 }
             }
         }
-        return summary(steps, order, requests)
+        return summary(steps, order, requests, used: DataRate(bitsPerSecond: budget.bitsPerSecond - left), short)
     }
 
     /// Gives a slot the next higher step that fits; false when there is none.
@@ -112,7 +130,6 @@ enum BitrateAllocator {
         let request = requests[i]
         let step = steps[i]
         guard step >= 0, step < request.wanted, step + 1 < request.steps.count else { return false }
-        if request.isHeld, step + 1 > request.current { return false }
         let difference = cost(step + 1, of: request) - cost(step, of: request)
         guard difference <= left else { return false }
         steps[i] = step + 1
@@ -120,7 +137,9 @@ enum BitrateAllocator {
         return true
     }
 
-    private static func summary(_ steps: [Int], _ order: [Int], _ requests: [AllocationRequest]) -> Allocation {
+    private static func summary(
+        _ steps: [Int], _ order: [Int], _ requests: [AllocationRequest], used: DataRate, _ short: [Int]
+    ) -> Allocation {
         var allocated = DataRate.zero
         var wanted = DataRate.zero
         var more: DataRate?
@@ -131,9 +150,11 @@ enum BitrateAllocator {
             guard !request.steps.isEmpty else { continue }
             wanted = wanted + request.steps[max(0, min(request.wanted, request.steps.count - 1))].rate
             if more == nil, steps[i] < request.wanted, steps[i] + 1 < request.steps.count {
-                more = request.steps[steps[i] + 1].rate - given
+                more = DataRate(bitsPerSecond: cost(steps[i] + 1, of: request) - cost(steps[i], of: request))
             }
         }
-        return Allocation(steps: steps, allocated: allocated, next: allocated + (more ?? .zero), wanted: wanted)
+        return Allocation(
+            steps: steps, short: short, allocated: allocated,
+            next: more.map { max(used + $0, allocated) } ?? allocated, wanted: wanted)
     }
 }

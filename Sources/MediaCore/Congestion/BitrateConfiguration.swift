@@ -11,7 +11,7 @@ public struct BitrateConfiguration: Hashable, Sendable {
     /// The estimate never rises above this, in bits per second.
     public var maximumBitsPerSecond: Int64 = 30_000_000
     /// How much faster than the estimate the pacer may send, in percent of the estimate.
-    public var pacingPercent: Int64 = 250
+    public var pacingPercent: Int64 = 110
     /// Whether probe clusters are sent at all.
     public var probes: Bool = true
     /// A probe is at most this part of what is wanted when nothing limits, in percent.

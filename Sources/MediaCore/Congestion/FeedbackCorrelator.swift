@@ -28,8 +28,9 @@ struct FeedbackCorrelator: ~Copyable {
 
     init() {}
 
-    /// Begins with a message: packets before those that it tells of are given up unless it is an old one.
-    mutating func begin(_ feedback: TransportFeedback) {
+    /// Begins with a message: packets before those that it tells of are given up unless it is an old one. Gives their bytes:
+    /// a message about them was lost, not they, for a receiver tells of those that did not arrive.
+    mutating func begin(_ feedback: TransportFeedback) -> Int64 {
         let place = Int64(feedback.referenceTime)
         var extended = place
         if let reference {
@@ -42,7 +43,8 @@ struct FeedbackCorrelator: ~Copyable {
         reference = extended
         arrival = extended &* TransportFeedback.referenceUnitMicroseconds
         next = sent.extended(feedback.baseSequence)
-        if let next, let newest = sent.newest, next <= newest { sent.giveUp(before: next) }
+        guard let next, let newest = sent.newest, next <= newest else { return 0 }
+        return sent.giveUp(before: next)
     }
 
     /// The next packet that something new is told of, or nil at the end. Packets never sent, or forgotten, are passed over;

@@ -8,9 +8,12 @@ struct FeedbackWatch: BitwiseCopyable {
     static let longestReach = TimeDelta.seconds(3)
     /// Beyond what it took lately: this, and a part of the time between two messages, in percent; then sending is held.
     static let grace = TimeDelta.milliseconds(30)
-    static let holdPercent: Int64 = 70
+    static let holdPercent: Int64 = 40
     /// The same until the estimate falls.
-    static let fallPercent: Int64 = 150
+    static let fallPercent: Int64 = 220
+    /// What was held for a time is sent within so many times that.
+    static let recoveryFactor: Int64 = 3
+    static let longHold = TimeDelta.milliseconds(100)
     /// Between two halvings of the estimate, and how many there are: a thousandth is left.
     static let step = TimeDelta.milliseconds(50)
     static let mostHalvings: UInt8 = 10
@@ -22,12 +25,19 @@ struct FeedbackWatch: BitwiseCopyable {
     private var lastAt: Timestamp?
     /// How often the estimate was halved.
     private(set) var halvings: UInt8 = 0
-    /// Sending is held.
-    private(set) var isHolding = false
-    /// When it was held last.
+    /// Sending is held since then.
+    private var holdingSince: Timestamp?
+    /// What waited meanwhile is sent by then.
+    private var recoversUntil: Timestamp?
+    /// When it was held last for so long that what arrives afterwards tells little.
     private(set) var heldAt: Timestamp?
 
     init() {}
+
+    /// What was held is being sent: it is to leave slowly.
+    var isRecovering: Bool { recoversUntil != nil }
+    /// Sending is held.
+    var isHolding: Bool { holdingSince != nil }
 
     private func dueAt(_ sentAt: Timestamp, _ percent: Int64) -> Timestamp {
         sentAt + reach + Self.grace + interval * percent / 100
@@ -56,14 +66,17 @@ struct FeedbackWatch: BitwiseCopyable {
         }
         lastAt = now
         halvings = 0
-        if isHolding { heldAt = now }
-        isHolding = false
+        // A hold of a moment takes nothing from what is sent.
+        if let holdingSince, now - holdingSince >= Self.longHold { heldAt = now }
+        if let holdingSince { recoversUntil = now + min(now - holdingSince, .seconds(1)) * Self.recoveryFactor }
+        if let until = recoversUntil, now >= until { recoversUntil = nil }
+        holdingSince = nil
         return silence
     }
 
     /// Nothing is in flight any more.
     mutating func relax() {
-        isHolding = false
+        holdingSince = nil
         halvings = 0
     }
 
@@ -71,7 +84,7 @@ struct FeedbackWatch: BitwiseCopyable {
     mutating func advance(oldestSent: Timestamp, to now: Timestamp) -> Bool {
         var changed = false
         if !isHolding, now >= dueAt(oldestSent, Self.holdPercent) {
-            isHolding = true
+            holdingSince = now
             changed = true
         }
         while halvings < Self.mostHalvings, now >= fallsAt(oldestSent) {
@@ -88,7 +101,8 @@ extension FeedbackWatch: CheckpointField {
         try c.code(&interval.nanoseconds, 0...Self.longestReach.nanoseconds)
         try c.code(&lastAt)
         try c.code(&halvings, 0...Int64(Self.mostHalvings))
-        try c.code(&isHolding)
+        try c.code(&holdingSince)
+        try c.code(&recoversUntil)
         try c.code(&heldAt)
     }
 }

@@ -18,8 +18,10 @@ struct LossEstimator: BitwiseCopyable {
     static let explainedPart = 0.5
     /// A path is not believed to lose more than this by itself.
     static let mostInherent = 0.3
-    /// How much the limit grows a second.
-    static let growth = 0.04
+    /// So many deviations of chance make no excess.
+    static let deviations = 2.5
+    /// How much the limit grows a second: more the longer nothing is lost.
+    static let growth = 0.04...0.25
 
     fileprivate struct Count: BitwiseCopyable {
         var packets: Int64 = 0
@@ -43,6 +45,7 @@ struct LossEstimator: BitwiseCopyable {
     private var inherent = 0.0
     private var trial: Trial?
     private var updatedAt: Timestamp?
+    private var lostAt: Timestamp?
     /// The rate that loss allows; nil where it does not limit.
     private(set) var limit: DataRate?
 
@@ -75,8 +78,11 @@ struct LossEstimator: BitwiseCopyable {
         open.lost = min(open.lost &+ 1, 1 << 40)
     }
 
-    /// Judges anew. `rate` is what was sent at most, `arriving` what arrives. True when the limit was lowered.
-    mutating func update(rate: DataRate, arriving: DataRate?, roundTrip: TimeDelta, at now: Timestamp) -> Bool {
+    /// Judges anew. `rate` is the rate that delay allows, `arriving` what arrives; `isExplained` says that delay has cut the
+    /// rate just now, or a queue stands. True when the limit was lowered.
+    mutating func update(
+        rate: DataRate, arriving: DataRate?, isExplained: Bool, roundTrip: TimeDelta, at now: Timestamp
+    ) -> Bool {
         grow(rate: rate, at: now)
         guard let since = openSince else {
             openSince = now
@@ -90,12 +96,21 @@ struct LossEstimator: BitwiseCopyable {
         open = Count()
         openSince = now
         let loss = sum.part
-        if loss < inherent { inherent += (loss - inherent) / 4 }
+        let margin = margin
+        if loss - inherent < margin { inherent += (loss - inherent) / (inherent - loss > margin ? 2 : 16) }
+        if loss - inherent > margin { lostAt = now }
         if trial != nil {
             conclude(closed, at: now)
             return false
         }
-        return begin(loss, rate: rate, arriving: arriving, roundTrip: roundTrip, at: now)
+        if isExplained { return false }
+        return begin(loss, rate: min(rate, limit ?? rate), arriving: arriving, roundTrip: roundTrip, at: now)
+    }
+
+    /// What more is lost than the path does by itself before it needs a reason: not what chance makes of so few packets.
+    private var margin: Double {
+        let variance = inherent * (1 - inherent) / Double(max(sum.packets, 1))
+        return max(Self.excess, Self.deviations * max(variance, 0).squareRoot())
     }
 
     /// Cuts the rate when more is lost than the path loses by itself.
@@ -104,7 +119,7 @@ struct LossEstimator: BitwiseCopyable {
     ) -> Bool {
         var stretches = 0
         for i in 0..<Self.stretches where counts[i].lost > 0 { stretches += 1 }
-        guard Int(filled) == Self.stretches, loss - inherent > Self.excess, stretches >= Self.stretchesWithLoss,
+        guard Int(filled) == Self.stretches, loss - inherent > margin, stretches >= Self.stretchesWithLoss,
             sum.lost >= Self.leastLost
         else { return false }
         let least = rate.scaled(by: Self.leastPercent, over: 100)
@@ -133,11 +148,12 @@ struct LossEstimator: BitwiseCopyable {
     private mutating func grow(rate: DataRate, at now: Timestamp) {
         defer { updatedAt = now }
         guard let limit, let updatedAt, trial == nil else { return }
-        let elapsed = min(max(now - updatedAt, .zero), .seconds(1))
-        let grown = limit.scaled(by: Int64(Self.growth * 1_000), over: 1_000) * elapsed
-        let next = limit + DataRate(bitsPerSecond: grown.bytes &* 8)
-        // Where something else limits to much less, loss does not.
-        self.limit = next.bitsPerSecond > rate.bitsPerSecond &* 2 ? nil : next
+        let seconds = Double(min(max(now - updatedAt, .zero), .seconds(1)).nanoseconds) / 1e9
+        let calm = Double((lostAt.map { now - $0 } ?? .zero).nanoseconds) / 1e9
+        let part = min(max(Self.growth.lowerBound * (calm - 1), Self.growth.lowerBound), Self.growth.upperBound)
+        let next = DataRate(bitsPerSecond: Int64(Double(limit.bitsPerSecond) * (1 + part * seconds)) + 1)
+        // Where delay limits to less, loss does not.
+        self.limit = next > rate ? nil : next
     }
 }
 
@@ -151,6 +167,7 @@ extension LossEstimator: CheckpointField {
         let none = Trial(from: Timestamp(nanoseconds: 0), excess: 0)
         try c.optional(&trial, none) { c, v throws(CheckpointError) in try c.code(&v) }
         try c.code(&updatedAt)
+        try c.code(&lostAt)
         try c.optional(&limit, .zero) { c, v throws(CheckpointError) in try c.code(&v) }
     }
 }

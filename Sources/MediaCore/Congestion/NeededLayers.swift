@@ -94,7 +94,7 @@ extension RoomCore {
         let next = Int(slots[s].allocation.nextEncoding)
         guard next >= 0, encodings.contains(next), Int(encodings[next].track) == Int(slots[s].track) else { return }
         let demand = peers[p].demand
-        let needed = demand.allocated + demand.audio + (slots[s].allocation.next - slots[s].allocation.rate)
+        let needed = demand.allocated + demand.other + (slots[s].allocation.next - slots[s].allocation.rate)
         if demand.estimate.bitsPerSecond * 100 >= needed.bitsPerSecond * Self.soonPercent {
             askFor(next, at: now, into: &out)
         }

@@ -16,25 +16,30 @@ enum ProbeReason: UInt8, BitwiseCopyable {
 /// Decides on probes.
 struct ProbeController: BitwiseCopyable {
     /// A cluster takes so long, more where the delay is noisy, and has so many packets at least.
-    static let duration = TimeDelta.milliseconds(15)
+    static let duration = TimeDelta.milliseconds(25)
     static let noiseFactor: Int64 = 6
     static let longestDuration = TimeDelta.milliseconds(60)
     static let packets = 5
+    /// Fewer bytes tell little beside others' packets.
+    static let leastBytes = 2_000
     /// The first is sent at so many times the estimate, one that follows or asks for more at so many times.
     static let startFactor: Int64 = 3
     static let factor: Int64 = 2
-    /// What is wanted next is probed with this margin, in percent.
+    /// What is wanted next is probed with this margin, and the estimate with that one at least, in percent.
     static let demandPercent: Int64 = 110
+    static let leastPercent: Int64 = 150
     /// A result of at least so much of the probe's rate is followed by another, in percent.
     static let followPercent: Int64 = 70
     /// A result is waited for this long.
     static let patience = TimeDelta.seconds(1)
     /// Between two probes for what is wanted: the first when that changed, then the second, longer each time in vain.
     static let leastInterval = TimeDelta.seconds(1)
-    static let interval = TimeDelta.seconds(5)
-    static let longestInterval = TimeDelta.seconds(20)
-    /// After the queue was too full no probe is sent for so long.
+    static let interval = TimeDelta.milliseconds(2_500)
+    static let longestInterval = TimeDelta.seconds(5)
+    /// After the queue was too full no probe is sent for so long, and none for what is wanted while the rate was cut within
+    /// this time: what the path carries is known then.
     static let calm = TimeDelta.milliseconds(500)
+    static let demandCalm = TimeDelta.milliseconds(500)
     /// A fall to less than this within this time, in percent, is probed when all is calm: at so much of the old rate.
     static let fallPercent: Int64 = 66
     static let fallTime = TimeDelta.seconds(5)
@@ -49,6 +54,7 @@ struct ProbeController: BitwiseCopyable {
     private var sentAt: Timestamp?
     private var lastAt: Timestamp?
     private var calmFrom = Timestamp(nanoseconds: 0)
+    private var demandFrom = Timestamp(nanoseconds: 0)
     private var isStarted = false
     /// What the next step needs, and no probe is faster than.
     private var next = DataRate.zero
@@ -76,16 +82,14 @@ struct ProbeController: BitwiseCopyable {
 
     private func wantsMore(than estimate: DataRate) -> Bool { next > estimate && ceiling > estimate }
 
-    private var dueAt: Timestamp { lastAt.map { max($0 + wait, calmFrom) } ?? calmFrom }
+    private var dueAt: Timestamp {
+        lastAt.map { max($0 + wait, max(calmFrom, demandFrom)) } ?? max(calmFrom, demandFrom)
+    }
 
     /// What is wanted next, and what no probe need be above.
     mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate) {
         // Something new is wanted, a tenth more than before: it need not wait its turn.
-        if next.bitsPerSecond &* 10 > self.next.bitsPerSecond &* 11
-            || ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11
-        {
-            wait = Self.leastInterval
-        }
+        if ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11 { wait = Self.leastInterval }
         self.next = next
         self.ceiling = ceiling
         guard !isStarted, ceiling > estimate else { return }
@@ -102,18 +106,21 @@ struct ProbeController: BitwiseCopyable {
     }
 
     /// A probe measured this; the estimate was that.
-    mutating func take(result: DataRate, before estimate: DataRate) {
+    mutating func take(_ result: ProbeResult, before estimate: DataRate) {
         guard sentAt != nil else { return }
         sentAt = nil
-        if result > estimate { wait = Self.interval }
-        if result > followAbove { ask(for: result.scaled(by: Self.factor, over: 1)) }
+        if result.rate > estimate { wait = Self.interval }
+        // While the path shows no end it goes on to all that is wanted.
+        guard result.rate > followAbove, !result.isSaturated || next > result.rate else { return }
+        ask(for: result.rate.scaled(by: Self.factor, over: 1))
     }
 
-    /// The queue was found too full.
-    mutating func noteOveruse(at now: Timestamp) {
+    /// The queue was found too full, and the rate was cut as far as that asks for, or not.
+    mutating func noteOveruse(wasCut: Bool, at now: Timestamp) {
         pending = nil
         sentAt = nil
         calmFrom = now + Self.calm
+        if wasCut { demandFrom = now + Self.demandCalm }
     }
 
     /// The estimate changed.
@@ -130,7 +137,7 @@ struct ProbeController: BitwiseCopyable {
         if let sentAt, now - sentAt >= Self.patience { self.sentAt = nil }
         guard pending == nil, sentAt == nil, isStarted, now >= calmFrom, wantsMore(than: estimate) else { return }
         if fallenFrom > .zero, estimate.bitsPerSecond &* 100 < fallenFrom.bitsPerSecond &* Self.fallPercent,
-            let fallenAt, now - fallenAt <= Self.fallTime
+            let fallenAt, now - fallenAt <= Self.fallTime, lastAt.map({ now - $0 >= Self.fallTime }) ?? true
         {
             ask(for: fallenFrom.scaled(by: Self.recoveryPercent, over: 100))
             fallenFrom = .zero
@@ -138,8 +145,9 @@ struct ProbeController: BitwiseCopyable {
         }
         guard now >= dueAt else { return }
         wait = min(max(wait + wait / 2, Self.interval), Self.longestInterval)
-        let wanted = next.scaled(by: Self.demandPercent, over: 100)
-        ask(for: max(estimate.scaled(by: Self.factor, over: 1), wanted))
+        let wanted = max(
+            next.scaled(by: Self.demandPercent, over: 100), estimate.scaled(by: Self.leastPercent, over: 100))
+        ask(for: min(estimate.scaled(by: Self.factor, over: 1), wanted))
     }
 
     /// A cluster that is to be sent now.
@@ -151,7 +159,8 @@ struct ProbeController: BitwiseCopyable {
         defer { nextID = nextID == .max ? 1 : nextID + 1 }
         let duration = min(max(Self.duration, noise * Self.noiseFactor), Self.longestDuration)
         return ProbeCluster(
-            id: nextID, rate: rate, minimumPackets: Self.packets, minimumBytes: Int((rate * duration).bytes))
+            id: nextID, rate: rate, minimumPackets: Self.packets,
+            minimumBytes: max(Self.leastBytes, Int((rate * duration).bytes)))
     }
 }
 
@@ -164,6 +173,7 @@ extension ProbeController: CheckpointField {
         try c.code(&sentAt)
         try c.code(&lastAt)
         try c.code(&calmFrom)
+        try c.code(&demandFrom)
         try c.code(&isStarted)
         try c.code(&next)
         try c.code(&ceiling)

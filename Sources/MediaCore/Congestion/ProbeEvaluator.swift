@@ -1,27 +1,43 @@
 // The rate at which the packets of a probe cluster arrived. Decides on no probe.
 
-/// Measures the cluster sent last.
+/// What a probe showed.
+struct ProbeResult: BitwiseCopyable {
+    /// The rate that is safe.
+    var rate: DataRate
+    /// The packets arrived further apart than they were sent: the path carries no more.
+    var isSaturated: Bool
+}
+
+/// Measures the cluster sent last: by the line that fits best through how many bytes had come when, for one packet's delay goes
+/// to and fro by as much as half a cluster takes.
 struct ProbeEvaluator: BitwiseCopyable {
     /// Of a cluster's packets and bytes at least so many have to have arrived, in percent.
-    static let arrivedPercent: Int64 = 80
+    static let arrivedPercent: Int64 = 60
     /// Packets sent or arrived over a longer time than this were no run.
     static let longest = TimeDelta.seconds(1)
     /// Arrived no further apart than this much more than sent, in percent: the path carries the rate.
-    static let carriedPercent: Int64 = 10
+    static let carriedPercent = 8.0
     /// Where it does not, so much of what arrived is safe, in percent.
     static let safePercent: Int64 = 95
+    /// Fewer packets make no line.
+    static let leastPackets: Int64 = 4
 
     private var id: Int32 = 0
     private var wantedPackets: Int64 = 0
     private var wantedBytes: Int64 = 0
     private var packets: Int64 = 0
     private var bytes: Int64 = 0
+    private var firstBytes: Int64 = 0
     private var firstSent = Timestamp(nanoseconds: 0)
-    private var lastSent = Timestamp(nanoseconds: 0)
-    private var lastSentBytes: Int64 = 0
     private var firstArrived = TimeDelta.zero
-    private var firstArrivedBytes: Int64 = 0
-    private var lastArrived = TimeDelta.zero
+    /// Sums over the packets of: kilobytes that came before, their square, milliseconds sent and arrived since the first, and
+    /// those times the kilobytes.
+    private var sumBytes = 0.0
+    private var sumSquares = 0.0
+    private var sumSent = 0.0
+    private var sumArrived = 0.0
+    private var sumBytesSent = 0.0
+    private var sumBytesArrived = 0.0
 
     init() {}
 
@@ -34,38 +50,45 @@ struct ProbeEvaluator: BitwiseCopyable {
     }
 
     /// A packet arrived. Gives the rate when enough of its cluster have; later packets make it better.
-    mutating func note(_ row: SentRow, arrived: TimeDelta, noise: TimeDelta) -> DataRate? {
+    mutating func note(_ row: SentRow, arrived: TimeDelta) -> ProbeResult? {
         guard row.cluster == id, row.cluster != 0 else { return nil }
-        let size = Int64(row.bytes)
-        if packets == 0 || row.sentAt < firstSent { firstSent = row.sentAt }
-        if packets == 0 || row.sentAt >= lastSent {
-            lastSent = row.sentAt
-            lastSentBytes = size
-        }
-        if packets == 0 || arrived < firstArrived {
+        if packets == 0 {
+            firstSent = row.sentAt
             firstArrived = arrived
-            firstArrivedBytes = size
         }
-        lastArrived = packets == 0 ? arrived : max(lastArrived, arrived)
+        let sent = Double((row.sentAt - firstSent).nanoseconds) / 1e6
+        let came = Double((arrived - firstArrived).nanoseconds) / 1e6
+        let longest = Double(Self.longest.nanoseconds) / 1e6
+        guard abs(sent) <= longest, abs(came) <= longest else { return nil }
+        // The first packet's own bytes pass before it arrives, those of the others between it and them.
+        if packets == 0 { firstBytes = Int64(row.bytes) }
+        bytes &+= Int64(row.bytes)
         packets &+= 1
-        bytes &+= size
-        guard packets * 100 >= wantedPackets * Self.arrivedPercent,
+        let count = Double(bytes &- firstBytes) / 1_000
+        sumBytes += count
+        sumSquares += count * count
+        sumSent += sent
+        sumArrived += came
+        sumBytesSent += count * sent
+        sumBytesArrived += count * came
+        guard packets * 100 >= wantedPackets * Self.arrivedPercent, packets >= Self.leastPackets,
             bytes * 100 >= wantedBytes * Self.arrivedPercent
         else { return nil }
-        return measured(noise)
+        return measured()
     }
 
-    private func measured(_ noise: TimeDelta) -> DataRate? {
-        let sendTime = lastSent - firstSent
-        let arrivalTime = lastArrived - firstArrived
-        guard sendTime > .zero, sendTime <= Self.longest, arrivalTime >= .zero, arrivalTime <= Self.longest else {
-            return nil
-        }
-        let sent = DataSize(bytes: bytes &- lastSentBytes) / sendTime
-        // The noise may have brought the first and the last packet closer together.
-        if arrivalTime + noise <= sendTime + sendTime * Self.carriedPercent / 100 { return sent }
-        let came = DataSize(bytes: bytes &- firstArrivedBytes) / (arrivalTime + noise)
-        return min(sent, came.scaled(by: Self.safePercent, over: 100))
+    private func measured() -> ProbeResult? {
+        let n = Double(packets)
+        let spread = n * sumSquares - sumBytes * sumBytes
+        guard spread > 0 else { return nil }
+        // Milliseconds for a kilobyte.
+        let sent = (n * sumBytesSent - sumBytes * sumSent) / spread
+        let came = (n * sumBytesArrived - sumBytes * sumArrived) / spread
+        guard sent > 0.000_01, came > 0.000_01 else { return nil }
+        let sending = DataRate(bitsPerSecond: Int64(8e6 / sent))
+        if came <= sent * (1 + Self.carriedPercent / 100) { return ProbeResult(rate: sending, isSaturated: false) }
+        let arriving = DataRate(bitsPerSecond: Int64(8e6 / came))
+        return ProbeResult(rate: arriving.scaled(by: Self.safePercent, over: 100), isSaturated: true)
     }
 }
 
@@ -76,11 +99,15 @@ extension ProbeEvaluator: CheckpointField {
         try c.code(&wantedBytes, 0...(1 << 40))
         try c.code(&packets, 0...(1 << 40))
         try c.code(&bytes, 0...(1 << 40))
+        try c.code(&firstBytes, 0...Int64(SentPackets.maximumBytes))
         try c.code(&firstSent)
-        try c.code(&lastSent)
-        try c.code(&lastSentBytes, 0...Int64(SentPackets.maximumBytes))
         try c.code(&firstArrived)
-        try c.code(&firstArrivedBytes, 0...Int64(SentPackets.maximumBytes))
-        try c.code(&lastArrived)
+        let range = -1e15...1e15
+        try c.real(&sumBytes, range)
+        try c.real(&sumSquares, range)
+        try c.real(&sumSent, range)
+        try c.real(&sumArrived, range)
+        try c.real(&sumBytesSent, range)
+        try c.real(&sumBytesArrived, range)
     }
 }

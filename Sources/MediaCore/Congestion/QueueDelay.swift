@@ -7,7 +7,7 @@ struct QueueDelay: BitwiseCopyable {
     static let baseStretch = TimeDelta.milliseconds(2_500)
     static let baseStretches = 8
     /// What stands is the least delay of one to two stretches of this length.
-    static let stretch = TimeDelta.milliseconds(60)
+    static let stretch = TimeDelta.milliseconds(40)
     /// Behind a pause as long as this the last stretch says nothing.
     static let pause = TimeDelta.milliseconds(180)
     /// The base is a least delay smoothed: of each stretch's 1 ÷ this goes in.

@@ -14,16 +14,18 @@ struct RateInput: BitwiseCopyable {
     /// The plain rate of the last moments that arrives, and the rate at which those packets were sent.
     var arriving: DataRate?
     var sending: DataRate?
+    /// What was sent over a longer time.
+    var sendingLong: DataRate?
     var roundTrip = TimeDelta.zero
     /// The rate is not raised above this.
     var limit = DataRate.zero
     /// Sending was held lately: what arrived tells little.
     var wasHeld = false
 
-    /// What was sent arrives as fast as it was sent.
-    var allArrives: Bool {
+    /// What was sent arrives as fast as it was sent, or nearly so.
+    func allArrives(thousandths: Int64 = 850) -> Bool {
         guard let arriving, let sending else { return false }
-        return arriving.bitsPerSecond &* 20 >= sending.bitsPerSecond &* 17
+        return arriving.bitsPerSecond &* 1_000 >= sending.bitsPerSecond &* thousandths
     }
 }
 
@@ -60,6 +62,8 @@ struct LinkCapacityEstimate: BitwiseCopyable {
 private struct QueueTrial: BitwiseCopyable {
     var from: Timestamp
     var until: Timestamp
+    /// What arrived when less was begun to be sent.
+    var arriving = DataRate.zero
     /// What stood at the beginning, in nanoseconds; below zero before it.
     var first: Int64 = -1
     /// The least that stood since.
@@ -69,10 +73,11 @@ private struct QueueTrial: BitwiseCopyable {
 /// The rate that delay allows.
 struct RateController: BitwiseCopyable {
     /// Standing queue that is too much: this, and the time that so many bits take at the rate, or what the noise asks for.
-    static let queueAllowed = TimeDelta.milliseconds(12)
-    static let queueBits = 4_800.0
-    static let noiseFactor: Int64 = 3
-    static let mostQueueAllowed = TimeDelta.milliseconds(80)
+    static let queueAllowed = TimeDelta.milliseconds(6)
+    static let queueBits = 14_400.0
+    static let noiseFactor: Int64 = 4
+    static let mostQueueAllowed = TimeDelta.milliseconds(45)
+    static let leastThreshold = TimeDelta.milliseconds(10)
     /// A rising delay is over-use when so much of that stands, in percent.
     static let risingPercent: Int64 = 40
     /// Of what arrives so much is sent when the queue is too full, in thousandths, less for what stands: it is to be gone in
@@ -83,25 +88,40 @@ struct RateController: BitwiseCopyable {
     /// Of what arrived so much is sent when the queue is empty again, in percent.
     static let refillPercent: Int64 = 95
     static let longestDrain = TimeDelta.seconds(1)
-    /// What sends less than its rate may not be what fills the queue: the first time in this it only gives way a little.
+    /// What has sent less than this part of its rate, in percent, for some time, and of which all arrives, may not be what
+    /// fills the queue: the first time in two seconds the rate falls to the one at most, then to the other.
+    static let weakPercent: Int64 = 70
+    static let limitedTime = TimeDelta.milliseconds(700)
     static let forbearance = TimeDelta.seconds(2)
-    /// Behind the pacer's hold the rate falls to so much at most, in percent.
-    static let heldPercent: Int64 = 70
-    /// A packet's bits: two of them are added in each response time while the capacity is near, within these parts a second.
+    static let forbornPercent: Int64 = 85
+    static let weakFallPercent: Int64 = 70
+    /// Less in the queue is never taken for somebody else's.
+    static let leastForeign = TimeDelta.milliseconds(40)
+    /// A packet's bits: four of them are added in each response time while the capacity is near, but no more in a second than
+    /// this rate and part, and within these parts.
     static let packetBits = 9_600.0
-    static let nearGrowth = 0.05...0.14
-    static let slowRate = 75_000.0
+    static let nearRate = 50_000.0
+    static let nearPart = 0.08
+    static let nearGrowth = 0.05...0.2
+    /// So many seconds behind a decrease it is taken to be near.
+    static let nearTime = 2.0
+    /// A decrease shows after a round trip and this.
+    static let responseTime = TimeDelta.milliseconds(50)
     /// Away from it the rate grows by this part a second, more the longer all is calm.
     static let farGrowth = 0.08...0.25
     /// The rate is not raised by time above so much of what arrives, in percent, and 10 kb/s.
     static let arrivingPercent: Int64 = 150
+    /// Nor above so much of what was sent over a longer time.
+    static let unsentPercent: Int64 = 107
 
     private(set) var rate: DataRate
     private(set) var capacity = LinkCapacityEstimate()
     private var updatedAt: Timestamp?
     private(set) var decreasedAt: Timestamp?
+    /// When the rate was cut as far as the queue asked for.
+    private(set) var cutAt: Timestamp?
     private var forbornAt: Timestamp?
-    /// More is allowed than is sent, since then.
+    /// Less is sent than may be, since then.
     private var limitedSince: Timestamp?
     /// The rate to be gone back to when the queue is empty; zero while nothing drains.
     private var refill = DataRate.zero
@@ -114,16 +134,22 @@ struct RateController: BitwiseCopyable {
     /// What may stand in the queue beyond what is not ours.
     func threshold(_ noise: TimeDelta) -> TimeDelta {
         let bits = TimeDelta(nanoseconds: Int64(Self.queueBits * 1e9 / Double(max(rate.bitsPerSecond, 10_000))))
-        return Self.queueAllowed + min(max(bits, noise * Self.noiseFactor), Self.mostQueueAllowed)
+        let more = min(max(bits, noise * Self.noiseFactor), Self.mostQueueAllowed)
+        return max(Self.leastThreshold, Self.queueAllowed + more)
     }
 
-    /// A probe arrived at this rate.
-    mutating func probed(_ rate: DataRate, at now: Timestamp) {
-        capacity.noteProbe(of: rate)
-        guard rate > self.rate else { return }
-        self.rate = rate
-        refill = .zero
-        updatedAt = now
+    /// A probe showed that this rate is carried, or, where it was as much as there is, that no more is. Where less is sent
+    /// than may be the rate is not known better than by a probe: then it also goes down to one.
+    mutating func probed(_ result: ProbeResult, limit: DataRate, acknowledged: DataRate?, at now: Timestamp) {
+        capacity.noteProbe(of: result.rate)
+        let useful = min(result.rate, limit)
+        if useful > rate {
+            rate = useful
+            refill = .zero
+            updatedAt = now
+        } else if result.isSaturated, result.rate < rate {
+            rate = min(rate, max(result.rate, acknowledged ?? rate))
+        }
     }
 
     /// Begins anew with a rate.
@@ -140,7 +166,8 @@ struct RateController: BitwiseCopyable {
         let elapsed = min(max(updatedAt.map { now - $0 } ?? .zero, .zero), .seconds(1))
         updatedAt = now
         let standing = input.queue ?? .zero
-        foreign = min(foreign, standing + standing / 5)
+        // Where less arrives than is sent the queue is ours, or ours too.
+        foreign = input.allArrives() ? min(foreign, standing + standing / 5) : .zero
         let queue = max(standing - foreign, .zero)
         let threshold = threshold(input.noise)
         let isRising = input.use == .over && queue.nanoseconds &* 100 > threshold.nanoseconds &* Self.risingPercent
@@ -161,24 +188,27 @@ struct RateController: BitwiseCopyable {
     }
 
     private mutating func noteLimited(_ input: RateInput, at now: Timestamp) {
-        if let sending = input.sending, sending.bitsPerSecond &* 10 < rate.bitsPerSecond &* 7 {
-            if limitedSince == nil { limitedSince = now }
-        } else {
+        guard let sending = input.sendingLong, sending.bitsPerSecond &* 100 < rate.bitsPerSecond &* Self.weakPercent
+        else {
             limitedSince = nil
+            return
         }
+        if limitedSince == nil { limitedSince = now }
     }
 
-    /// Less has been sent than is allowed for some time.
-    func isLimited(at now: Timestamp) -> Bool { limitedSince.map { now - $0 >= .milliseconds(1_000) } ?? false }
+    /// Less than is allowed has been sent for some time.
+    private func isLimited(at now: Timestamp) -> Bool {
+        limitedSince.map { now - $0 >= Self.limitedTime } ?? false
+    }
 
     // MARK: Down
 
     private func mayDecrease(_ input: RateInput, at now: Timestamp) -> Bool {
         guard let decreasedAt else { return true }
         // The last decrease shows after a round trip and a feedback message.
-        let wait = min(max(input.roundTrip + .milliseconds(100), .milliseconds(100)), .milliseconds(400))
+        let wait = min(max(input.roundTrip + Self.responseTime, .milliseconds(100)), .milliseconds(400))
         if now - decreasedAt >= wait { return true }
-        guard let arriving = input.arriving, !input.wasHeld else { return false }
+        guard let arriving = input.arriving, !input.wasHeld, !input.allArrives() else { return false }
         return arriving.bitsPerSecond &* 2 < rate.bitsPerSecond
     }
 
@@ -190,24 +220,35 @@ struct RateController: BitwiseCopyable {
             rate = rate.scaled(by: 1, over: 2)
             return
         }
-        if trial == nil, standing > .milliseconds(40) {
+        if trial == nil, standing > Self.leastForeign {
             let from = now + input.roundTrip + .milliseconds(200)
-            trial = QueueTrial(from: from, until: from + .milliseconds(600))
+            trial = QueueTrial(from: from, until: from + .milliseconds(600), arriving: arrives)
         }
-        if isLimited(at: now), input.allArrives, forbornAt.map({ now - $0 > Self.forbearance }) ?? true {
-            forbornAt = now
-            let little = arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10)
-            rate = min(rate, max(little, rate.scaled(by: 85, over: 100)))
+        if input.wasHeld || input.allArrives() && isLimited(at: now) {
+            giveWay(arrives, at: now)
             return
         }
+        cutAt = now
         if Double(arrives.bitsPerSecond) < capacity.lower { capacity = LinkCapacityEstimate() }
         capacity.noteOveruse(at: arrives)
         let drain = queue.nanoseconds / (Self.drainTime.nanoseconds / 1_000)
         let part = min(max(Self.decrease &- drain, Self.leastDecrease), Self.decrease)
-        var wanted = arrives.scaled(by: part, over: 1_000)
-        if input.wasHeld { wanted = max(wanted, rate.scaled(by: Self.heldPercent, over: 100)) }
+        let wanted = arrives.scaled(by: part, over: 1_000)
         refill = min(arrives.scaled(by: Self.refillPercent, over: 100), rate)
         rate = min(rate, wanted)
+    }
+
+    /// What arrives does not tell what the path carries, for no more was sent.
+    private mutating func giveWay(_ arrives: DataRate, at now: Timestamp) {
+        refill = .zero
+        var least = arrives.scaled(by: Self.decrease, over: 1_000)
+        if forbornAt.map({ now - $0 > Self.forbearance }) ?? true {
+            forbornAt = now
+            least = max(
+                arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10),
+                rate.scaled(by: Self.forbornPercent, over: 100))
+        }
+        rate = min(rate, max(least, rate.scaled(by: Self.weakFallPercent, over: 100)))
     }
 
     /// Goes back to what arrived when the queue is empty.
@@ -224,12 +265,24 @@ struct RateController: BitwiseCopyable {
     /// Where the queue stays as it is although less is sent, and all of it arrives, it is not ours.
     private mutating func judge(_ standing: TimeDelta, _ input: RateInput, at now: Timestamp) {
         guard var trial, now >= trial.from else { return }
-        if trial.first < 0 { trial.first = standing.nanoseconds }
+        // Of sound alone nothing can be taken away.
+        let isSound = input.sendingLong.map { $0 < .kilobitsPerSecond(100) } ?? false
+        let isLess = isSound || rate.bitsPerSecond &* 10 <= trial.arriving.bitsPerSecond &* 9
+        if trial.first < 0 {
+            trial.first = standing.nanoseconds
+            guard isLess else {
+                self.trial = nil
+                return
+            }
+        }
         trial.least = min(trial.least, standing.nanoseconds)
         self.trial = trial
         guard now >= trial.until else { return }
         self.trial = nil
-        guard trial.least > 40_000_000, trial.least > trial.first / 20 &* 17, input.allArrives else { return }
+        let isSteady = trial.least > trial.first / 20 &* 17 && standing.nanoseconds < trial.first / 20 &* 23
+        guard isLess, isSteady, trial.least > Self.leastForeign.nanoseconds, input.allArrives(thousandths: 950) else {
+            return
+        }
         foreign = TimeDelta(nanoseconds: trial.least)
         refill = .zero
     }
@@ -245,16 +298,20 @@ struct RateController: BitwiseCopyable {
             let most = arrives.scaled(by: Self.arrivingPercent, over: 100) + .kilobitsPerSecond(10)
             limit = min(limit, Double(most.bitsPerSecond))
         }
+        // What has not been sent time shows nothing of: probes do.
+        if let sending = input.sendingLong {
+            limit = min(limit, Double(sending.scaled(by: Self.unsentPercent, over: 100).bitsPerSecond) + 10_000)
+        }
         guard current < limit else { return }
         var grown: Double
-        if capacity.isKnown && current < capacity.upper {
+        let calm = Double((decreasedAt.map { now - $0 } ?? .seconds(3)).nanoseconds) / 1e9
+        if calm < Self.nearTime || capacity.isKnown && current < capacity.upper {
             let response = Double(max(input.roundTrip + .milliseconds(100), .milliseconds(100)).nanoseconds) / 1e9
-            let step = 2 * Self.packetBits / response
+            let step = 4 * Self.packetBits / response
             // On a slow link a step is much: there the part is smaller.
-            let most = Self.nearGrowth.upperBound * current / (current + Self.slowRate)
-            grown = min(max(step, current * Self.nearGrowth.lowerBound), current * most) * seconds
+            let most = min(Self.nearRate + Self.nearPart * current, Self.nearGrowth.upperBound * current)
+            grown = max(min(step, most), current * Self.nearGrowth.lowerBound) * seconds
         } else {
-            let calm = Double((decreasedAt.map { now - $0 } ?? .seconds(3)).nanoseconds) / 1e9
             let part = min(max(0.08 * (calm - 1), Self.farGrowth.lowerBound), Self.farGrowth.upperBound)
             grown = current * (Exponential.pow(1 + part, seconds) - 1)
         }
@@ -269,6 +326,7 @@ extension RateController: CheckpointField {
         try c.code(&capacity)
         try c.code(&updatedAt)
         try c.code(&decreasedAt)
+        try c.code(&cutAt)
         try c.code(&forbornAt)
         try c.code(&limitedSince)
         try c.code(&refill)
@@ -290,6 +348,7 @@ extension QueueTrial: CheckpointField {
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
         try c.code(&from)
         try c.code(&until)
+        try c.code(&arriving)
         try c.code(&first)
         try c.code(&least)
     }

@@ -15,7 +15,7 @@ struct ReportEstimator: BitwiseCopyable {
     /// The rate is not raised above so much of what is sent, in percent, and 10 kb/s.
     static let sendingPercent: Int64 = 150
     /// A round trip this much above the least: a queue stands, the rate does not rise; twice as much: it falls.
-    static let queueAllowed = TimeDelta.milliseconds(200)
+    static let queueAllowed = TimeDelta.milliseconds(100)
     static let queueFallPercent: Int64 = 90
     /// A maximum is believed for this long.
     static let maximumLasts = TimeDelta.seconds(10)

@@ -134,9 +134,14 @@ struct SentPackets: ~Copyable {
         if number == firstInFlight { skipSettled() }
     }
 
-    /// Packets before a number that are in flight still are known of no more.
-    mutating func giveUp(before number: Int64) {
-        while let row = oldest, row.number < number { settle(row.number, .unknown) }
+    /// Packets before a number that are in flight still are known of no more. Gives their bytes.
+    @discardableResult mutating func giveUp(before number: Int64) -> Int64 {
+        var bytes: Int64 = 0
+        while let row = oldest, row.number < number {
+            bytes &+= Int64(row.bytes)
+            settle(row.number, .unknown)
+        }
+        return bytes
     }
 
     /// Packets sent before a moment that are in flight still are known of no more.

@@ -25,6 +25,9 @@ struct SlotAllocation: BitwiseCopyable {
     /// One that kept what it was given for this long is trusted again.
     static let settled = TimeDelta.seconds(20)
 
+    /// How long the lowest step goes on although it does not fit.
+    static let patience = TimeDelta.milliseconds(1_500)
+
     /// The room's number of the encoding, its place among the track's, and the highest layers of it; -1: nothing was given.
     var encoding: Int32 = -1
     var layer: UInt8 = 0
@@ -40,16 +43,28 @@ struct SlotAllocation: BitwiseCopyable {
     var reason = AllocationReason.nothing
     /// It shows nothing since not even the lowest step fits.
     var isPaused = false
+    /// Not even the lowest step fits, since then; it is shown all the same for a while.
+    var shortSince: Timestamp?
     /// It goes on with the least of an encoding that it shall leave, until the key frame of the other.
     var isLeaving = false
     /// When it got more, and when it lost something, last.
     var raisedAt: Timestamp?
     var loweredAt: Timestamp?
+    /// What it had before it lost something.
+    var lostRate = DataRate.zero
     var hold = SlotAllocation.shortestHold
 
-    /// It may not get more than it has. Nobody is left without a picture for longer than need be.
-    func isHeld(at now: Timestamp) -> Bool {
-        loweredAt.map { now - $0 < (isPaused ? min(hold, Self.shortestHold * 2) : hold) } ?? false
+    /// It does not get a step that takes as much as this, or more. Nobody is left without a picture for longer than need be.
+    func heldRate(at now: Timestamp) -> DataRate? {
+        let isHeld = loweredAt.map { now - $0 < (isPaused ? min(hold, Self.shortestHold * 2) : hold) } ?? false
+        return isHeld ? lostRate.scaled(by: 95, over: 100) : nil
+    }
+
+    /// The lowest step, which does not fit, is shown all the same for now: what was measured of it may be a page that was
+    /// turned, and the pace makes it last. Not where it is far from fitting.
+    func keepsLowest(_ lowest: DataRate, estimate: DataRate, at now: Timestamp) -> Bool {
+        guard encoding >= 0, !isPaused, estimate.bitsPerSecond &* 4 >= lowest.bitsPerSecond else { return false }
+        return shortSince.map { now - $0 < Self.patience } ?? true
     }
 
     /// There is nothing to give it, or nobody looks: what it was given is forgotten, but not when.
@@ -60,11 +75,13 @@ struct SlotAllocation: BitwiseCopyable {
         nextEncoding = -1
         reason = .nothing
         isPaused = false
+        shortSince = nil
         isLeaving = false
     }
 
-    /// Something has to be given back.
-    mutating func lower(at now: Timestamp) {
+    /// Something has to be given back of what took so much.
+    mutating func lower(from rate: DataRate, at now: Timestamp) {
+        lostRate = rate
         if let raisedAt, now - raisedAt < Self.tooSoon { hold = min(hold * 2, Self.longestHold) }
         loweredAt = now
     }
@@ -78,16 +95,35 @@ struct SlotAllocation: BitwiseCopyable {
 
 /// What one receiver's slots take altogether.
 struct PeerDemand: BitwiseCopyable {
-    /// The sound that is sent, what the slots were given of the rest, what the next better step and everything would need.
-    var audio = DataRate.zero
+    /// The sound that is sent and what is sent again, what the slots were given of the rest, what the next better step and
+    /// everything would need.
+    var other = DataRate.zero
     var allocated = DataRate.zero
     var next = DataRate.zero
     var wanted = DataRate.zero
     /// The estimate that the last allocation was made for.
     var estimate = DataRate.zero
+    /// Bytes of packets sent again since a moment, and the rate of that, smoothed: what is lost takes its part of the estimate.
+    var resent: Int64 = 0
+    var resentSince: Timestamp?
+    var resending = DataRate.zero
     /// The number of the last change of the estimate that was looked at, and the estimate that was told last.
     var change: UInt32 = 0
     var told = DataRate.zero
+
+    /// What is sent again, measured anew where the last time was long enough ago.
+    mutating func measureResent(at now: Timestamp) {
+        guard let since = resentSince else {
+            resentSince = now
+            resent = 0
+            return
+        }
+        guard now - since >= RoomCore.allocationInterval * 4 / 5 else { return }
+        let rate = DataSize(bytes: resent) / (now - since)
+        resending = resending.scaled(by: 7, over: 8) + rate.scaled(by: 1, over: 8)
+        resent = 0
+        resentSince = now
+    }
 }
 
 extension SlotAllocation: CheckpointField {
@@ -102,9 +138,11 @@ extension SlotAllocation: CheckpointField {
         try c.row(&nextEncoding)
         try c.code(&reason)
         try c.code(&isPaused)
+        try c.code(&shortSince)
         try c.code(&isLeaving)
         try c.code(&raisedAt)
         try c.code(&loweredAt)
+        try c.code(&lostRate)
         try c.code(&hold)
         try c.require(hold >= Self.shortestHold && hold <= Self.longestHold)
     }
@@ -112,11 +150,14 @@ extension SlotAllocation: CheckpointField {
 
 extension PeerDemand: CheckpointField {
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
-        try c.code(&audio)
+        try c.code(&other)
         try c.code(&allocated)
         try c.code(&next)
         try c.code(&wanted)
         try c.code(&estimate)
+        try c.number(&resent)
+        try c.code(&resentSince)
+        try c.code(&resending)
         try c.code(&change)
         try c.code(&told)
     }

@@ -235,7 +235,7 @@ extension RoomCore {
         if !given.isPaused, given.temporal != 0xff { slot.temporalLayer = Int(given.temporal) }
         guard given.next > .zero, given.reason == .estimate || given.reason == .held else { return }
         let demand = peers[Int(slots[s].peer)].demand
-        slot.neededForNext = demand.allocated + demand.audio + given.next - given.rate
+        slot.neededForNext = demand.allocated + demand.other + given.next - given.rate
         if given.nextHeight > 0 { slot.nextHeight = Int(given.nextHeight) }
     }
 

@@ -174,7 +174,7 @@ extension RoomCore {
         else { return .retransmissionOverwritten }
         guard peers[receiver].retransmissionBudget.take(at: now) else { return .retransmissionBudget }
         let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
-        if slots[s].isVideo, !peers[receiver].pacer.mayLeave(bytes, at: now) {
+        if !peers[receiver].pacer.mayLeave(bytes, at: now) {
             return queueRetransmission(record.number, bytes: bytes, of: s, at: now)
         }
         return resendNow(record.number, on: s, at: now, into: &out)

@@ -1,4 +1,4 @@
-// What of an encoding there is: the rate of each spatial and temporal layer over the last second, its pictures' heights,
+// What of an encoding there is: the rate of each spatial and temporal layer over the last two seconds, its pictures' heights,
 // and which layers have stopped, by their packets alone. Decides nothing.
 
 /// The layers of one encoding as they arrive.
@@ -7,7 +7,8 @@ struct LayerRates: BitwiseCopyable {
     static let layers = 4
     /// A rate is measured over so many full buckets and the one that is being filled.
     static let buckets: Int64 = 9
-    static let bucket = TimeDelta.milliseconds(125)
+    static let bucket = TimeDelta.milliseconds(250)
+    static let bucketsOfSecond: Int64 = 4
     /// A rate before this is that of what came divided by this.
     static let shortest = TimeDelta.milliseconds(500)
     /// A layer silent for so long keeps the rate it had.
@@ -175,21 +176,30 @@ struct LayerRates: BitwiseCopyable {
     private func windowed(_ layer: Int, at now: Timestamp) -> Int64 {
         let current = Self.number(now)
         var sum: Int64 = 0
+        var most: Int64 = 0
         for back in 0..<Self.buckets {
             let bucket = current - back
             guard bucket <= newestBucket, bucket > newestBucket - Self.buckets else { continue }
-            sum += Int64(bytes[Self.place(bucket) * 16 + layer])
+            let count = Int64(bytes[Self.place(bucket) * 16 + layer])
+            sum += count
+            most = max(most, count)
         }
         let begin = max(
             measured[layer].first.nanoseconds, (current &- Self.buckets &+ 1) &* Self.bucket.nanoseconds)
         let span = max(now.nanoseconds &- begin, Self.shortest.nanoseconds)
+        // A key frame comes once: it is not what the layer takes.
+        let others = (sum - most) * Self.bucket.nanoseconds / max(span - Self.bucket.nanoseconds, 1)
+        if others > 0, most > others * 3 { sum -= most - others * 3 / 2 }
         return (DataSize(bytes: sum) / TimeDelta(nanoseconds: span)).bitsPerSecond
     }
 
     /// The rate of one layer: measured while it comes, else the one that it had.
     private func rate(ofOnly layer: Int, at now: Timestamp) -> Int64 {
         guard measured[layer].isSeen else { return 0 }
-        guard now - measured[layer].last < Self.silence else { return measured[layer].rate }
+        // The first moments of a layer, with its key frame, say nothing.
+        guard now - measured[layer].last < Self.silence, now - measured[layer].first >= Self.shortest else {
+            return measured[layer].rate
+        }
         return windowed(layer, at: now)
     }
 
@@ -213,8 +223,8 @@ struct LayerRates: BitwiseCopyable {
         guard isStarted else { return 0 }
         let current = Self.number(now)
         var sum = 0
-        // The full buckets only: they are one second.
-        for back in 1..<Self.buckets {
+        // Full buckets only: they are one second.
+        for back in 1...Self.bucketsOfSecond {
             let bucket = current - back
             guard bucket <= newestBucket, bucket > newestBucket - Self.buckets else { continue }
             for t in 0...min(Int(temporal), Self.layers - 1) {

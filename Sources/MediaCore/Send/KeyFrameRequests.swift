@@ -81,7 +81,9 @@ extension RoomCore {
                 .keyFrameSuppressed(track, layer: layer, cause: .receiverRequest, why: .coalesced))
             return
         }
-        if let last = slots[s].keyFrames.keyFrameAt, now - last < peers[receiver].roundTrip.value {
+        // As long as anything waits for the receiver's pace, the key frame may.
+        let pace = peers[receiver].pacer.isEmpty ? TimeDelta.zero : Self.longestWait
+        if let last = slots[s].keyFrames.keyFrameAt, now - last < peers[receiver].roundTrip.value + pace {
             out.decisions.append(
                 .keyFrameSuppressed(track, layer: layer, cause: .receiverRequest, why: .onItsWay))
             return

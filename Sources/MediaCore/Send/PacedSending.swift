@@ -9,6 +9,7 @@ extension Participant {
         guard hasVideoSlots else { return }
         let cluster = pacer.probe?.cluster.id ?? 0
         pacer.left(bytes, at: now)
+        if kind == .retransmission { demand.resent &+= Int64(bytes) }
         guard givesTransportFeedback, let transportSequence else { return }
         bandwidth.noteSent(transportSequence, bytes: bytes, kind: kind, cluster: cluster, at: now)
         nextEstimate.bring(forwardTo: bandwidth.nextDeadline)

@@ -74,13 +74,24 @@ struct BitrateAllocatorTests {
         #expect(divide(900, requests).steps[4] >= 3)
     }
 
-    @Test("A slot that had to give something back gets no more than it has")
+    @Test("What had to be given back comes again with a wide margin, what takes less does not wait")
     func held() {
         var held = Self.request(current: 2)
-        held.isHeld = true
-        #expect(divide(5_000, [held]).steps == [2])
-        held.current = -1
-        #expect(divide(5_000, [held, Self.request()]).steps == [-1, 6])
+        held.heldRate = held.steps[4].rate
+        // The step before it has its usual margin; that one itself needs 1.4 times what it takes.
+        #expect(divide(held.steps[3].rate.bitsPerSecond * 13 / 10_000, [held]).steps == [3])
+        #expect(divide(held.steps[4].rate.bitsPerSecond * 13 / 10_000, [held]).steps == [3])
+        #expect(divide(held.steps[4].rate.bitsPerSecond * 15 / 10_000, [held]).steps == [4])
+    }
+
+    @Test("A lowest step that has ceased to fit is kept where that is asked for, and said to be short")
+    func keepsLowest() {
+        var request = Self.request(current: 0)
+        #expect(divide(20, [request]).steps == [-1])
+        request.keepsLowest = true
+        let kept = divide(20, [request, Self.request()])
+        #expect(kept.steps == [0, -1])
+        #expect(kept.short == [0])
     }
 
     @Test("A small picture takes no more than it can show")
@@ -119,7 +130,7 @@ struct BitrateAllocatorTests {
                 var request = Self.request(current: Int(chance.below(8)) - 1)
                 request.isScreen = chance.chance(0.1)
                 request.priority = UInt8(chance.below(256))
-                request.isHeld = chance.chance(0.1)
+                if chance.chance(0.1) { request.heldRate = .kilobitsPerSecond(500) }
                 request.wanted = Int(chance.below(7))
                 return request
             }

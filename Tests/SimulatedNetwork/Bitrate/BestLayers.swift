@@ -45,6 +45,10 @@ extension RoomMeter {
                     $0 + (($1 < encoding.bytes[layer].count) ? encoding.bytes[layer][$1] : 0)
                 }
                 present += Double(bytes) * 80 / Double(range.count)
+                // A larger picture at a quarter of its frame rate is no better than a smaller one in full.
+                if !options.isEmpty, options[0].encoding != encoding.number, layer < encoding.shape.temporalLayers - 2 {
+                    continue
+                }
                 let mean = means[ssrc]?[layer] ?? 0
                 options.append(
                     LayerOption(

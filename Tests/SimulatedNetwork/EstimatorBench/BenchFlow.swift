@@ -125,7 +125,7 @@ final class BenchFlow {
         case .following(let minimum, let maximum):
             // The least rate is kept down to four fifths of it, then the picture is paused.
             rate = budget * 5 < minimum * 4 ? 0 : min(max(budget, minimum), maximum)
-            if rate < maximum { next = min(max(rate + rate / 10, minimum), maximum) + audioRate }
+            if rate < maximum { next = maximum + audioRate }
         case .layers(let rates):
             layer = -1
             for (i, r) in rates.enumerated() where r <= budget { layer = i }

@@ -212,13 +212,20 @@ public struct BenchResult: Sendable {
         return bins.isEmpty ? 0 : sum / Double(bins.count)
     }
 
-    /// Over all windows of one second whose capacity is at least `least` bits per second: the greatest ratio of what the
-    /// first flow sent (padding too) to it, and when.
+    /// Of each window of one second whose capacity is at least `least` bits per second, beginning every 10 ms: what the
+    /// first flow sent (padding too) ÷ it.
+    public func oversending(least: Double) -> [Double] { windows(least: least).map(\.ratio) }
+
+    /// The greatest of these ratios, and when its window begins.
     public func worstOversending(least: Double) -> (ratio: Double, second: Double) {
+        windows(least: least).max { $0.ratio < $1.ratio } ?? (0, 0)
+    }
+
+    private func windows(least: Double) -> [(ratio: Double, second: Double)] {
         let count = min(estimates[0].count, media[0].count)
         var capacitySum = 0.0
         var sentSum = 0.0
-        var worst = (0.0, 0.0)
+        var all: [(ratio: Double, second: Double)] = []
         for bin in 0..<count {
             capacitySum += capacity(bin: bin) / 100
             sentSum += Double(media[0][bin] + padding[0][bin]) * 8
@@ -226,10 +233,8 @@ public struct BenchResult: Sendable {
                 capacitySum -= capacity(bin: bin - 100) / 100
                 sentSum -= Double(media[0][bin - 100] + padding[0][bin - 100]) * 8
             }
-            if bin >= 99, capacitySum >= least, sentSum / capacitySum > worst.0 {
-                worst = (sentSum / capacitySum, Double(bin - 99) / 100)
-            }
+            if bin >= 99, capacitySum >= least { all.append((sentSum / capacitySum, Double(bin - 99) / 100)) }
         }
-        return worst
+        return all
     }
 }
