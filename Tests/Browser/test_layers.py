@@ -56,6 +56,13 @@ WATCH = """() => {
 }"""
 
 
+@pytest.fixture
+def silent(request):
+    """A server that says nothing of layers by itself."""
+    with Server(request.node.name, media={"adaptBitrate": False}) as started:
+        yield started
+
+
 def active(page):
     return {rid: one["active"] for rid, one in page.evaluate(SENDING).items()}
 
@@ -76,8 +83,9 @@ def sends_only(page, rids, seconds=15):
     return until(twice, seconds, f"{page.user} sends {rids} and no other layer")
 
 
-def test_layers_are_set(server, chromium):
+def test_layers_are_set(silent, chromium):
     """The library sets what it is told, one call after another, the newest last; failures are tried again and then told."""
+    server = silent
     browser = chromium.launch()
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     bela = chromium.open(browser, server.link("bela", "garden", autojoin=1), "bela").joined()
@@ -144,17 +152,8 @@ def test_ladders(server, chromium):
         page.page.close()
 
 
-@pytest.fixture
-def adapting(request):
-    """A server that adapts the bitrate."""
-    with Server(request.node.name, media={"adaptBitrate": True}) as started:
-        yield started
-
-
-@pytest.mark.slow
-def test_nobody_watches(adapting, chromium):
+def test_nobody_watches(server, chromium):
     """Small windows need small layers alone: the rest is paused at the sender, and back when a large window comes."""
-    server = adapting
     browser = chromium.launch()
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     bela = chromium.open(
@@ -181,8 +180,9 @@ def test_nobody_watches(adapting, chromium):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(FIREFOX), reason="firefox-esr is not installed")
-def test_layers_in_firefox(server, chromium):
+def test_layers_in_firefox(silent, chromium):
     """Firefox sets what it is told as well, and sends on with what is left."""
+    server = silent
     browser = chromium.launch()
     anna = chromium.open(browser, server.link("anna", "garden", autojoin=1), "anna").joined()
     firefox = Firefox()

@@ -3,6 +3,7 @@ import EventLoop
 import NativeClients
 import Server
 import Signalling
+import TestSupport
 import Testing
 
 @Suite("Rooms of a whole server", .serialized)
@@ -51,6 +52,8 @@ struct RoomTests {
                 timestamp &+= 960
                 amina.send(audio: true, timestamp: timestamp, payload: [UInt8](repeating: 7, count: 80))
                 amina.send(audio: false, timestamp: timestamp, payload: Self.keyFrame, marker: true)
+                // As fast as sound is, or it leaves the picture nothing of what budi may be sent.
+                Pause.milliseconds(18)
                 return received(budi, payloadType: 111).count > 3 && received(budi, payloadType: 96).count > 3
             }
             #expect(arrives)

@@ -60,8 +60,8 @@ public struct Configuration: Sendable, Equatable {
         public var maximumPort = 49_999
         /// Send connectivity checks to private, link-local and loopback addresses that clients name.
         public var allowPrivateCandidates = false
-        /// Send each receiver the layers that its path carries, as its feedback tells; otherwise the best that it shows.
-        public var adaptBitrate = false
+        /// Send each receiver the layers that its path carries, as its feedback tells; else the best that it shows.
+        public var adaptBitrate = true
     }
     /// The relay that clients are told of.
     public struct Turn: Sendable, Equatable {

@@ -112,7 +112,7 @@ struct Setting: Sendable {
             "Send connectivity checks to private, link-local and loopback addresses that clients name."),
         flag(
             "media.adaptBitrate", \.media.adaptBitrate,
-            "Send each receiver what its path carries, by its feedback (docs/bitrate.md); on trial, not yet the default."
+            "Send each receiver what its path carries, by its feedback (docs/bitrate.md); else all that it shows."
         ),
         list(
             "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
