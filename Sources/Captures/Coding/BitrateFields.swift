@@ -31,6 +31,7 @@ extension FieldWriter {
         rate(value.measured)
         signed(Int64(value.trendMicroseconds))
         signed(Int64(value.thresholdMicroseconds))
+        signed(value.queue.nanoseconds)
         signed(Int64(value.lossPermille))
         signed(value.roundTrip.nanoseconds)
     }
@@ -72,7 +73,7 @@ extension FieldReader {
     mutating func change() -> EstimateChange? {
         guard let number = number(UInt32.self), let cause = byte().flatMap({ EstimateCause(rawValue: $0) }),
             let at = signed(), let from = rate(), let to = rate(), let acknowledged = rate(), let measured = rate(),
-            let trend = small(), let threshold = small(), let loss = small(), let roundTrip = span()
+            let trend = small(), let threshold = small(), let queue = span(), let loss = small(), let roundTrip = span()
         else { return nil }
         var change = EstimateChange()
         change.number = number
@@ -84,6 +85,7 @@ extension FieldReader {
         change.measured = measured
         change.trendMicroseconds = trend
         change.thresholdMicroseconds = threshold
+        change.queue = queue
         change.lossPermille = loss
         change.roundTrip = roundTrip
         return change

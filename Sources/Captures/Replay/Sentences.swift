@@ -237,8 +237,8 @@ extension EstimateChange {
         switch cause {
         case .start: "the start"
         case .overuse:
-            "the queue grows (slope \(trendMicroseconds) \u{b5}s, more than \(thresholdMicroseconds) \u{b5}s), "
-                + "\(acknowledged.kilobitsText) arrive"
+            "the queue grows (slope \(trendMicroseconds) \u{b5}s, more than \(thresholdMicroseconds) \u{b5}s) and is "
+                + "\(queue.nanoseconds / 1_000_000) ms long, \(acknowledged.kilobitsText) arrive"
         case .increase: "nothing is in the way, \(acknowledged.kilobitsText) arrive"
         case .probe: "a probe arrived with \(measured.kilobitsText)"
         case .loss: "\(Self.percent(lossPermille)) of the packets are lost"

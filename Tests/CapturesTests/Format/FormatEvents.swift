@@ -161,6 +161,7 @@ extension Chance {
         change.measured = rate()
         change.trendMicroseconds = Int32(truncatingIfNeeded: next())
         change.thresholdMicroseconds = Int32(truncatingIfNeeded: next())
+        change.queue = span()
         change.lossPermille = Int32(truncatingIfNeeded: next())
         change.roundTrip = span()
         return change
