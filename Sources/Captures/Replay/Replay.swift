@@ -267,7 +267,10 @@ public struct Replay {
         }
         if let trace {
             trace.received(bytes, kind, from: peer, at: at)
-            if kind == .rtcp { trace.measured(room.core.peerStatistics(peer), of: peer, at: at) }
+            if kind == .rtcp {
+                trace.measured(room.core.peerStatistics(peer), of: peer, at: at)
+                trace.estimates(room.core.estimate(of: peer), to: peer, at: at)
+            }
         }
         called(room, at: at)
     }

@@ -132,7 +132,7 @@ public final class ReplayTrace {
         }
     }
 
-    /// What a slot would be sent if nothing were waited for; the core says so once a controller chooses layers.
+    /// What a slot would be sent if nothing were waited for.
     func wanted(layer: Int?, on mid: Mid, of peer: PeerID, at: Timestamp) {
         guard let p = indexOf[peer], let s = peers[p].slots.firstIndex(where: { $0.mid == mid }) else { return }
         Self.hold(Int8(clamping: layer ?? -1), in: &peers[p].slots[s].wantedLayer, at: bucketNumber(at), none: -1)
@@ -142,6 +142,12 @@ public final class ReplayTrace {
     func estimated(_ bitsPerSecond: Int64, to peer: PeerID, at: Timestamp) {
         guard let p = indexOf[peer] else { return }
         Self.hold(bitsPerSecond, in: &peers[p].estimate, at: bucketNumber(at), none: -1)
+    }
+
+    /// The same between the changes that are told, once one was.
+    func estimates(_ rate: DataRate?, to peer: PeerID, at: Timestamp) {
+        guard let rate, let p = indexOf[peer], !peers[p].estimate.isEmpty else { return }
+        estimated(rate.bitsPerSecond, to: peer, at: at)
     }
 
     func received(_ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, at: Timestamp) {
@@ -222,6 +228,10 @@ public final class ReplayTrace {
             show(peer, mid, timed.at) {
                 Span(from: $0, track: track, reason: "forwarded after \(waited.millisecondsText)", layer: layer)
             }
+        case .layerAllocated(let peer, let mid, _, let layer, _, _, _, _, _, _):
+            wanted(layer: layer, on: mid, of: peer, at: timed.at)
+        case .estimateChanged(let peer, let change):
+            estimated(change.to.bitsPerSecond, to: peer, at: timed.at)
         default: break
         }
     }
