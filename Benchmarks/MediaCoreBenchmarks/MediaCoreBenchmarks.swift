@@ -1,6 +1,6 @@
 // What a forwarded packet costs in the core alone: no SRTP, no socket. Time per egress packet as the median of rounds,
 // the same bytes copied once each as the floor of that run, and allocations per packet with a budget of zero. And the same
-// again with a recorder at the core's door.
+// again with a recorder at the core's door, and with a pace and an allocation for every receiver.
 
 import CAllocationCount
 import Captures
@@ -127,8 +127,18 @@ private func recorder() -> RoomRecorder? {
         payloads: PayloadTable())
 }
 
-private func measure(_ workload: Workload, isRecorded: Bool = false) -> Measurement? {
-    var core = RoomCore(configuration: RoomConfiguration(), seed: 1)
+/// A room that adapts the bitrate, with an estimate that carries everything.
+private func adapting() -> RoomConfiguration {
+    var configuration = RoomConfiguration()
+    configuration.bitrate = BitrateConfiguration()
+    configuration.bitrate.startBitsPerSecond = 50_000_000
+    configuration.bitrate.minimumBitsPerSecond = 50_000_000
+    configuration.bitrate.maximumBitsPerSecond = 50_000_000
+    return configuration
+}
+
+private func measure(_ workload: Workload, isRecorded: Bool = false, isAdapted: Bool = false) -> Measurement? {
+    var core = RoomCore(configuration: isAdapted ? adapting() : RoomConfiguration(), seed: 1)
     var egress = Egress()
     var now = Timestamp(nanoseconds: 1_000_000_000)
     let publisher = PeerID(1)
@@ -188,10 +198,72 @@ private func measure(_ workload: Workload, isRecorded: Bool = false) -> Measurem
     times.sort()
     if let tap, !tap.isRunning || tap.refusals > 0 { return nil }
     return Measurement(
-        name: isRecorded ? "  recorded" : workload.name, egressPackets: sent,
+        name: isRecorded ? "  recorded" : isAdapted ? "  adapted" : workload.name, egressPackets: sent,
         nanosecondsPerEgressPacket: times[rounds / 2], fastest: times[0],
         slowest: times[rounds - 1], floor: copyFloor(source.bytes, receivers: workload.receivers),
         allocationsPerIngressPacket: Double(allocations) / Double(rounds * packetsPerRound))
+}
+
+/// What dividing a receiver's estimate over its slots takes with everything else that its timers do, in microseconds: a room of
+/// people who each send three layers and see all others, four times a second.
+private func measureDivision(people: Int) -> Double? {
+    var configuration = RoomConfiguration()
+    configuration.bitrate = BitrateConfiguration()
+    configuration.bitrate.startBitsPerSecond = 2_000_000
+    configuration.bitrate.minimumBitsPerSecond = 2_000_000
+    var workload = Workload(
+        name: "", kind: .video, receivers: people - 1, payloadBytes: 1_000, packetsPerSecond: 20, payloadType: 96)
+    guard let mid = Mid("m") else { return nil }
+    var core = RoomCore(configuration: configuration, seed: 1)
+    var egress = Egress()
+    var now = Timestamp(nanoseconds: 1_000_000_000)
+    for number in 0..<people {
+        let peer = PeerID(UInt32(1 + number))
+        let encodings = (0..<3).map { EncodingPlan(rid: nil, ssrc: SSRC(UInt32(10 + 3 * number + $0)), rtxSSRC: nil) }
+        let track = PublishedTrackPlan(
+            mid: mid, kind: .video, source: .camera, codecs: [codec(workload)], encodings: encodings,
+            feedback: feedback(workload), isMuted: false)
+        let slots = (0..<people - 1).compactMap { slot in
+            Mid("s\(slot)").map {
+                ReceiveSlotPlan(
+                    mid: $0, kind: .video, ssrc: SSRC(UInt32(1_000 + slot)), rtxSSRC: nil, codecs: [codec(workload)],
+                    feedback: feedback(workload))
+            }
+        }
+        core.apply(.addParticipant(peer), at: now, into: &egress)
+        let plan = PeerPlan(headerExtensions: extensions(), published: [track], slots: slots, reducedSizeRTCP: true)
+        core.apply(.applyPlan(peer, plan), at: now, into: &egress)
+        core.apply(.peerConnected(peer), at: now, into: &egress)
+        egress.removeAll()
+    }
+    // Layers of one, two and four packets of a kilobyte, twenty times a second.
+    var sources = (0..<3 * people).map { _ in PacketSource(workload) }
+    workload.name = "layers"
+    var spent: Int64 = 0
+    let seconds = 10
+    for tick in 0..<(seconds + 2) * 20 {
+        now = now + .milliseconds(50)
+        for number in 0..<people {
+            for layer in 0..<3 {
+                for _ in 0..<(1 << layer) {
+                    let index = 3 * number + layer
+                    sources[index].next(isKeyFrame: tick % 40 == 0)
+                    var packet = sources[index].bytes
+                    packet[11] = UInt8(10 + index)
+                    packet[10] = 0
+                    core.receiveRTP(packet.span, from: PeerID(UInt32(1 + number)), at: now, into: &egress)
+                    egress.removeAll()
+                }
+            }
+        }
+        let start = monotonicNanoseconds()
+        while let deadline = core.nextDeadline, deadline.at <= now {
+            core.advance(to: now, into: &egress)
+            egress.removeAll()
+        }
+        if tick >= 40 { spent += monotonicNanoseconds() - start }
+    }
+    return Double(spent) / 1_000 / Double(people * 4 * seconds)
 }
 
 /// What one report of how well a peer is served costs, in nanoseconds: a room of people who each see all others.
@@ -296,9 +368,13 @@ enum MediaCoreBenchmarks {
             "workload".padding(to: 26) + padded("median", 9) + padded("fastest", 9) + padded("slowest", 9)
                 + padded("copy", 8) + padded("ratio", 8) + padded("mallocs/in", 12) + padded("out", 10))
         var withinBudget = true
-        for (workload, isRecorded) in workloads.flatMap({ [($0, false), ($0, true)] }) {
-            guard let result = measure(workload, isRecorded: isRecorded) else {
-                print("\(workload.name)\(isRecorded ? ", recorded" : ""): nothing was measured")
+        let runs = workloads.flatMap {
+            [($0, false, false), ($0, true, false)] + ($0.kind == .video ? [($0, false, true)] : [])
+        }
+        for (workload, isRecorded, isAdapted) in runs {
+            guard let result = measure(workload, isRecorded: isRecorded, isAdapted: isAdapted) else {
+                print(
+                    "\(workload.name)\(isRecorded ? ", recorded" : isAdapted ? ", adapted" : ""): nothing was measured")
                 withinBudget = false
                 continue
             }
@@ -317,6 +393,11 @@ enum MediaCoreBenchmarks {
                 print("  over the budget of \(allocationBudget) mallocs per packet")
                 withinBudget = false
             }
+        }
+        if let division = measureDivision(people: 25) {
+            print(
+                "the timers of a receiver with 24 simulcast slots, its slots divided anew: \(fixed(division, 1)) µs, 4 a second"
+            )
         }
         if let report = measureReports(people: 25) {
             print("a quality report of a peer with 24 video slots: \(fixed(report, 0)) ns, once a second")

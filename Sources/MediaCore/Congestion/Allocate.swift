@@ -22,8 +22,11 @@ extension RoomCore {
         peers[p].nextAllocation = nil
         guard peers[p].hasVideoSlots else { return }
         if peers[p].isConnected { peers[p].nextAllocation = now + Self.allocationInterval }
-        var requests: [AllocationRequest] = []
-        var chosen: [Int] = []
+        // The memory is the room's, so that none is taken here.
+        var work = AllocationWork()
+        swap(&work, &allocationWork)
+        work.requests.removeAll(keepingCapacity: true)
+        work.slots.removeAll(keepingCapacity: true)
         for number in peers[p].slots {
             let s = Int(number)
             guard slots[s].isVideo, slots[s].track >= 0, !slots[s].isHidden,
@@ -32,28 +35,30 @@ extension RoomCore {
                 if slots[s].isVideo { slots[s].allocation.withdraw() }
                 continue
             }
-            requests.append(request(of: s, at: now))
-            chosen.append(s)
+            work.requests.append(request(of: s, at: now))
+            work.slots.append(number)
         }
         let estimate = peers[p].bandwidth.estimate
         let audio = audioRate(to: p, at: now)
         peers[p].demand.measureResent(at: now)
         // What is sent besides the first time that video is sent.
         let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
-        let allocation = BitrateAllocator.divide(estimate - other, over: requests)
+        BitrateAllocator.divide(estimate - other, over: work.requests, into: &work.allocation)
         peers[p].demand.estimate = estimate
         peers[p].demand.other = other
-        peers[p].demand.allocated = allocation.allocated
-        peers[p].demand.next = allocation.next
-        peers[p].demand.wanted = allocation.wanted
-        for (i, s) in chosen.enumerated() {
-            let isShort = allocation.short.contains(i)
+        peers[p].demand.allocated = work.allocation.allocated
+        peers[p].demand.next = work.allocation.next
+        peers[p].demand.wanted = work.allocation.wanted
+        for i in work.slots.indices {
+            let s = Int(work.slots[i])
+            let isShort = work.allocation.short.contains(i)
             slots[s].allocation.shortSince = isShort ? slots[s].allocation.shortSince ?? now : nil
-            give(allocation.steps[i], to: s, requests[i], at: now, changed: &changed, into: &out)
+            give(work.allocation.steps[i], to: s, work.requests[i], at: now, changed: &changed, into: &out)
         }
         peers[p].bandwidth.setDemand(
-            allocated: allocation.allocated + other, next: allocation.next + other, wanted: allocation.wanted + other,
-            at: now)
+            allocated: work.allocation.allocated + other, next: work.allocation.next + other,
+            wanted: work.allocation.wanted + other, at: now)
+        swap(&work, &allocationWork)
         peers[p].pacer.setRate(peers[p].bandwidth.pacingRate, at: now)
         peers[p].nextEstimate = peers[p].isConnected ? peers[p].bandwidth.nextDeadline : nil
     }
@@ -173,7 +178,7 @@ extension RoomCore {
 
     /// Aims a slot at a step: at its encoding when that arrives, until then at the highest below that does.
     private mutating func carryOut(
-        _ given: LayerStep, _ steps: [LayerStep], _ s: Int, hasChanged: Bool, at now: Timestamp, changed: inout [Int],
+        _ given: LayerStep, _ steps: StepList, _ s: Int, hasChanged: Bool, at now: Timestamp, changed: inout [Int],
         into out: inout Egress
     ) {
         var step = given

@@ -20,7 +20,7 @@ struct LayerStep: BitwiseCopyable, Equatable {
 
 /// One video slot that has something to show.
 struct AllocationRequest {
-    var steps: [LayerStep]
+    var steps: StepList
     /// The highest step that the receiver has use for: a place in `steps`.
     var wanted: Int
     /// The step that it was given before, -1 for none.
@@ -45,16 +45,25 @@ struct AllocationRequest {
 /// What the slots are given.
 struct Allocation: Equatable {
     /// For each request the place in its steps, -1: not even the lowest fits.
-    var steps: [Int]
+    var steps: [Int] = []
     /// The requests that keep their lowest step although it does not fit.
     var short: [Int] = []
     /// What is given altogether.
-    var allocated: DataRate
+    var allocated = DataRate.zero
     /// What the next better step of anybody would need altogether, margins included: so much has to be allowed for it to be
     /// given. What is given where nobody wants more.
-    var next: DataRate
+    var next = DataRate.zero
     /// What would be given if nothing limited.
-    var wanted: DataRate
+    var wanted = DataRate.zero
+    /// The order in which the requests were served.
+    var order: [Int] = []
+}
+
+/// Where a room divides, receiver after receiver: the requests, their slots, and what came of it.
+struct AllocationWork {
+    var requests: [AllocationRequest] = []
+    var slots: [Int32] = []
+    var allocation = Allocation()
 }
 
 /// Divides a rate over slots.
@@ -77,84 +86,94 @@ enum BitrateAllocator {
         return rate / 100 * (isOther ? marginOther : marginUp)
     }
 
-    /// The order in which slots are served: indices of the requests.
-    static func order(_ requests: [AllocationRequest]) -> [Int] {
-        requests.indices.sorted { a, b in
-            let (x, y) = (requests[a], requests[b])
-            if x.isScreen != y.isScreen { return x.isScreen }
-            if x.priority != y.priority { return x.priority > y.priority }
-            if x.isPinned != y.isPinned { return x.isPinned }
-            if x.isSpeaker != y.isSpeaker { return x.isSpeaker }
-            if x.wantedHeight != y.wantedHeight { return x.wantedHeight > y.wantedHeight }
-            return a < b
+    /// Whether a request is served before another.
+    private static func isBefore(_ x: AllocationRequest, _ y: AllocationRequest) -> Bool {
+        if x.isScreen != y.isScreen { return x.isScreen }
+        if x.priority != y.priority { return x.priority > y.priority }
+        if x.isPinned != y.isPinned { return x.isPinned }
+        if x.isSpeaker != y.isSpeaker { return x.isSpeaker }
+        return x.wantedHeight > y.wantedHeight
+    }
+
+    /// The order in which slots are served: indices of the requests; the first of equals first.
+    static func order(_ requests: [AllocationRequest], into order: inout [Int]) {
+        order.removeAll(keepingCapacity: true)
+        for i in requests.indices {
+            order.append(i)
+            var place = i
+            while place > 0, isBefore(requests[i], requests[order[place - 1]]) {
+                order[place] = order[place - 1]
+                place -= 1
+            }
+            order[place] = i
         }
     }
 
-    /// Divides `budget` over the requests.
-    static func divide(_ budget: DataRate, over requests: [AllocationRequest]) -> Allocation {
-        let order = order(requests)
-        var steps = [Int](repeating: -1, count: requests.count)
+    /// Divides `budget` over the requests. Takes no memory where the result has it already.
+    static func divide(_ budget: DataRate, over requests: [AllocationRequest], into result: inout Allocation) {
+        order(requests, into: &result.order)
+        result.steps.removeAll(keepingCapacity: true)
+        result.short.removeAll(keepingCapacity: true)
+        for _ in requests { result.steps.append(-1) }
         var left = budget.bitsPerSecond
-        var short: [Int] = []
         // The lowest step for all. A screen goes on before the others rise: its text is what people look at.
-        for i in order where !requests[i].steps.isEmpty {
+        for i in result.order where !requests[i].steps.isEmpty {
             let cost = cost(0, of: requests[i])
             guard cost <= left || requests[i].keepsLowest else { continue }
-            if cost > left { short.append(i) }
-            steps[i] = 0
+            if cost > left { result.short.append(i) }
+            result.steps[i] = 0
             left -= cost
         }
-        for i in order where requests[i].isScreen { while raise(i, &steps, &left, requests) {} }
+        for i in result.order where requests[i].isScreen { while raise(i, &result.steps, &left, requests) {} }
         // Then round by round one encoding's worth higher, the first in order first.
         var hasRisen = true
         while hasRisen {
             hasRisen = false
-            for i in order where steps[i] >= 0 {
-                let layer = requests[i].steps[steps[i]].layer
+            for i in result.order where result.steps[i] >= 0 {
+                let layer = requests[i].steps[result.steps[i]].layer
                 var isFirst = true
                 // The temporal layers of one encoding belong together; the step to the next encoding begins a new round.
-                while isFirst || requests[i].steps[min(steps[i] + 1, requests[i].steps.count - 1)].layer == layer {
-                    guard raise(i, &steps, &left, requests) else { break }
+                while isFirst
+                    || requests[i].steps[min(result.steps[i] + 1, requests[i].steps.count - 1)].layer == layer
+                {
+                    guard raise(i, &result.steps, &left, requests) else { break }
                     isFirst = false
                     hasRisen = true
                 }
             }
         }
-        return summary(steps, order, requests, used: DataRate(bitsPerSecond: budget.bitsPerSecond - left), short)
+        sum(requests, used: DataRate(bitsPerSecond: budget.bitsPerSecond - left), into: &result)
     }
 
     /// Gives a slot the next higher step that fits; false when there is none.
     private static func raise(
         _ i: Int, _ steps: inout [Int], _ left: inout Int64, _ requests: [AllocationRequest]
     ) -> Bool {
-        let request = requests[i]
         let step = steps[i]
-        guard step >= 0, step < request.wanted, step + 1 < request.steps.count else { return false }
-        let difference = cost(step + 1, of: request) - cost(step, of: request)
+        guard step >= 0, step < requests[i].wanted, step + 1 < requests[i].steps.count else { return false }
+        let difference = cost(step + 1, of: requests[i]) - cost(step, of: requests[i])
         guard difference <= left else { return false }
         steps[i] = step + 1
         left -= difference
         return true
     }
 
-    private static func summary(
-        _ steps: [Int], _ order: [Int], _ requests: [AllocationRequest], used: DataRate, _ short: [Int]
-    ) -> Allocation {
+    private static func sum(_ requests: [AllocationRequest], used: DataRate, into result: inout Allocation) {
         var allocated = DataRate.zero
         var wanted = DataRate.zero
         var more: DataRate?
-        for i in order {
-            let request = requests[i]
-            let given = steps[i] >= 0 ? request.steps[steps[i]].rate : .zero
-            allocated = allocated + given
-            guard !request.steps.isEmpty else { continue }
-            wanted = wanted + request.steps[max(0, min(request.wanted, request.steps.count - 1))].rate
-            if more == nil, steps[i] < request.wanted, steps[i] + 1 < request.steps.count {
-                more = DataRate(bitsPerSecond: cost(steps[i] + 1, of: request) - cost(steps[i], of: request))
+        for i in result.order {
+            let step = result.steps[i]
+            let count = requests[i].steps.count
+            guard count > 0 else { continue }
+            if step >= 0 { allocated = allocated + requests[i].steps[step].rate }
+            wanted = wanted + requests[i].steps[max(0, min(requests[i].wanted, count - 1))].rate
+            if more == nil, step < requests[i].wanted, step + 1 < count {
+                more = DataRate(bitsPerSecond: cost(step + 1, of: requests[i]) - cost(step, of: requests[i]))
             }
         }
-        return Allocation(
-            steps: steps, short: short, allocated: allocated,
-            next: more.map { max(used + $0, allocated) } ?? allocated, wanted: wanted)
+        result.allocated = allocated
+        result.wanted = wanted
+        result.next = more.map { max(used + $0, allocated) } ?? allocated
     }
 }

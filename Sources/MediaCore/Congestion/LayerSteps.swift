@@ -9,8 +9,8 @@ extension RoomCore {
 
     /// The steps of a track, from the least to the best: what is better mostly takes more, but need not. Encodings that were
     /// paused because nobody needed them count as there.
-    func layerSteps(of t: Int, at now: Timestamp) -> [LayerStep] {
-        var steps: [LayerStep] = []
+    func layerSteps(of t: Int, at now: Timestamp) -> StepList {
+        var steps = StepList()
         for (place, number) in tracks[t].encodings.enumerated() {
             let e = Int(number)
             let arrives = encodings[e].monitor.isAlive
@@ -23,7 +23,7 @@ extension RoomCore {
     }
 
     private func appendSteps(
-        of e: Int, _ place: Int, _ spatial: Int, arrives: Bool, at now: Timestamp, to steps: inout [LayerStep]
+        of e: Int, _ place: Int, _ spatial: Int, arrives: Bool, at now: Timestamp, to steps: inout StepList
     ) {
         let spatialLayers = max(1, encodings[e].rates.liveSpatialLayers)
         let temporalLayers = max(1, encodings[e].rates.liveTemporalLayers)
@@ -50,7 +50,7 @@ extension RoomCore {
 
     /// The place of the highest step that a receiver has use for who shows the picture at a height: the lowest encoding that
     /// is as high, or nearly.
-    static func wantedStep(of steps: [LayerStep], height: UInt16) -> Int {
+    static func wantedStep(of steps: StepList, height: UInt16) -> Int {
         guard let enough = steps.firstIndex(where: { $0.height > 0 && Int($0.height) * 100 >= Int(height) * 85 }) else {
             return steps.count - 1
         }

@@ -35,6 +35,8 @@ public struct RoomCore: ~Copyable {
     var assignmentBudget = Budget(capacity: RoomCore.assignmentWork, perSecond: RoomCore.assignmentWork)
     /// Room for the numbers of one NACK.
     var missed: [Int64] = []
+    /// Room for dividing one receiver's estimate.
+    var allocationWork = AllocationWork()
     /// Room for the reports to one peer.
     var reportBlocks: [ReportBlock] = []
     var senderReports: [SenderReport] = []
