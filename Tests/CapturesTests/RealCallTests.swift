@@ -30,15 +30,26 @@ struct RealCallTests {
         }
     }
 
-    @Test("On a way to the receiver that narrows, what is lost is asked for and sent again, and the picture goes on")
+    @Test("On a way to the receiver that narrows the estimate falls, less is given, and the picture goes on")
     func narrowLink() throws {
         let call = try RealCall.play("narrow-link")
         let camera = try call.track(1, .camera)
         #expect(Set(call.alive(camera).map(\.layer)) == [0, 1, 2])
         let slot = try call.slot(of: 2, showing: camera)
         let begin = try #require(call.switches(slot, camera).first?.at)
-        #expect(call.statistics.nacksReceived > 0)
-        #expect((call.retransmitted[slot] ?? 0) > 0)
+        let fall = call.decisions.first {
+            guard case .estimateChanged(PeerID(2), let change) = $0.decision else { return false }
+            return change.cause == .overuse && change.to < change.from
+        }
+        let fallen = try #require(fall?.at, "the estimate never falls because the queue grows")
+        let isGivenLess = call.decisions.contains {
+            guard $0.at >= fallen, case .layerAllocated(_, slot.mid, _, _, _, _, _, _, _, let reason) = $0.decision
+            else {
+                return false
+            }
+            return reason == .estimate
+        }
+        #expect(isGivenLess)
         #expect(call.longestPause(slot, from: begin, until: call.leaving) < 1_500)
         let sound = try call.slot(of: 2, showing: try call.track(1, .microphone))
         #expect(call.longestPause(sound, from: begin, until: call.leaving) < 500)

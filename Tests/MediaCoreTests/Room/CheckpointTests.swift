@@ -205,7 +205,7 @@ struct CheckpointTests {
         "KeyFrameRequester": 41, "NackTracker": 17, "PacketHistory": 32, "Participant": 2617, "PeerStatistics": 104,
         "PictureNumbers": 4, "PictureRewriter": 302, "PublishedTrack": 177, "PublishedTrackPlan": 45,
         "PublisherClock": 24, "ReceiveSlot": 1286, "ReceiveSlotPlan": 44, "ReceptionStatistics": 66,
-        "RetiredStream": 18, "RetransmissionMap": 16, "RoomConfiguration": 96, "RoomCore": 568, "RoundTrip": 25,
+        "RetiredStream": 18, "RetransmissionMap": 16, "RoomConfiguration": 96, "RoomCore": 632, "RoundTrip": 25,
         "SenderReportMapping": 13, "SentPacket": 64, "SequenceRewriter": 304, "SequenceWindow": 272,
         "SlotAssignment": 51, "Statistics": 136, "StreamBinding": 24, "StreamTable": 48, "TimestampLine": 57,
         "TransportSequencer": 2,
