@@ -14,6 +14,8 @@ struct BandwidthEstimator: ~Copyable {
     static let stretches = 8
     /// The estimate is not raised by time, or by a probe, above so much of what is wanted, in percent.
     static let wantedPercent: Int64 = 125
+    /// A path that loses no more than this part of the packets loses next to nothing.
+    static let lowLoss = 0.03
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
     static let recoveryPacingPercent: Int64 = 130
     /// The bytes of packets that lost feedback told of are counted at so many moments.
@@ -198,7 +200,9 @@ struct BandwidthEstimator: ~Copyable {
         if controller.update(input, at: now) {
             cause = .overuse
             probes.noteOveruse(wasCut: controller.cutAt == now, at: now)
-        } else if let probed = news.probed {
+        } else if var probed = news.probed {
+            // Where next to nothing is lost, few packets are enough.
+            if loss.recent < Self.lowLoss { probed.isSure = true }
             probes.take(probed, before: controller.rate)
             controller.probed(probed, limit: ceiling, acknowledged: input.acknowledged, at: now)
             if controller.rate != old { cause = .probe }

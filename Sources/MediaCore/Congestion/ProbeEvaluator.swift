@@ -6,6 +6,8 @@ struct ProbeResult: BitwiseCopyable {
     var rate: DataRate
     /// The packets arrived further apart than they were sent: the path carries no more.
     var isSaturated: Bool
+    /// So many packets came, and so few were lost, that the estimate may also go down to the rate.
+    var isSure = false
 }
 
 /// Measures the cluster sent last: by the line that fits best through how many bytes had come when, for one packet's delay goes
@@ -19,6 +21,9 @@ struct ProbeEvaluator: BitwiseCopyable {
     static let carriedPercent = 8.0
     /// Where it does not, so much of what arrived is safe, in percent.
     static let safePercent: Int64 = 95
+    /// A result that lowers the estimate needs so many packets, and so much of what was to be sent, in percent.
+    static let surePackets: Int64 = 6
+    static let surePercent: Int64 = 90
     /// Fewer packets make no line.
     static let leastPackets: Int64 = 4
 
@@ -88,7 +93,9 @@ struct ProbeEvaluator: BitwiseCopyable {
         let sending = DataRate(bitsPerSecond: Int64(8e6 / sent))
         if came <= sent * (1 + Self.carriedPercent / 100) { return ProbeResult(rate: sending, isSaturated: false) }
         let arriving = DataRate(bitsPerSecond: Int64(8e6 / came))
-        return ProbeResult(rate: arriving.scaled(by: Self.safePercent, over: 100), isSaturated: true)
+        let isSure = packets >= Self.surePackets && bytes * 100 >= wantedBytes * Self.surePercent
+        return ProbeResult(
+            rate: arriving.scaled(by: Self.safePercent, over: 100), isSaturated: true, isSure: isSure)
     }
 }
 

@@ -147,7 +147,7 @@ struct RateController: BitwiseCopyable {
             rate = useful
             refill = .zero
             updatedAt = now
-        } else if result.isSaturated, result.rate < rate {
+        } else if result.isSaturated, result.isSure, result.rate < rate {
             rate = min(rate, max(result.rate, acknowledged ?? rate))
         }
     }
