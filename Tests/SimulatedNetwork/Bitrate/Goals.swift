@@ -53,7 +53,7 @@ public struct Measure: Sendable {
     public var value: Double
 
     /// The names of what must hold whatever the network does.
-    public static let promises = ["longest that audio was held"]
+    public static let promises = ["longest that audio was held", "broken invariants"]
 
     /// A value with its goal.
     public init(_ name: String, _ unit: String, _ bound: Bound, _ value: Double) {
