@@ -204,22 +204,17 @@ private func measure(_ workload: Workload, isRecorded: Bool = false, isAdapted: 
         allocationsPerIngressPacket: Double(allocations) / Double(rounds * packetsPerRound))
 }
 
-/// What dividing a receiver's estimate over its slots takes with everything else that its timers do, in microseconds: a room of
-/// people who each send three layers and see all others, four times a second.
-private func measureDivision(people: Int) -> Double? {
-    var configuration = RoomConfiguration()
-    configuration.bitrate = BitrateConfiguration()
-    configuration.bitrate.startBitsPerSecond = 2_000_000
-    configuration.bitrate.minimumBitsPerSecond = 2_000_000
-    var workload = Workload(
-        name: "", kind: .video, receivers: people - 1, payloadBytes: 1_000, packetsPerSecond: 20, payloadType: 96)
-    guard let mid = Mid("m") else { return nil }
-    var core = RoomCore(configuration: configuration, seed: 1)
-    var egress = Egress()
-    var now = Timestamp(nanoseconds: 1_000_000_000)
+/// Lets people meet who each send so many layers, from SSRC 10 on, and see all others; false when it cannot.
+private func meet(
+    _ people: Int, layers: Int, _ workload: Workload, in core: inout RoomCore, at now: Timestamp,
+    into egress: inout Egress
+) -> Bool {
+    guard let mid = Mid("m") else { return false }
     for number in 0..<people {
         let peer = PeerID(UInt32(1 + number))
-        let encodings = (0..<3).map { EncodingPlan(rid: nil, ssrc: SSRC(UInt32(10 + 3 * number + $0)), rtxSSRC: nil) }
+        let encodings = (0..<layers).map {
+            EncodingPlan(rid: nil, ssrc: SSRC(UInt32(10 + layers * number + $0)), rtxSSRC: nil)
+        }
         let track = PublishedTrackPlan(
             mid: mid, kind: .video, source: .camera, codecs: [codec(workload)], encodings: encodings,
             feedback: feedback(workload), isMuted: false)
@@ -230,15 +225,30 @@ private func measureDivision(people: Int) -> Double? {
                     feedback: feedback(workload))
             }
         }
-        core.apply(.addParticipant(peer), at: now, into: &egress)
         let plan = PeerPlan(headerExtensions: extensions(), published: [track], slots: slots, reducedSizeRTCP: true)
+        core.apply(.addParticipant(peer), at: now, into: &egress)
         core.apply(.applyPlan(peer, plan), at: now, into: &egress)
         core.apply(.peerConnected(peer), at: now, into: &egress)
         egress.removeAll()
     }
+    return true
+}
+
+/// What dividing a receiver's estimate over its slots takes with everything else that its timers do, in microseconds: a room of
+/// people who each send three layers and see all others, four times a second.
+private func measureDivision(people: Int) -> Double? {
+    var configuration = RoomConfiguration()
+    configuration.bitrate = BitrateConfiguration()
+    configuration.bitrate.startBitsPerSecond = 2_000_000
+    configuration.bitrate.minimumBitsPerSecond = 2_000_000
+    let workload = Workload(
+        name: "", kind: .video, receivers: people - 1, payloadBytes: 1_000, packetsPerSecond: 20, payloadType: 96)
+    var core = RoomCore(configuration: configuration, seed: 1)
+    var egress = Egress()
+    var now = Timestamp(nanoseconds: 1_000_000_000)
+    guard meet(people, layers: 3, workload, in: &core, at: now, into: &egress) else { return nil }
     // Layers of one, two and four packets of a kilobyte, twenty times a second.
     var sources = (0..<3 * people).map { _ in PacketSource(workload) }
-    workload.name = "layers"
     var spent: Int64 = 0
     let seconds = 10
     for tick in 0..<(seconds + 2) * 20 {
@@ -270,32 +280,10 @@ private func measureDivision(people: Int) -> Double? {
 private func measureReports(people: Int) -> Double? {
     let workload = Workload(
         name: "", kind: .video, receivers: people - 1, payloadBytes: 0, packetsPerSecond: 1, payloadType: 96)
-    guard let mid = Mid("m") else { return nil }
     var core = RoomCore(configuration: RoomConfiguration(), seed: 1)
     var egress = Egress()
     let now = Timestamp(nanoseconds: 1_000_000_000)
-    for number in 0..<people {
-        let peer = PeerID(UInt32(1 + number))
-        let track = PublishedTrackPlan(
-            mid: mid, kind: .video, source: .camera, codecs: [codec(workload)],
-            encodings: [EncodingPlan(rid: nil, ssrc: SSRC(UInt32(10 + number)), rtxSSRC: nil)],
-            feedback: feedback(workload), isMuted: false)
-        let slots = (0..<people - 1).compactMap { slot in
-            Mid("s\(slot)").map {
-                ReceiveSlotPlan(
-                    mid: $0, kind: .video, ssrc: SSRC(UInt32(1_000 + slot)), rtxSSRC: nil, codecs: [codec(workload)],
-                    feedback: feedback(workload))
-            }
-        }
-        core.apply(.addParticipant(peer), at: now, into: &egress)
-        core.apply(
-            .applyPlan(
-                peer,
-                PeerPlan(headerExtensions: extensions(), published: [track], slots: slots, reducedSizeRTCP: true)),
-            at: now, into: &egress)
-        core.apply(.peerConnected(peer), at: now, into: &egress)
-        egress.removeAll()
-    }
+    guard meet(people, layers: 1, workload, in: &core, at: now, into: &egress) else { return nil }
     var times: [Double] = []
     var counters: PeerCounters?
     for round in 0..<rounds {

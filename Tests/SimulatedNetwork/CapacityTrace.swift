@@ -57,3 +57,27 @@ public struct CapacityTrace: Sendable, Hashable {
         Double(opportunities.count * Self.opportunityBytes * 8) / (Double(period) / 1e9)
     }
 }
+
+/// How far a link has come in a trace: which opportunity is being used, and what is left of it.
+struct TraceUse: Sendable {
+    private var opportunity = -1
+    private var bytesLeft = 0
+
+    /// When bytes have left that may begin to at `moment`, in nanoseconds from the trace's first start, and wait for those
+    /// before them.
+    mutating func departure(of bytes: Int, from moment: Int64, by trace: CapacityTrace) -> Int64 {
+        var left = bytes
+        let earliest = trace.firstOpportunity(notBefore: moment)
+        if earliest > opportunity {
+            opportunity = earliest
+            bytesLeft = CapacityTrace.opportunityBytes
+        }
+        while left > bytesLeft {
+            left -= bytesLeft
+            opportunity += 1
+            bytesLeft = CapacityTrace.opportunityBytes
+        }
+        bytesLeft -= left
+        return max(moment, trace.moment(ofOpportunity: opportunity))
+    }
+}

@@ -117,8 +117,7 @@ public struct Link: Sendable {
     private var queueHead = 0
     private var queuedBytes = 0
     private var lastDeparture = Int64.min
-    private var opportunity = -1
-    private var opportunityBytesLeft = 0
+    private var traceUse = TraceUse()
     private var traceOrigin: Int64?
 
     /// A link; equal seeds and equal packets give equal arrivals.
@@ -128,8 +127,7 @@ public struct Link: Sendable {
     }
 
     private mutating func resetCapacity() {
-        opportunity = -1
-        opportunityBytesLeft = 0
+        traceUse = TraceUse()
         traceOrigin = nil
     }
 
@@ -216,18 +214,6 @@ public struct Link: Sendable {
     private mutating func depart(_ bytes: Int, from start: Int64, by trace: CapacityTrace) -> Int64 {
         let origin = traceOrigin ?? start
         traceOrigin = origin
-        var left = bytes
-        let earliest = trace.firstOpportunity(notBefore: start - origin)
-        if earliest > opportunity {
-            opportunity = earliest
-            opportunityBytesLeft = CapacityTrace.opportunityBytes
-        }
-        while left > opportunityBytesLeft {
-            left -= opportunityBytesLeft
-            opportunity += 1
-            opportunityBytesLeft = CapacityTrace.opportunityBytes
-        }
-        opportunityBytesLeft -= left
-        return max(start, origin &+ trace.moment(ofOpportunity: opportunity))
+        return origin &+ traceUse.departure(of: bytes, from: start - origin, by: trace)
     }
 }

@@ -199,7 +199,7 @@ struct BandwidthEstimator: ~Copyable {
         var cause = ordinary
         if controller.update(input, at: now) {
             cause = .overuse
-            probes.noteOveruse(wasCut: controller.cutAt == now, at: now)
+            probes.noteOveruse(at: now)
         } else if var probed = news.probed {
             // Where next to nothing is lost, few packets are enough.
             if loss.recent < Self.lowLoss { probed.isSure = true }

@@ -36,10 +36,8 @@ struct ProbeController: BitwiseCopyable {
     static let leastInterval = TimeDelta.seconds(1)
     static let interval = TimeDelta.milliseconds(2_500)
     static let longestInterval = TimeDelta.seconds(5)
-    /// After the queue was too full no probe is sent for so long, and none for what is wanted while the rate was cut within
-    /// this time: what the path carries is known then.
+    /// After the queue was too full no probe is sent for so long.
     static let calm = TimeDelta.milliseconds(500)
-    static let demandCalm = TimeDelta.milliseconds(500)
     /// A fall to less than this within this time, in percent, is probed when all is calm: at so much of the old rate.
     static let fallPercent: Int64 = 66
     static let fallTime = TimeDelta.seconds(5)
@@ -54,7 +52,6 @@ struct ProbeController: BitwiseCopyable {
     private var sentAt: Timestamp?
     private var lastAt: Timestamp?
     private var calmFrom = Timestamp(nanoseconds: 0)
-    private var demandFrom = Timestamp(nanoseconds: 0)
     private var isStarted = false
     /// What the next step needs, and no probe is faster than.
     private var next = DataRate.zero
@@ -82,9 +79,7 @@ struct ProbeController: BitwiseCopyable {
 
     private func wantsMore(than estimate: DataRate) -> Bool { next > estimate && ceiling > estimate }
 
-    private var dueAt: Timestamp {
-        lastAt.map { max($0 + wait, max(calmFrom, demandFrom)) } ?? max(calmFrom, demandFrom)
-    }
+    private var dueAt: Timestamp { lastAt.map { max($0 + wait, calmFrom) } ?? calmFrom }
 
     /// What is wanted next, and what no probe need be above.
     mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate) {
@@ -115,12 +110,11 @@ struct ProbeController: BitwiseCopyable {
         ask(for: result.rate.scaled(by: Self.factor, over: 1))
     }
 
-    /// The queue was found too full, and the rate was cut as far as that asks for, or not.
-    mutating func noteOveruse(wasCut: Bool, at now: Timestamp) {
+    /// The queue was found too full.
+    mutating func noteOveruse(at now: Timestamp) {
         pending = nil
         sentAt = nil
         calmFrom = now + Self.calm
-        if wasCut { demandFrom = now + Self.demandCalm }
     }
 
     /// The estimate changed.
@@ -173,7 +167,6 @@ extension ProbeController: CheckpointField {
         try c.code(&sentAt)
         try c.code(&lastAt)
         try c.code(&calmFrom)
-        try c.code(&demandFrom)
         try c.code(&isStarted)
         try c.code(&next)
         try c.code(&ceiling)

@@ -118,8 +118,6 @@ struct RateController: BitwiseCopyable {
     private(set) var capacity = LinkCapacityEstimate()
     private var updatedAt: Timestamp?
     private(set) var decreasedAt: Timestamp?
-    /// When the rate was cut as far as the queue asked for.
-    private(set) var cutAt: Timestamp?
     private var forbornAt: Timestamp?
     /// Less is sent than may be, since then.
     private var limitedSince: Timestamp?
@@ -138,8 +136,8 @@ struct RateController: BitwiseCopyable {
         return max(Self.leastThreshold, Self.queueAllowed + more)
     }
 
-    /// A probe showed that this rate is carried, or, where it was as much as there is, that no more is. Where less is sent
-    /// than may be the rate is not known better than by a probe: then it also goes down to one.
+    /// A probe showed that this rate is carried, or, where it was as much as there is, that no more is: to one that is sure
+    /// the rate also goes down, though not below what arrives.
     mutating func probed(_ result: ProbeResult, limit: DataRate, acknowledged: DataRate?, at now: Timestamp) {
         capacity.noteProbe(of: result.rate)
         let useful = min(result.rate, limit)
@@ -228,7 +226,6 @@ struct RateController: BitwiseCopyable {
             giveWay(arrives, at: now)
             return
         }
-        cutAt = now
         if Double(arrives.bitsPerSecond) < capacity.lower { capacity = LinkCapacityEstimate() }
         capacity.noteOveruse(at: arrives)
         let drain = queue.nanoseconds / (Self.drainTime.nanoseconds / 1_000)
@@ -326,7 +323,6 @@ extension RateController: CheckpointField {
         try c.code(&capacity)
         try c.code(&updatedAt)
         try c.code(&decreasedAt)
-        try c.code(&cutAt)
         try c.code(&forbornAt)
         try c.code(&limitedSince)
         try c.code(&refill)

@@ -23,11 +23,9 @@ struct CoreCaptureTests {
 
     private func spread(_ numbers: [Int64]) -> Int64 { (numbers.max() ?? 0) - (numbers.min() ?? 0) + 1 }
 
-    @Test("VP8: 104 packets in, 104 out, no gap, PictureID and TL0PICIDX one chain across the wrap")
-    func vp8() throws {
-        let packets = try #require(Capture.pcap("str0m/vp8.pcap"))
-        #expect(packets.count == 104)
-        var room = CaptureRoom(
+    /// A room for the capture of VP8.
+    private func vp8Room() -> CaptureRoom {
+        CaptureRoom(
             mid: "1", kind: .video, codecs: codec(.vp8, 96),
             encodings: [EncodingPlan(rid: Rid("l"), ssrc: nil, rtxSSRC: nil)],
             extensions: extensions {
@@ -36,6 +34,13 @@ struct CoreCaptureTests {
                 $0.mid = 9
                 $0.rid = 10
             })
+    }
+
+    @Test("VP8: 104 packets in, 104 out, no gap, PictureID and TL0PICIDX one chain across the wrap")
+    func vp8() throws {
+        let packets = try #require(Capture.pcap("str0m/vp8.pcap"))
+        #expect(packets.count == 104)
+        var room = vp8Room()
         room.play(packets)
         let numbers = room.forwardedNumbers
         #expect(numbers.count == 104)
@@ -58,15 +63,7 @@ struct CoreCaptureTests {
     @Test("VP8: of its base layer 54 packets in 51 frames, no gap, PictureID and TL0PICIDX one chain across the wrap")
     func vp8BaseLayer() throws {
         let packets = try #require(Capture.pcap("str0m/vp8.pcap"))
-        var room = CaptureRoom(
-            mid: "1", kind: .video, codecs: codec(.vp8, 96),
-            encodings: [EncodingPlan(rid: Rid("l"), ssrc: nil, rtxSSRC: nil)],
-            extensions: extensions {
-                $0.absoluteSendTime = 2
-                $0.transportSequence = 4
-                $0.mid = 9
-                $0.rid = 10
-            })
+        var room = vp8Room()
         room.limit(temporal: 0)
         room.play(packets)
         let numbers = room.forwardedNumbers

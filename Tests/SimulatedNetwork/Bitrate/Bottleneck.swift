@@ -92,8 +92,7 @@ public final class Bottleneck {
     private var head = 0
     private var queuedBytes = 0
     private var lastDeparture = Int64.min
-    private var opportunity = -1
-    private var opportunityBytesLeft = 0
+    private var traceUse = TraceUse()
 
     /// A bottleneck that begins now.
     public init(_ conditions: BottleneckConditions, at now: Timestamp) {
@@ -126,7 +125,9 @@ public final class Bottleneck {
 
     private func departure(of bytes: Int, from start: Int64) -> Int64? {
         switch conditions.capacity {
-        case .trace(let trace): return departure(of: bytes, from: start, by: trace)
+        case .trace(let trace):
+            let from = start - origin.nanoseconds
+            return origin.nanoseconds + traceUse.departure(of: bytes, from: from, by: trace)
         case .steps(let steps):
             var at = start
             var bits = Double(bytes) * 8
@@ -144,22 +145,6 @@ public final class Bottleneck {
             }
             return nil
         }
-    }
-
-    private func departure(of bytes: Int, from start: Int64, by trace: CapacityTrace) -> Int64 {
-        var left = bytes
-        let earliest = trace.firstOpportunity(notBefore: start - origin.nanoseconds)
-        if earliest > opportunity {
-            opportunity = earliest
-            opportunityBytesLeft = CapacityTrace.opportunityBytes
-        }
-        while left > opportunityBytesLeft {
-            left -= opportunityBytesLeft
-            opportunity += 1
-            opportunityBytesLeft = CapacityTrace.opportunityBytes
-        }
-        opportunityBytesLeft -= left
-        return max(start, origin.nanoseconds + trace.moment(ofOpportunity: opportunity))
     }
 
     /// The mean capacity in bits per second from a moment on, for a span.
