@@ -1,9 +1,10 @@
 // A client under load: it sends a track's packets with a stamp at their end, counts and times what arrives by the stamps,
 // and answers with the feedback that a browser sends.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import Transport
+import WholeServers
 
 /// What arrived at all clients. Confined to the clients' loop.
 final class Arrivals {

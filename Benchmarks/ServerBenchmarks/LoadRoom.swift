@@ -1,9 +1,10 @@
 // A room of load clients, and the clockwork that makes them send: each talker or camera at its own moment of the period,
 // everybody's feedback spread likewise.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import TestSupport
+import WholeServers
 
 /// Who sends what.
 struct Load {

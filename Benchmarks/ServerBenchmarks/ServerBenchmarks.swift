@@ -1,10 +1,11 @@
 // What a whole server costs: egress, joins, memory and idling, measured from outside with native clients, beside the
 // floor that the same machine shows in the same run.
+import Bots
 import CFloor
 import EventLoop
 import Glibc
-import NativeClients
 import TestSupport
+import WholeServers
 
 /// The measurements.
 struct Suite {

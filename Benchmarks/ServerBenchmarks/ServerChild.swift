@@ -1,9 +1,10 @@
 // A Majlis server as a child process, pinned to a core, and what the kernel and its own metrics say of it.
+import Bots
 import CFloor
 import EventLoop
 import Glibc
-import NativeClients
 import Tokens
+import WholeServers
 
 /// Why a benchmark could not run.
 struct BenchmarkFailure: Error, CustomStringConvertible {
