@@ -258,6 +258,8 @@ final class Bot {
 
     /// Packets missing by their numbers.
     var lost: Int { receiver.lost }
+    /// Packets of speech that were heard.
+    var voiced: Int { receiver.streams.reduce(0) { $0 + ($1.ear?.voiced ?? 0) } }
     /// What was heard of the beginnings of turns.
     var beginnings: [HeardTurn: UInt8] {
         receiver.streams.reduce(into: [:]) { all, stream in

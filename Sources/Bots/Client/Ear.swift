@@ -35,6 +35,8 @@ final class Ear {
     /// Packets since somebody was last not quiet, or another source came.
     private var quietRun = 0
     private var source: UInt16?
+    /// Packets of speech that sounded like it.
+    private(set) var voiced = 0
     /// The first packets of each turn that were decoded, a bit each: the first syllable.
     private(set) var beginnings: [HeardTurn: UInt8] = [:]
     /// How many packets a turn's beginning is: 100 ms.
@@ -99,7 +101,10 @@ final class Ear {
             return
         }
         quietRun = 0
-        if isLoud, stamp.sound == .speech { tally.voiced += 1 }
+        if isLoud, stamp.sound == .speech {
+            tally.voiced += 1
+            voiced += 1
+        }
         if stamp.sound == .speech, Int(stamp.place) < Self.beginningPackets {
             beginnings[HeardTurn(sender: stamp.sender, turn: stamp.turn), default: 0] |= 1 << UInt8(stamp.place)
         }

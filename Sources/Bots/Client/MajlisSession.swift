@@ -10,6 +10,7 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
     private let token: String
     private var link: WebSocketLink?
     private var transport: DirectTransport?
+    private var isJoined = false
     private var lastCommand: UInt64 = 0
     private var lastSeq: UInt64 = 0
     private var acknowledged: UInt64 = 0
@@ -84,7 +85,7 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
         case .welcome: join()
         case .joined(let joined): connect(joined)
         case .candidate(let candidate): transport?.add(candidate.candidate)
-        case .error(let error): if transport == nil || error.isFatal { bot.fail(error.message) }
+        case .error(let error): if !isJoined || error.isFatal { bot.fail(error.message) }
         case .layers(let layers):
             for encoding in layers.encodings { bot.setLayer(rid: encoding.rid, isActive: encoding.active) }
         case .serverShutdown: bot.fail("the server shuts down")
@@ -119,6 +120,7 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
     }
 
     private func connect(_ joined: ServerMessage.Joined) {
+        isJoined = true
         guard let transport, let described = DescribedTransport(joined.answer.sdp) else {
             return bot.fail("the answer cannot be read")
         }

@@ -17,6 +17,9 @@ package struct LoadResult: Sendable {
     package var idle = 1.0
     package var core: Int?
     package var isVoid = false
+    /// Bots that decoded what they heard, and those of them that heard no speech.
+    package var listeners = 0
+    package var deaf = 0
     /// Turns of speech of which those who listened heard the first 100 ms whole, and all such turns.
     package var wholeBeginnings = 0
     package var beginnings = 0
@@ -59,6 +62,7 @@ package struct LoadResult: Sendable {
             ),
             ("heardSeconds", "sound decoded", hasEars ? Double(tally.decoded) / 50 : nil, 1, "s"),
             ("voicedSeconds", "speech heard in it", hasEars ? Double(tally.voiced) / 50 : nil, 1, "s"),
+            ("deaf", "listeners who heard no speech", hasEars ? Double(deaf) : nil, 0, "of \(listeners)"),
             (
                 "concealedMilliseconds", "made up for what was missing", hasEars ? Double(tally.concealed) * 20 : nil,
                 0, "ms"

@@ -91,6 +91,7 @@ package final class LoadRun {
         host.resetLatency()
         let before = host.snapshot()
         let from = host.talkMilliseconds
+        let voiced = host.voiced()
         let begun = MonotonicClock.now
         let cpu = server?.cpuNanoseconds, own = LocalProcess.own.cpuNanoseconds ?? 0
         let idle = LocalProcess.idle(core: options.core)
@@ -117,6 +118,11 @@ package final class LoadRun {
         let idleNow = LocalProcess.idle(core: options.core)
         result.idle = Double(idleNow.idle - idle.idle) / Double(max(1, idleNow.all - idle.all))
         result.core = options.core
+        // Whoever talks alone hears nobody.
+        let talking = options.pattern == .all ? options.people : options.talkers
+        let voicedNow = host.voiced().filter { talking > 1 || (talking == 1 && $0.key % options.people != 0) }
+        result.listeners = voicedNow.count
+        result.deaf = voicedNow.filter { $0.value <= voiced[$0.key] ?? 0 }.count
         result.isVoid = options.isBench && result.idle < 0.15
         countBeginnings(from: from + 1_000, until: host.talkMilliseconds - 1_000, &result)
     }
@@ -168,6 +174,18 @@ extension BotHost {
         loop.run { [self] in
             let now = talkedMilliseconds
             value.withLock { $0 = now }
+        }
+        return value.withLock { $0 }
+    }
+
+    /// How much speech each bot that listens has heard, in packets, by its number.
+    func voiced() -> [Int: Int] {
+        let value = Lock<[Int: Int]>([:])
+        loop.run { [self] in
+            let made = bots.filter(\.profile.attention.decodes).reduce(into: [Int: Int]()) { all, bot in
+                all[bot.profile.number] = bot.voiced
+            }
+            value.withLock { $0 = made }
         }
         return value.withLock { $0 }
     }
