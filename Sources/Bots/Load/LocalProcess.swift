@@ -18,8 +18,12 @@ package struct LocalProcess: Sendable {
     }
 
     /// Memory that it has in the machine, in bytes.
-    package var residentBytes: Int {
-        for line in Self.text("/proc/\(id)/status").split(separator: "\n") where line.hasPrefix("VmRSS:") {
+    package var residentBytes: Int { status("VmRSS:") }
+    /// Of that its own, not backed by a file.
+    package var anonymousBytes: Int { status("RssAnon:") }
+
+    private func status(_ key: String) -> Int {
+        for line in Self.text("/proc/\(id)/status").split(separator: "\n") where line.hasPrefix(key) {
             let number = line.split { $0 == " " || $0 == "\t" }.dropFirst().first
             return 1_024 * (number.flatMap { Int($0) } ?? 0)
         }
