@@ -30,6 +30,15 @@ package struct BotProfile: Sendable {
 protocol BotSession: AnyObject {
     func begin()
     func close()
+    /// A second has passed.
+    func advance(at now: Int64)
+    /// A transport that it attached has connected.
+    func legConnected(_ transport: DirectTransport)
+}
+
+extension BotSession {
+    func advance(at now: Int64) {}
+    func legConnected(_ transport: DirectTransport) {}
 }
 
 /// A transport of a bot, and which of its two directions it is for.
@@ -52,7 +61,10 @@ final class BotLeg: DirectTransportDelegate {
     func receivedRTCP(_ packet: UnsafeMutableRawBufferPointer, arrival: Int64) {
         unsafe bot.receivedControl(UnsafeRawBufferPointer(packet))
     }
-    func transportConnected() { bot.legConnected() }
+    func transportConnected() {
+        bot.session?.legConnected(transport)
+        bot.legConnected()
+    }
     func transportFailed(_ reason: String) { bot.fail(reason) }
 }
 
@@ -66,6 +78,8 @@ final class Bot {
     var session: (any BotSession)?
     /// The transports: one of both directions, or a sending and a receiving one.
     private(set) var legs: [BotLeg] = []
+    /// How many of them it needs.
+    var legsWanted = 1
     private var sendLeg: BotLeg?
     private var receiveLeg: BotLeg?
 
@@ -129,7 +143,7 @@ final class Bot {
     }
 
     func legConnected() {
-        guard phase == .joining, legs.allSatisfy(\.transport.isConnected) else { return }
+        guard phase == .joining, legs.count == legsWanted, legs.allSatisfy(\.transport.isConnected) else { return }
         phase = .connected
         host.tally.connected += 1
         host.tally.connectTimes.append(Double(WallClock.now - began) / 1e6)
@@ -245,6 +259,7 @@ final class Bot {
 
     /// 100 ms have passed; each tenth time reports go too.
     func sendFeedback(withReports: Bool, now: Int64, wall: Int64) {
+        if withReports { session?.advance(at: now) }
         guard phase == .connected else { return }
         if let leg = receiveLeg {
             receiver.sendArrivals(over: leg.transport)

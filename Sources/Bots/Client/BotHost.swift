@@ -87,6 +87,16 @@ package final class BotHost: @unchecked Sendable {
 
     // MARK: On the loop
 
+    private var janusRooms: [Int: JanusRoom] = [:]
+
+    /// The room of a number; the first call says how many are to publish.
+    func janusRoom(_ number: Int, publishers: Int) -> JanusRoom {
+        if let room = janusRooms[number] { return room }
+        let room = JanusRoom(number: number, publishers: publishers)
+        janusRooms[number] = room
+        return room
+    }
+
     /// Adds a bot that joins in its turn, so many a second.
     func add(_ bot: Bot, joinsPerSecond: Double) {
         bots.append(bot)
@@ -121,6 +131,7 @@ package final class BotHost: @unchecked Sendable {
             if phase % 10 == 0, !isConnected || phase % 100 == 0 {
                 for leg in bot.legs { leg.transport.advance(to: now) }
             }
+            if phase % 100 == 50 { bot.sendFeedback(withReports: phase % 1_000 < 100, now: now, wall: wall) }
             guard isConnected else { continue }
             if phase % 20 == 0 {
                 if isTalking { bot.speak(at: (ticks - talkEpoch) / 20 * 20, wall: wall) }
@@ -128,7 +139,6 @@ package final class BotHost: @unchecked Sendable {
             }
             // 30 times a second: three times in 100 ms.
             if !bot.layers.isEmpty, [0, 33, 67].contains(phase % 100) { bot.film(wall: wall) }
-            if phase % 100 == 50 { bot.sendFeedback(withReports: phase % 1_000 < 100, now: now, wall: wall) }
         }
     }
 

@@ -97,6 +97,14 @@ struct MediaReceiver {
     mutating func note(_ packet: UnsafeRawBufferPointer, arrival: Int64, into tally: inout Tally) -> Bool {
         let span = unsafe Span<UInt8>(_unsafeBytes: packet)
         guard let header = RTPHeader(span) else { return false }
+        if header.extensionLength > 0 {
+            let elements = HeaderExtensionOffsets(span, header, BotExtensions.map)
+            if let sequence = elements?.readTransportSequence(span), arrivals.count < 4_096 {
+                arrivals.append((sequence.rawValue, arrival))
+            }
+        }
+        // Bots ask for nothing again: these probe the path.
+        if header.payloadType == BotExtensions.rtx { return false }
         let isAudio = header.payloadType == BotExtensions.opus
         let place: Int
         if let known = places[header.ssrc.rawValue] {
@@ -111,12 +119,6 @@ struct MediaReceiver {
         current = place
         tally.received += 1
         tally.receivedBytes += packet.count
-        if header.extensionLength > 0 {
-            let elements = HeaderExtensionOffsets(span, header, BotExtensions.map)
-            if let sequence = elements?.readTransportSequence(span), arrivals.count < 4_096 {
-                arrivals.append((sequence.rawValue, arrival))
-            }
-        }
         if attention.decodes || attention.sampling <= 1 { return true }
         // A frame's stamp is in its last packet.
         untilSample -= 1

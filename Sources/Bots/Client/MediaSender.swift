@@ -13,7 +13,7 @@ enum BotExtensions {
         map.rid = 10
         return map
     }()
-    static let opus = PayloadType(111), vp8 = PayloadType(96)
+    static let opus = PayloadType(111), vp8 = PayloadType(96), rtx = PayloadType(97)
 }
 
 /// One stream of packets: a microphone, or one layer of a camera.

@@ -55,9 +55,15 @@ package final class LoadRun {
                 seed: options.seed &+ UInt64(room), milliseconds: milliseconds, liveliness: options.liveliness)
             schedules.append(schedule)
             let profiles = options.profiles(room: room)
-            try host.join(
-                profiles, at: places[room % places.count], schedule: schedule, voices: voices,
-                joinsPerSecond: options.joinsPerSecond, token: token)
+            if let janus = options.janus {
+                host.joinJanus(
+                    profiles, at: try ServerPlace(janus, defaultPort: 8_188, defaultPath: "/"), room: 4_711 + room,
+                    schedule: schedule, voices: voices, joinsPerSecond: options.joinsPerSecond)
+            } else {
+                try host.join(
+                    profiles, at: places[room % places.count], schedule: schedule, voices: voices,
+                    joinsPerSecond: options.joinsPerSecond, token: token)
+            }
         }
     }
 
