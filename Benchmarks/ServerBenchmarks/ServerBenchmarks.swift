@@ -65,6 +65,21 @@ struct Suite {
         return rows
     }
 
+    /// Majlis, and after it Janus with its defaults and with one event loop, under the same load with the same bots.
+    func compared(_ load: Load) throws -> [Row] {
+        let own = try egress(load, ServerChild(cores))
+        guard JanusChild.isThere else {
+            print("no Janus to compare with: apt-get install janus, and an address beside loopback")
+            return own
+        }
+        let usual = try egress(load, JanusChild(cores, eventLoops: 0), called: "Janus")
+        let single = try egress(load, JanusChild(cores, eventLoops: 1), called: "Janus, event_loops = 1")
+        let ratios = [("Janus", usual), ("Janus, event_loops = 1", single)].map { name, rows in
+            Row(load.name, "server over \(name)", "", [own[0].median / max(rows[0].median, 1e-9)], digits: 3)
+        }
+        return own + usual + single + ratios
+    }
+
     /// The floor for a load's packets at the load's own pace, in nanoseconds for each.
     private func floorNanoseconds(_ load: Load) throws -> Double {
         let interval = load.period / Int64(load.senders)
@@ -270,10 +285,11 @@ struct Suite {
 @main
 enum ServerBenchmarks {
     static let usage = """
-        usage: ServerBenchmarks [--quick] [--json] [--only NAME] [--hold NAME [--seconds N] [--record FOLDER]]
+        usage: ServerBenchmarks [--quick] [--json] [--janus] [--only NAME] [--hold NAME [--seconds N] [--record FOLDER]]
 
           --quick       fewer and shorter rounds
           --json        one JSON document in place of the table
+          --janus       beside Majlis also Debian's Janus, with its defaults and with one event loop
           --only NAME   audio3, audio3silent, audio20, audio30, audio50, video, allocations, recorder, join, memory or idle
           --hold NAME   keep up a load of those, and print the server's process id for a profiler;
                         with --record the room's capture is in that folder (of mode 0700) afterwards, to be replayed
@@ -290,7 +306,8 @@ enum ServerBenchmarks {
         if arguments.contains("--help") { return print(usage, terminator: "") }
         do {
             try run(
-                Suite(isQuick: arguments.contains("--quick")), only: value(of: "--only"), hold: value(of: "--hold"),
+                Suite(isQuick: arguments.contains("--quick")), only: value(of: "--only"),
+                withJanus: arguments.contains("--janus"), hold: value(of: "--hold"),
                 seconds: value(of: "--seconds").flatMap { Int32($0) } ?? 20, record: value(of: "--record"),
                 isJSON: arguments.contains("--json"))
         } catch {
@@ -300,7 +317,7 @@ enum ServerBenchmarks {
     }
 
     private static func run(
-        _ suite: Suite, only: String?, hold: String?, seconds: Int32, record: String?, isJSON: Bool
+        _ suite: Suite, only: String?, withJanus: Bool, hold: String?, seconds: Int32, record: String?, isJSON: Bool
     ) throws {
         if let hold {
             guard let load = loads.first(where: { $0.name == hold }) else {
@@ -309,7 +326,10 @@ enum ServerBenchmarks {
             return try suite.hold(load.load, seconds: seconds, recordingInto: record)
         }
         var parts: [(name: String, run: () throws -> [Row])] = loads.map { part in
-            (part.name, { try suite.egress(part.load, ServerChild(suite.cores)) })
+            (
+                part.name,
+                { try withJanus ? suite.compared(part.load) : suite.egress(part.load, ServerChild(suite.cores)) }
+            )
         }
         parts += [
             (

@@ -5,8 +5,8 @@ import Glibc
 import Server
 import Signalling
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @testable import Transport

@@ -3,8 +3,8 @@ import Bots
 import EventLoop
 import Server
 import Signalling
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @Suite("Order of events under pressure", .serialized)

@@ -5,8 +5,8 @@ import EventLoop
 import Glibc
 import Server
 import Signalling
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @Suite("Attacks on sessions", .serialized)

@@ -3,8 +3,8 @@ import Bots
 import EventLoop
 import Server
 import Signalling
-import Testing
 import TestSupport
+import Testing
 import Tokens
 import Transport
 import WholeServers

@@ -2,8 +2,8 @@
 import Bots
 import Captures
 import Glibc
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @Suite("The command `majlis capture`")

@@ -3,8 +3,8 @@
 import Bots
 import EventLoop
 import Signalling
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @testable import MediaCore

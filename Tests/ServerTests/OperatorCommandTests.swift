@@ -2,8 +2,8 @@
 import Bots
 import EventLoop
 import Glibc
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @testable import Server

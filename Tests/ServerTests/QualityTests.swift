@@ -4,8 +4,8 @@ import EventLoop
 import MediaCore
 import Negotiation
 import Signalling
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @testable import Server

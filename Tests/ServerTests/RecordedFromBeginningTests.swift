@@ -4,8 +4,8 @@ import Captures
 import EventLoop
 import Glibc
 import MediaCore
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @testable import Server

@@ -4,8 +4,8 @@ import Bots
 import Captures
 import Glibc
 import MediaCore
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @Suite("The commands `majlis replay` and `majlis capture rewrite`")

@@ -5,8 +5,8 @@ import EventLoop
 import Glibc
 import Server
 import Signalling
-import Testing
 import TestSupport
+import Testing
 import WholeServers
 
 @Suite("Soak", .serialized, .enabled(if: getenv("MAJLIS_SOAK") != nil, "set MAJLIS_SOAK; `make check-all` does"))

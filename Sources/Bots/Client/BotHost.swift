@@ -138,7 +138,8 @@ package final class BotHost: @unchecked Sendable {
                 bot.play()
             }
             // 30 times a second: three times in 100 ms.
-            if !bot.layers.isEmpty, [0, 33, 67].contains(phase % 100) { bot.film(wall: wall) }
+            let moment = phase % 100
+            if moment == 0 || moment == 33 || moment == 67, !bot.layers.isEmpty { bot.film(wall: wall) }
         }
     }
 

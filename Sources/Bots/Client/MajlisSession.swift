@@ -57,7 +57,7 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
 
     func linkReceived(_ message: [UInt8]) {
         lastSeq = max(lastSeq, Self.number(after: Array("\"seq\":".utf8), in: message))
-        if Self.interesting.contains(where: { message.firstRange(of: $0) != nil }),
+        if Self.interesting.contains(where: { message.place(of: $0) != nil }),
             let frame = try? ServerFrame(parsing: message)
         {
             act(on: frame.message)
@@ -71,9 +71,9 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
     }
 
     private static func number(after key: [UInt8], in message: [UInt8]) -> UInt64 {
-        guard let found = message.firstRange(of: key) else { return 0 }
+        guard let found = message.place(of: key) else { return 0 }
         var value: UInt64 = 0
-        for byte in message[found.upperBound...] {
+        for byte in message[(found + key.count)...] {
             guard (48...57).contains(byte), value < 1 << 56 else { break }
             value = value * 10 + UInt64(byte - 48)
         }

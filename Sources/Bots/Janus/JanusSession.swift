@@ -112,7 +112,7 @@ final class JanusSession: BotSession, WebSocketLinkDelegate {
     ].map { Array($0.utf8) }
 
     func linkReceived(_ bytes: [UInt8]) {
-        guard Self.interesting.contains(where: { bytes.firstRange(of: $0) != nil }), let message = JanusMessage(bytes)
+        guard Self.interesting.contains(where: { bytes.place(of: $0) != nil }), let message = JanusMessage(bytes)
         else { return }
         if let error = message.error { return bot.fail("Janus: \(error.reason)") }
         let news = message.plugindata?.data

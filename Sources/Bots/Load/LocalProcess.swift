@@ -46,7 +46,8 @@ package struct LocalProcess: Sendable {
         return (0, 0)
     }
 
-    private static func text(_ path: String) -> String {
+    /// A file that the kernel makes, whole.
+    package static func text(_ path: String) -> String {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return "" }
         defer { close(descriptor) }
