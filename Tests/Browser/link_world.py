@@ -16,7 +16,7 @@ SERVER_ADDRESS = "10.99.72.1"
 
 # The bytes that a token bucket lets pass at once: little more than the largest packet, so that the rate holds over
 # milliseconds.
-BURST = 3_000
+BURST = 1_600
 # How long a packet waits at most in front of a narrow link, as in RFC 8867.
 QUEUE_MILLISECONDS = 300
 
@@ -48,8 +48,10 @@ PICTURE = """
     const far = cloud(width * 2, height * 2, 24);
     const near = cloud(width / 2, height / 2, 4);
     let n = 0;
+    window.drawn = [];
     const draw = () => {
       n += 1;
+      window.drawn.push(performance.timeOrigin + performance.now());
       const swing = (period, range) => range * (0.5 + 0.5 * Math.sin((2 * Math.PI * n) / period));
       context.drawImage(far, -swing(190, width), -swing(130, height), width * 2, height * 2);
       context.drawImage(near, swing(97, width / 2), swing(61, height / 2), width / 2, height / 2);
@@ -99,10 +101,16 @@ SENT = """async () => {
 }"""
 
 # Notes on this page, for as long as it lives: when each frame was shown and how large it was, and five times a second what
-# the browser has counted. Times are milliseconds since 1970.
+# the browser has counted; and when the page itself did not run. Times are milliseconds since 1970.
 WATCH = """() => {
-  const watched = { frames: [], samples: [] };
+  const watched = { frames: [], samples: [], stalls: [] };
   window.watched = watched;
+  let beat = performance.now();
+  setInterval(() => {
+    const now = performance.now();
+    if (now - beat > 150) watched.stalls.push([performance.timeOrigin + beat, performance.timeOrigin + now]);
+    beat = now;
+  }, 40);
   const connection = () => window.direct ?? window.majlis?.room?.peerConnection;
   let element = null;
   const follow = () => {
@@ -204,8 +212,9 @@ def star(users):
 class Notes:
     """What a page noted between two moments (seconds since 1970)."""
 
-    def __init__(self, watched, since, until_=None):
+    def __init__(self, watched, since, until_=None, stalls=()):
         until_ = until_ or time.time()
+        self.stalls = [*watched["stalls"], *stalls]
         self.since, self.until = since, until_
         self.frames = [one for one in watched["frames"] if since <= one[0] / 1000 <= until_]
         self.samples = [one for one in watched["samples"] if since <= one["at"] / 1000 <= until_]
@@ -234,19 +243,31 @@ class Notes:
         return found
 
     def gaps(self, least=0.5):
-        """The pauses between two frames of more than `least` seconds: `(when since the beginning, how long)`."""
-        times = [one[0] / 1000 for one in self.frames]
-        return [(round(a - self.since, 2), round(b - a, 3)) for a, b in zip(times, times[1:]) if b - a > least]
+        """The pauses between two frames of more than `least` seconds: `(when since the beginning, how long)`. What the
+        machine took from the page, or from the sender's camera, is not counted."""
+        times = [one[0] for one in self.frames]
+        found = [(a, b - a - self.stalled(a, b)) for a, b in zip(times, times[1:]) if b - a > least * 1000]
+        return [(round(a / 1000 - self.since, 2), round(took / 1000, 3)) for a, took in found if took > least * 1000]
 
-    def longest_gap(self):
-        times = [one[0] / 1000 for one in self.frames]
-        return max((b - a for a, b in zip(times, times[1:])), default=0)
+    def stalled(self, since, until_):
+        """How many milliseconds of a time a page did not run."""
+        return sum(max(0, min(b, until_) - max(a, since)) for a, b in self.stalls)
 
     def concealed(self):
         """The part of the samples played that was made up while somebody spoke: what is missing and was not silence."""
         played = self.grown("audio", "totalSamplesReceived")
         lost = self.grown("audio", "concealedSamples") - self.grown("audio", "silentConcealedSamples")
         return lost / played if played else 0
+
+    @property
+    def shares(self):
+        """What part of the time the receiver was told that its slot was given which height and temporal layer."""
+        found = {}
+        for one in self.samples:
+            slot = one["slot"] or {}
+            what = "paused" if slot.get("status") == "paused" else f"{slot.get('height')}p T{slot.get('temporalLayer', 2)}"
+            found[what] = found.get(what, 0) + 1 / len(self.samples)
+        return {what: round(part, 2) for what, part in sorted(found.items(), key=lambda one: -one[1])}
 
     def told(self):
         """What the receiver was told of its slot, each once, in order."""
@@ -261,8 +282,11 @@ class Notes:
         return said
 
 
-def notes(page, since, until_=None):
-    return Notes(page.evaluate("() => watched"), since, until_)
+def notes(page, since, until_=None, sender=None):
+    """What a page noted since a moment; `sender` is whose picture it shows, and may not have been drawn for a while."""
+    drawn = sender.evaluate("() => drawn") if sender else []
+    stalls = [[a, b] for a, b in zip(drawn, drawn[1:]) if b - a > 250]
+    return Notes(page.evaluate("() => watched"), since, until_, stalls)
 
 
 def goes_by(page, seconds):

@@ -1,0 +1,162 @@
+"""Real simulcast on narrow links: Chromium sends three layers and a voice, and each receiver gets what its own link carries, with
+whole sound, and without a freeze when the layer changes."""
+
+import contextlib
+import shutil
+import tempfile
+import time
+
+import pytest
+
+import link_world
+import rig
+from conftest import needs_namespaces
+from link_world import goes_by, notes, sends_three, source, star
+from rig import ARTEFACTS, until
+
+SIZE = [960, 540]
+# A sixteenth of the sound of a second, made up where somebody spoke, is a syllable.
+MOST_CONCEALED = 0.002
+
+
+@contextlib.contextmanager
+def call(name, chromium, links):
+    """Anna sends; the others watch, each behind a link of so many kb/s: `(anna, {user: page}, {user: arm})`. The recording of a
+    call that fails is kept."""
+    with star(["anna", *links]) as (hub, arms), tempfile.TemporaryDirectory(prefix="majlis-links-") as folder:
+        captures = {"record": "headers", "folder": folder, "flightRecorder": False}
+        with rig.Server(name, namespace=hub, host=link_world.SERVER_ADDRESS, captures=captures) as server:
+            browsers = {user: chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False)
+                        for user, arm in arms.items()}
+            anna = chromium.open(browsers["anna"], server.link("anna", "garden", autojoin=1), "anna",
+                                 init=source(SIZE)).joined()
+            anna.evaluate("() => voice.speak(600)")
+            watching = {}
+            for user, kilobits in links.items():
+                arms[user].narrow(kilobits)
+                watching[user] = chromium.open(browsers[user], server.link(user, "garden", autojoin=1), user,
+                                               size=(1280, 900), init=source()).joined()
+                watching[user].evaluate(link_world.WATCH)
+            sends_three(anna)
+            failed = True
+            try:
+                yield anna, watching, arms
+                failed = False
+            finally:
+                with contextlib.suppress(Exception):
+                    for page in watching.values():
+                        page.screenshot(f"{name}-{page.user}")
+                chromium.close()
+        if failed:
+            import pathlib
+            for file in pathlib.Path(folder).rglob("*.pcapng"):
+                shutil.copy(file, ARTEFACTS / f"{name}.pcapng")
+        else:
+            (ARTEFACTS / f"{name}.pcapng").unlink(missing_ok=True)
+
+
+def settled(page, anna, accepts, what, seconds=45, least=4):
+    """Waits until a receiver has been given what is accepted for so many seconds."""
+    def calm():
+        now = notes(page, time.time() - least)
+        return len(now.samples) > least * 3 and all(one["slot"] and accepts(one["slot"]) for one in now.samples) and now
+    took = time.monotonic()
+    try:
+        now = until(calm, seconds, what)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {notes(page, time.time() - 20).told()}") from None
+    print(f"{page.user} has settled after {time.monotonic() - took:.1f} s")
+    return now
+
+
+def sized(height):
+    return lambda slot: slot.get("height") == height and slot["status"] != "paused"
+
+
+def smallest(slot):
+    """The lowest layer, not with all its frames; or nothing."""
+    return slot["status"] in ("paused", "awaitingKeyFrame") or slot.get("height") == SIZE[1] // 4
+
+
+def tell(page, noted, what):
+    print(f"{what}: {page.user} {noted.shares}, video {noted.kilobits():.0f} kb/s, frames {noted.heights()}, "
+          f"freezes {noted.grown('video', 'freezeCount')} of {noted.grown('video', 'totalFreezesDuration'):.2f} s, gaps "
+          f"{noted.gaps()}, estimate {noted.samples[-1]['estimate']}; audio {noted.kilobits('audio'):.0f} kb/s, lost "
+          f"{noted.grown('audio', 'packetsLost')}, concealed {noted.concealed():.4f}, "
+          f"played {noted.grown('audio', 'totalSamplesDuration'):.1f} of {noted.seconds:.1f} s")
+
+
+def heard_whole(noted):
+    """Nothing of the sound was lost, and it went on all the time."""
+    assert noted.grown("audio", "packetsLost") == 0, f"{noted.grown('audio', 'packetsLost')} packets of sound lost"
+    assert noted.concealed() <= rig.bound(MOST_CONCEALED, 0.02), f"{noted.concealed():.2%} of the sound was made up"
+    assert noted.grown("audio", "totalSamplesDuration") > 0.9 * noted.seconds - 0.3
+
+
+def never_froze(noted, what):
+    gaps = noted.gaps(rig.bound(0.5, 1.0))
+    assert not gaps, f"{what}: frozen at {gaps}"
+
+
+def changes(page, anna, change, accepts, what, seconds=40):
+    """Changes something, waits until the receiver has been given something else, and looks for a freeze on the way."""
+    since = time.time()
+    change()
+    settled(page, anna, accepts, what, seconds, least=3)
+    noted = notes(page, since, sender=anna)
+    tell(page, noted, what)
+    never_froze(noted, what)
+
+
+@needs_namespaces
+def test_one_link(chromium):
+    """500 kb/s carry the middle layer with whole sound; 2 Mb/s then the highest, and no freeze when it comes."""
+    with call("links-one", chromium, {"bela": 500}) as (anna, watching, arms):
+        bela = watching["bela"]
+        settled(bela, anna, sized(270), "bela has the middle layer", 30, least=3)
+        since = time.time()
+        goes_by(bela, 5)
+        noted = notes(bela, since, sender=anna)
+        tell(bela, noted, "500 kb/s")
+        heard_whole(noted)
+        never_froze(noted, "500 kb/s")
+        changes(bela, anna, lambda: arms["bela"].narrow(2_000), sized(540), "2 Mb/s: bela has the highest layer", 25)
+        assert not bela.errors and not anna.errors
+
+
+@pytest.mark.slow
+@needs_namespaces
+def test_three_links(chromium):
+    """2 Mb/s, 500 kb/s and 150 kb/s carry the highest, the middle and a part of the lowest layer."""
+    with call("links-three", chromium, {"bela": 2_000, "carl": 500, "dora": 150}) as (anna, watching, arms):
+        bela, carl, dora = (watching[user] for user in ("bela", "carl", "dora"))
+        settled(bela, anna, sized(540), "bela has the highest layer")
+        settled(carl, anna, sized(270), "carl has the middle layer")
+        settled(dora, anna, smallest, "dora has the lowest layer or none")
+        since = time.time()
+        goes_by(anna, 30)
+        seen = {user: notes(page, since, sender=anna) for user, page in watching.items()}
+        for user, noted in seen.items():
+            tell(watching[user], noted, "steady")
+        for user, height in (("bela", 540), ("carl", 270)):
+            frames = seen[user].heights()
+            assert frames.get(height, 0) >= 0.95 * sum(frames.values()), f"{user} saw {frames}"
+            never_froze(seen[user], "steady")
+        assert set(seen["dora"].heights()) <= {135}, "dora saw a layer that her link does not carry"
+        for noted in seen.values():
+            heard_whole(noted)
+
+        # Windows.
+        changes(bela, anna, lambda: bela.page.set_viewport_size({"width": 420, "height": 420}),
+                lambda slot: slot.get("height", 540) < 540, "bela's window is small")
+        changes(bela, anna, lambda: bela.page.set_viewport_size({"width": 1280, "height": 900}), sized(540),
+                "bela's window is large again")
+        # Links.
+        changes(carl, anna, lambda: arms["carl"].narrow(2_000), sized(540), "carl's link carries 2 Mb/s")
+        changes(carl, anna, lambda: arms["carl"].narrow(500), sized(270), "carl's link carries 500 kb/s again")
+        # The sound of the narrowest link, over all of this.
+        noted = notes(dora, since, sender=anna)
+        tell(dora, noted, "all the time")
+        heard_whole(noted)
+        for page in (anna, bela, carl, dora):
+            assert not page.errors
