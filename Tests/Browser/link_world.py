@@ -22,6 +22,8 @@ QUEUE_MILLISECONDS = 300
 
 # What encodings of a camera may cost, in bit/s.
 BITRATES = {"q": 100_000, "h": 350_000, "f": 1_200_000}
+# What one encoding without layers may cost: as much as the highest of the three.
+MAXIMUM = BITRATES["f"]
 
 # Takes the place of the devices: a voice as in capture_world.py, and a picture of drifting clouds and a patch of noise, which no
 # encoder gets for nothing. `size` null: no devices at all.
