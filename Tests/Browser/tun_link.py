@@ -40,7 +40,7 @@ def tun(namespace, own, other):
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"link", 0x0001 | 0x1000))  # TUNSETIFF: TUN, no header
     for command in (["ip", "addr", "add", own, "peer", other, "dev", "link"],
-                    ["ip", "link", "set", "link", "mtu", "1500", "txqueuelen", "1000", "up"]):
+                    ["ip", "link", "set", "dev", "link", "mtu", "1500", "txqueuelen", "1000", "up"]):
         subprocess.run(command, check=True)
     return device
 
