@@ -2,7 +2,10 @@
 whole sound, and without a freeze when the layer changes."""
 
 import contextlib
+import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -10,12 +13,14 @@ import pytest
 
 import link_world
 import rig
+import tun_link
 from conftest import needs_namespaces
 from link_world import goes_by, notes, sends_three, source, star
 from rig import ARTEFACTS, until
+from side_by_side import UserLink
 
 SIZE = [960, 540]
-# A sixteenth of the sound of a second, made up where somebody spoke, is a syllable.
+# Of the sound that is played so much may be made up where somebody spoke: 2 ms of a second.
 MOST_CONCEALED = 0.002
 
 
@@ -48,7 +53,6 @@ def call(name, chromium, links):
                         page.screenshot(f"{name}-{page.user}")
                 chromium.close()
         if failed:
-            import pathlib
             for file in pathlib.Path(folder).rglob("*.pcapng"):
                 shutil.copy(file, ARTEFACTS / f"{name}.pcapng")
         else:
@@ -160,3 +164,57 @@ def test_three_links(chromium):
         heard_whole(noted)
         for page in (anna, bela, carl, dora):
             assert not page.errors
+
+
+# Sends numbered packets of 1,000 bytes at 1 Mb/s for so many seconds, with the time in each.
+BLAST = """
+import socket, struct, sys, time
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+began = time.time()
+for number in range(int(float(sys.argv[2]) * 125)):
+    time.sleep(max(0, began + number / 125 - time.time()))
+    out.sendto(struct.pack("<Qd", number, time.time()).ljust(972, b"."), (sys.argv[1], 9))
+"""
+
+# Prints when each packet came: its number, seconds on the way, seconds since the first.
+LISTEN = """
+import socket, struct, sys, time
+into = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+into.bind((sys.argv[1], 9))
+into.settimeout(1.5)
+print("ready", flush=True)
+first = None
+try:
+    while True:
+        number, sent = struct.unpack_from("<Qd", into.recv(2000))
+        now = time.time()
+        first = first or now
+        print(number, now - sent, now - first)
+except TimeoutError:
+    pass
+"""
+
+
+@needs_namespaces
+@pytest.mark.skipif(not pathlib.Path("/dev/net/tun").exists(), reason="there are no TUN devices")
+def test_user_link():
+    """The link in user space that calls are held against: half of 1 Mb/s comes at its rate, in order, after its delay and queue."""
+    with contextlib.ExitStack() as stack:
+        link = UserLink(stack)
+        stack.callback(link.close)
+        link.change(kilobits=500, delay=40, queue=200)
+        far = tun_link.ADDRESSES[1]
+        listener = subprocess.Popen(rig.in_namespace(link.receiver, [sys.executable, "-c", LISTEN, far]),
+                                    stdout=subprocess.PIPE, text=True)
+        assert listener.stdout.readline() == "ready\n"
+        subprocess.run(rig.in_namespace(link.sender, [sys.executable, "-c", BLAST, far, "3"]), check=True)
+        rows = [line.split() for line in listener.communicate(timeout=20)[0].splitlines()]
+        numbers, waits, times = [int(row[0]) for row in rows], [float(row[1]) for row in rows], [float(row[2]) for row in rows]
+        kilobits = (len(rows) - 1) * 8 / times[-1]
+        print(f"{len(rows)} of 375 packets, {kilobits:.0f} kb/s, {min(waits) * 1000:.0f} to {max(waits) * 1000:.0f} ms")
+        assert numbers == sorted(numbers)
+        assert abs(kilobits - 500) < rig.bound(15, 50)
+        # Its delay and the 16 ms that a packet takes; and the queue in front of that.
+        assert 0.055 <= min(waits) < 0.055 + rig.bound(0.01, 0.1)
+        assert 0.22 < max(waits) < 0.3 + rig.bound(0, 0.2)
+        assert max(wait for _, wait in link.queue()) > 180
