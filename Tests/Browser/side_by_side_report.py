@@ -171,6 +171,14 @@ def chart(title, unit, lines, seconds, most, steps=()):
     return "".join(parts) + "</svg>"
 
 
+def scale(most):
+    """The end of an axis of four parts, a round number."""
+    part, size = most / 4, 1
+    while size * 10 <= part:
+        size *= 10
+    return 4 * size * next(one for one in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if one * size >= part)
+
+
 def coarse(run, step=0.25):
     """The longest wait of each stretch."""
     found = {}
@@ -207,11 +215,11 @@ def section(scenario, title, of):
         steps += [(phase["from"] - everything[0].begin, phase["capacity"]), (phase["until"] - everything[0].begin, phase["capacity"])]
     rates = [(COLOURS[run.kind], run.rates()) for run in everything]
     waits = [(COLOURS[run.kind], coarse(run)) for run in everything]
-    capacity = max(value for _, value in steps)
+    capacity = scale(1.05 * max(value for _, value in steps))
     return (f"<h2>{html.escape(title)}</h2><small>{html.escape(scenario)}: {len(of['direct'])} direct, {len(of['majlis'])} through "
             f"Majlis; load of the machine {min(run.seen['load'] for run in everything):.1f}–"
             f"{max(run.seen['load'] for run in everything):.1f}</small>" + "".join(rows) + "</table><div class=charts>"
-            + chart("Received picture, and what the link carries", "kb/s", rates, seconds, capacity * 1.1, steps)
+            + chart("Received picture, and what the link carries", "kb/s", rates, seconds, capacity, steps)
             + chart("Waiting in front of the link", "ms", waits, seconds, 320) + "</div>")
 
 
