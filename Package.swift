@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "Bots",
             dependencies: [
-                "EventLoop", "Transport", "Negotiation", "Signalling", "Gateway", "MediaCore", "SDP", "Codecs",
+                "EventLoop", "Transport", "Signalling", "MediaCore", "SDP", "Codecs",
             ],
             swiftSettings: [.unsafeFlags(["-O"])]),
         .executableTarget(name: "majlis", dependencies: ["Server", "Bots", "Tokens"]),
