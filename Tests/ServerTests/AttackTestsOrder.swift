@@ -1,10 +1,11 @@
 // The order in which the people of a room hear of each other, when clients do several things at once.
+import Bots
 import EventLoop
-import NativeClients
 import Server
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("Order of events under pressure", .serialized)
 struct AttackTestsOrder {

@@ -1,8 +1,9 @@
 // docs/openapi.json against a running server: every operation in it answers as it says, and none that is there is missing.
+import Bots
 import FoundationEssentials
-import NativeClients
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Server
 

@@ -1,11 +1,12 @@
 // The quality message of a whole server, and a room's explanation by way of its worker.
+import Bots
 import EventLoop
 import MediaCore
-import NativeClients
 import Negotiation
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Server
 

@@ -1,5 +1,5 @@
-// A WebSocket client for tests (RFC 6455), blocking, over plain TCP. It answers pings and hides fragments; it checks
-// nothing that a test does not ask for.
+// A WebSocket client (RFC 6455), blocking, over plain TCP to this machine. It answers pings and hides fragments; it checks
+// nothing that is not asked for.
 import Glibc
 
 /// A WebSocket to a server on 127.0.0.1. Confined to the task that made it.
@@ -50,7 +50,7 @@ package final class WebSocketClient {
     }
 
     /// Connects a TCP socket to a port of 127.0.0.1.
-    static func connect(_ descriptor: Int32, port: Int) -> Bool {
+    package static func connect(_ descriptor: Int32, port: Int) -> Bool {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian

@@ -1,5 +1,4 @@
 // A child process with its output, for tests of the command as a user runs it.
-import EventLoop
 package import Glibc
 
 /// A program that a test started, ended at the latest with the object.

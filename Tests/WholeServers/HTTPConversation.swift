@@ -1,4 +1,5 @@
 // HTTP/1.1 over plain sockets for tests: any bytes out, responses in. As rude as a test needs; no client to build on.
+import Bots
 import Glibc
 
 /// A response as it came.

@@ -1,4 +1,4 @@
-// A client of the protocol for tests: sends commands with rising ids, reads the server's messages in order.
+// A blocking client of the protocol: sends commands with rising ids, reads the server's messages in order.
 package import Signalling
 
 /// One session's client side, over one socket.

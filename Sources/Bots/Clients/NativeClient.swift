@@ -1,7 +1,8 @@
-// A native client for tests: real ICE, DTLS and SRTP on loopback against a whole server, without a browser.
+// A client with libnice's ICE, DTLS and SRTP against a server of this machine, one blocking step after another: for tests and
+// scripts that say themselves what happens when. Many clients at once are Bot's.
 package import EventLoop
+import Glibc
 package import Signalling
-import TestSupport
 package import Transport
 
 /// What a native client sends and receives.
@@ -79,7 +80,7 @@ package final class NativeClient: @unchecked Sendable {
 
     /// The loop and poller of many clients.
     package final class Host: @unchecked Sendable {
-        package let loop = LoopThread(name: "test-clients")
+        package let loop = LoopThread(name: "clients")
         package private(set) var poller: ICEPoller?
         package let context: DTLSContext
 
@@ -210,8 +211,13 @@ package final class NativeClient: @unchecked Sendable {
     }
 
     /// Waits until media can flow.
-    package func waitUntilConnected(seconds: Int64 = 10) -> Bool {
-        Deadline.wait(seconds: seconds) { received.withLock { $0.state } == .connected }
+    package func waitUntilConnected(seconds: Int64 = 60) -> Bool {
+        let end = MonotonicClock.now + seconds * 1_000_000_000
+        while received.withLock({ $0.state }) != .connected {
+            guard MonotonicClock.now < end else { return false }
+            _ = poll(nil, 0, 2)
+        }
+        return true
     }
 
     /// Sends one RTP packet of 100 bytes of payload on the microphone's or the camera's track.
@@ -248,30 +254,5 @@ package final class NativeClient: @unchecked Sendable {
             endpoint?.transport = nil
             endpoint = nil
         }
-    }
-}
-
-/// Waiting for a condition, bounded.
-package enum Deadline {
-    /// Whether the condition holds before the time is over, which is longer under a sanitizer; looked at every 2 milliseconds.
-    package static func wait(seconds: Int64, _ condition: () -> Bool) -> Bool {
-        let end = MonotonicClock.now + seconds * Sanitizer.patience * 1_000_000_000
-        while MonotonicClock.now < end {
-            if condition() { return true }
-            Pause.milliseconds(2)
-        }
-        return condition()
-    }
-}
-
-extension LoopThread {
-    /// Runs `body` on the loop and waits for it.
-    package func run(_ body: @escaping @Sendable () -> Void) {
-        let done = Pause.Flag()
-        perform {
-            body()
-            done.raise()
-        }
-        done.wait()
     }
 }

@@ -1,4 +1,5 @@
 // One GET over plain HTTP/1.1, for tests that look at a page of the server. Follows nothing, checks nothing.
+import Bots
 import Glibc
 
 /// A page of a server on 127.0.0.1.
