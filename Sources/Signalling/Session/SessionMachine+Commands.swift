@@ -141,7 +141,9 @@ extension SessionMachine {
         switch command {
         case .answer: return ProtocolError(.unexpectedAnswer, "The client always offers.")
         case .join(let join):
-            if roomState != .notJoined, roomState != .waiting { return ProtocolError(.alreadyJoined, "Leave the room first.") }
+            if roomState != .notJoined, roomState != .waiting {
+                return ProtocolError(.alreadyJoined, "Leave the room first.")
+            }
             if claims?.allows(room: join.room) != true {
                 return ProtocolError(.forbidden, "The token is not for this room.")
             }
