@@ -47,6 +47,9 @@ public struct Configuration: Sendable, Equatable {
         public var lobby = false
         /// Seconds that a room may be without the last of its hosts until a speaker takes their place; 0 is for ever.
         public var successionSeconds = 30
+        /// What all hear of because of one person, unmutes, hands, messages and what hosts do: so often a second; four times as
+        /// often at once.
+        public var changesPerSecond = 10
         /// Events of all rooms that GET /v1/events can still tell.
         public var keptEvents = 10_000
         /// Tracks one person may publish.

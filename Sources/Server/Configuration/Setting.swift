@@ -102,6 +102,10 @@ struct Setting: Sendable {
             "rooms.successionSeconds", \.rooms.successionSeconds, 0...86_400,
             "Seconds a room may be without the last of its hosts until a speaker takes their place; 0 is for ever."),
         number(
+            "rooms.changesPerSecond", \.rooms.changesPerSecond, 1...1_000_000,
+            "Unmutes, hands, messages and acts of a host by one person, which all hear of, a second; four times as many at once."
+        ),
+        number(
             "rooms.keptEvents", \.rooms.keptEvents, 1...1_000_000,
             "Events of all rooms that GET /v1/events can still tell."),
         number(

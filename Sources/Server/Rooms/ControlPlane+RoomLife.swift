@@ -12,6 +12,8 @@ extension ControlPlane {
         options.maximumParticipants = rooms.maximumParticipants
         options.defaultRole = ParticipantRole(rawValue: rooms.defaultRole) ?? .speaker
         options.hasLobby = rooms.lobby
+        options.changesPerSecond = rooms.changesPerSecond
+        options.changeBurst = rooms.changesPerSecond * 4
         options.successionMilliseconds =
             rooms.successionSeconds == 0 ? nil : Int64(rooms.successionSeconds) * 1_000
         return options
