@@ -15,8 +15,9 @@ enum ProbeReason: UInt8, BitwiseCopyable {
 
 /// Decides on probes.
 struct ProbeController: BitwiseCopyable {
-    /// A cluster takes so long, more where the delay is noisy, and has so many packets at least.
-    static let duration = TimeDelta.milliseconds(25)
+    /// A cluster takes so long, more where the delay is noisy, and has so many packets at least: over 25 ms ten milliseconds
+    /// of jitter make an error of a tenth.
+    static let duration = TimeDelta.milliseconds(40)
     static let noiseFactor: Int64 = 6
     static let longestDuration = TimeDelta.milliseconds(60)
     static let packets = 5
