@@ -53,7 +53,7 @@ public struct RoomMachine: Hashable, Sendable {
     public var nextDeadline: SessionTime? { succession }
 
     /// The participant with this number.
-    public func member(_ number: UInt32) -> RoomMember? { members.first { $0.number == number } }
+    public func member(_ number: UInt32) -> RoomMember? { index(of: number).map { members[$0] } }
     /// The participant of the same user on the same device, if there is one.
     public func member(user: String, device: String?) -> RoomMember? {
         guard let device else { return nil }
@@ -268,7 +268,15 @@ public struct RoomMachine: Hashable, Sendable {
 
     // MARK: Telling
 
-    func index(of number: UInt32) -> Int? { members.firstIndex { $0.number == number } }
+    /// The place of the participant with this number. Numbers rise in the order of coming.
+    func index(of number: UInt32) -> Int? {
+        var (low, high) = (0, members.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if members[middle].number < number { low = middle + 1 } else { high = middle }
+        }
+        return low < members.count && members[low].number == number ? low : nil
+    }
 
     /// Whether a participant of this number was ever there.
     func wasThere(_ number: UInt32) -> Bool { number > 0 && number <= lastNumber }
