@@ -93,7 +93,8 @@ struct ProbeEvaluator: BitwiseCopyable {
         let came = (n * sumBytesArrived - sumBytes * sumArrived) / spread
         guard sent > 0.000_01, came > 0.000_01 else { return nil }
         let arriving = DataRate(bitsPerSecond: Int64(8e6 / came))
-        if came <= sent * (1 + Self.carriedPercent / 100) {
+        // The first packets of a cluster may fit a bucket that the rest does not.
+        if came <= sent * (1 + Self.carriedPercent / 100), bytes * 100 >= wantedBytes * Self.surePercent {
             let carried = min(arriving, DataRate(bitsPerSecond: Int64(8e6 / sent)))
             return ProbeResult(rate: carried.scaled(by: Self.carriedSafePercent, over: 100), isSaturated: false)
         }
