@@ -272,7 +272,7 @@ struct ReceiveSlot: ~Copyable {
         }
         record.isEmpty = fate.isEmpty
         if !fate.isEmpty {
-            record.picture = pictures.map(SourcePicture(packet))
+            if packet.vp8 != nil || packet.vp9 != nil { record.picture = pictures.map(SourcePicture(packet)) }
             if let frame = packet.dependency { describe(frame, source, &record) }
         }
         record.marker = fate.marker || (firstOfTalk && !source.isVideo)
@@ -357,7 +357,7 @@ struct ReceiveSlot: ~Copyable {
     }
 
     /// - Parameter strips: whether redundancy is taken out though the slot would have it.
-    private func address(_ codec: Int, _ packet: HistoryPacket, strips: Bool) -> SlotAddress {
+    @inline(__always) private func address(_ codec: Int, _ packet: HistoryPacket, strips: Bool) -> SlotAddress {
         let payloadType = plan.codecs[codec].payloadType
         var address = SlotAddress(ssrc: plan.ssrc, mid: plan.mid, payloadType: payloadType)
         guard packet.redHead != 0 else { return address }

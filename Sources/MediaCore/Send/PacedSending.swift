@@ -11,8 +11,9 @@ extension Participant {
         pacer.left(bytes, at: now)
         if kind == .retransmission { demand.resent &+= Int64(bytes) }
         guard givesTransportFeedback, let transportSequence else { return }
-        bandwidth.noteSent(transportSequence, bytes: bytes, kind: kind, cluster: cluster, at: now)
-        nextEstimate.bring(forwardTo: bandwidth.nextDeadline)
+        nextEstimate.bring(
+            forwardTo: bandwidth.noteSent(
+                transportSequence, bytes: bytes, kind: kind, cluster: cluster, at: now))
     }
 
     /// Whether a packet of so many bytes must wait: others do already, or the pace does not allow it.
@@ -39,10 +40,11 @@ extension RoomCore {
     @inline(__always) mutating func queue(
         _ packet: HistoryPacket, _ e: Int, _ source: SourceContext, to s: Int
     ) -> Bool {
+        guard source.isVideo else { return false }
         let receiver = Int(slots[s].peer)
         let bytes = Int(packet.length) + Self.headerBytes
         if packet.isKeyFrame, slots[s].allocation.isLeaving { slots[s].leave(source.encoding) }
-        guard source.isVideo, peers[receiver].mustWait(bytes, at: source.now) else { return false }
+        guard peers[receiver].mustWait(bytes, at: source.now) else { return false }
         guard let isSwitch = slots[s].willForward(source.encoding, isKeyFrame: packet.isKeyFrame) else { return false }
         var waiting = QueuedPacket()
         waiting.slot = Int32(truncatingIfNeeded: s)
@@ -175,6 +177,7 @@ extension RoomCore {
             guard running.nextAt <= now else { return }
             guard sendPadding(to: p, at: now, into: &out) else {
                 peers[p].pacer.probe = nil
+                peers[p].nextEstimate.bring(forwardTo: peers[p].bandwidth.nextDeadline)
                 return
             }
         }
