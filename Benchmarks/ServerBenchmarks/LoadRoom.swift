@@ -8,6 +8,8 @@ import TestSupport
 /// Who sends what.
 struct Load {
     var name: String
+    /// How many people are in the room.
+    var people = 50
     /// How many people send, of those in the room.
     var senders: Int
     var isVideo: Bool
@@ -27,7 +29,7 @@ struct Load {
 
     /// One camera of 1.44 Mb/s: 30 frames a second of five packets of 1200 bytes.
     static let video = Load(
-        name: "video, 1 camera to 49", senders: 1, isVideo: true, payload: 1_172, packetsPerPeriod: 5,
+        name: "video, 1 camera to 50", people: 51, senders: 1, isVideo: true, payload: 1_172, packetsPerPeriod: 5,
         period: 33_333_333)
 }
 

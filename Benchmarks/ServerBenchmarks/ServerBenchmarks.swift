@@ -14,7 +14,7 @@ struct Suite {
     private var rounds: Int { isQuick ? 3 : 7 }
     private var roundMilliseconds: Int32 { isQuick ? 1_500 : 4_000 }
 
-    /// 50 people, each with as many slots as there are talkers to hear or cameras to see.
+    /// A load's people, each with as many slots as there are talkers to hear or cameras to see.
     private func room(_ server: ServerChild, _ load: Load) throws -> LoadRoom {
         let room = try LoadRoom(server)
         var media = NativeMedia()
@@ -23,7 +23,7 @@ struct Suite {
         // Who only listens publishes nothing, so that the slots are the senders' from the beginning.
         try room.join(load.senders, media)
         media.sends = false
-        try room.join(50 - load.senders, media)
+        try room.join(load.people - load.senders, media)
         return room
     }
 
@@ -35,6 +35,7 @@ struct Suite {
         defer { room.close() }
         var costs: [Double] = []
         var floor: [Double] = []
+        var together: [Double] = []
         var ratios: [Double] = []
         var seen: [LoadRound] = []
         for _ in 0..<rounds {
@@ -43,7 +44,11 @@ struct Suite {
             let round = try room.measure(milliseconds: roundMilliseconds)
             room.pause()
             room.acknowledge()
-            let below = try floorNanoseconds(load)
+            let below = try floorNanoseconds(load, packetsPerCall: 1)
+            if load.packetsPerPeriod > 1 {
+                let packets = min(load.packetsPerPeriod, 16)
+                together.append(try floorNanoseconds(load, packetsPerCall: packets) / 1_000)
+            }
             seen.append(round)
             costs.append(round.nanosecondsPerPacket / 1_000)
             floor.append(below / 1_000)
@@ -54,10 +59,19 @@ struct Suite {
         let expected = seen.reduce(0) { $0 + $1.expected }
         let lost = seen.reduce(0) { $0 + $1.expected - $1.arrived }
         let late = seen.reduce(0) { $0 + $1.late }
-        return [
+        let calls = seen.map {
+            Double($0.metrics["sent_packets_total"] ?? 0) / Double(max(1, $0.metrics["send_calls_total"] ?? 0))
+        }
+        var rows = [
             Row(load.name, "server, per packet sent", "µs", costs),
             Row(load.name, "floor, per packet sent", "µs", floor),
             Row(load.name, "server over floor", "", ratios),
+        ]
+        if !together.isEmpty {
+            rows.append(Row(load.name, "floor with a frame in one call, per packet", "µs", together))
+        }
+        return rows + [
+            Row(load.name, "packets in one call of the kernel", "", calls),
             Row(load.name, "packets sent each second", "", packets),
             Row(load.name, "share of a core", "%", seen.map { 100 * $0.coreShare }),
             Row(load.name, "delay, median", "ms", seen.map(\.median)),
@@ -69,10 +83,11 @@ struct Suite {
     }
 
     /// The floor for a load's packets at the load's own pace, in nanoseconds for each.
-    private func floorNanoseconds(_ load: Load) throws -> Double {
+    private func floorNanoseconds(_ load: Load, packetsPerCall: Int) throws -> Double {
         let interval = load.period / Int64(load.senders)
         var asked = majlis_floor_load()
-        asked.destinations = 49
+        asked.destinations = Int32(load.people - 1)
+        asked.packets_per_call = Int32(packetsPerCall)
         asked.packet_bytes = Int32(load.payload + Load.headerBytes)
         asked.packets_per_burst = Int32(load.packetsPerPeriod)
         asked.interval_nanoseconds = interval
