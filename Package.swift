@@ -57,8 +57,9 @@ let package = Package(
         .target(name: "CFloor", dependencies: ["COpenSSL"], path: "Benchmarks/CFloor"),
         .executableTarget(
             name: "ServerBenchmarks",
-            dependencies: ["NativeClients", "Signalling", "Transport", "EventLoop", "Tokens", "CFloor", "TestSupport"],
-            path: "Benchmarks/ServerBenchmarks"),
+            dependencies: [
+                "NativeClients", "Signalling", "Transport", "EventLoop", "Tokens", "CFloor", "TestSupport", "MediaCore",
+            ], path: "Benchmarks/ServerBenchmarks"),
 
         // Tests. A library target below Tests/ is shared by test targets and never shipped.
         // Optimised in every build: simulated minutes are tests' time.

@@ -2,6 +2,7 @@
 // and answers with the feedback that a browser sends.
 import EventLoop
 import Glibc
+import MediaCore
 import NativeClients
 import Transport
 
@@ -62,8 +63,11 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
     private var buffer = [UInt8](repeating: 0, count: 2_048)
 
     private var receivedSource: UInt32 = 0
-    private var highestTransportSequence: UInt16?
-    private var reportedTransportSequence: UInt16?
+    /// What came since the last feedback, in the order in which it came, and the number of the next.
+    private var arrived: [(sequence: SequenceNumber, at: Int64)] = []
+    private var told: SequenceNumber?
+    private var feedbackCount: UInt8 = 0
+    private var feedback = [UInt8](repeating: 0, count: 1_400)
 
     /// The stamp at a payload's end: the round and the time of sending.
     private static let stampBytes = 12
@@ -88,7 +92,7 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
         sendPacket(isVideo: false, marker: false, descriptor: [], payload: payload)
     }
 
-    /// One VP8 frame of so many packets; each thirtieth is a key frame.
+    /// One VP8 frame of so many packets, the first a byte shorter, as browsers divide one; each thirtieth is a key frame.
     func sendFrame(packets: Int, payload: Int) {
         timestamp[1] &+= 3_000
         let isKey = frames % 30 == 0
@@ -100,7 +104,9 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
                 first ? 0x90 : 0x80, 0x80, 0x80 | UInt8(picture >> 8), UInt8(picture & 255),
             ]
             if first { descriptor += isKey ? [0x10, 2, 0, 0x9d, 1, 0x2a, 0x40, 1, 0xf0, 0] : [0x11, 2, 0] }
-            sendPacket(isVideo: true, marker: index + 1 == packets, descriptor: descriptor, payload: payload)
+            sendPacket(
+                isVideo: true, marker: index + 1 == packets, descriptor: descriptor,
+                payload: payload - (first ? 1 : 0))
         }
     }
 
@@ -146,8 +152,11 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
             firstPacket.withLock { $0 = now }
         }
         guard packet.count >= 40 else { return }
-        unsafe noteTransportSequence(packet)
-        let stamp = packet.count - Self.stampBytes
+        unsafe noteTransportSequence(packet, at: now)
+        // Behind the stamp there may be padding.
+        let padding = unsafe packet[0] & 0x20 != 0 ? Int(packet[packet.count - 1]) : 0
+        let stamp = packet.count - padding - Self.stampBytes
+        guard stamp >= 12 else { return }
         let round = unsafe UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: stamp, as: UInt32.self))
         guard round != 0, round == arrivals.round else { return }
         let sentAt = unsafe UInt64(bigEndian: packet.loadUnaligned(fromByteOffset: stamp + 4, as: UInt64.self))
@@ -156,7 +165,7 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
 
     func receivedRTCP(_ packet: UnsafeRawBufferPointer) {}
 
-    private func noteTransportSequence(_ packet: UnsafeRawBufferPointer) {
+    private func noteTransportSequence(_ packet: UnsafeRawBufferPointer, at now: Int64) {
         unsafe receivedSource = UInt32(bigEndian: packet.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         var at = unsafe 12 + 4 * Int(packet[0] & 15)
         guard unsafe packet[0] & 0x10 != 0, at + 4 <= packet.count, unsafe packet[at] == 0xbe else { return }
@@ -169,7 +178,8 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
                 continue
             }
             if byte >> 4 == 3 {
-                highestTransportSequence = unsafe UInt16(packet[at + 1]) << 8 | UInt16(packet[at + 2])
+                let number = unsafe UInt16(packet[at + 1]) << 8 | UInt16(packet[at + 2])
+                arrived.append((SequenceNumber(number), now))
                 return
             }
             at += 2 + Int(byte & 15)
@@ -178,31 +188,26 @@ final class LoadClient: NativeClientObserver, @unchecked Sendable {
 
     // MARK: Feedback
 
-    /// A receiver report and, where packets came, transport-wide feedback on them, as a browser sends every 100 ms.
+    /// A receiver report and, where packets came, transport-wide feedback on when they did, as a browser sends every 100 ms.
     func sendFeedback() {
-        guard let transport = native.transport, let highest = highestTransportSequence else { return }
-        let reported = reportedTransportSequence ?? highest &- 1
-        let count = Int(highest &- reported)
-        guard count > 0, count < 1_000 else {
-            reportedTransportSequence = highest
-            return
+        guard let transport = native.transport, !arrived.isEmpty else { return }
+        arrived.sort { $1.sequence.distance(from: $0.sequence) > 0 }
+        var message = TransportFeedbackBuilder(
+            sender: SSRC(native.audioSSRC), media: SSRC(receivedSource), base: told ?? arrived[0].sequence,
+            feedbackCount: feedbackCount)
+        for packet in arrived {
+            guard message.add(packet.sequence, arrival: Timestamp(nanoseconds: packet.at)) else { continue }
         }
-        reportedTransportSequence = highest
-        var bytes: [UInt8] = [0x80, 201, 0, 1]
-        func put(_ value: UInt32) { for shift in [24, 16, 8, 0] { bytes.append(UInt8(value >> UInt32(shift) & 255)) } }
-        put(native.audioSSRC)
-        let words = (22 + count + 3) / 4
-        bytes += [0x8f, 205, UInt8((words - 1) >> 8), UInt8((words - 1) & 255)]
-        put(native.audioSSRC)
-        put(receivedSource)
-        put(UInt32(reported &+ 1) << 16 | UInt32(count))
-        put(1 << 8)
-        // A run of packets that came a small time one after another.
-        bytes += [0x20 | UInt8(count >> 8), UInt8(count & 255)]
-        bytes += [UInt8](repeating: 1, count: count)
-        while bytes.count < 8 + 4 * words { bytes.append(0) }
-        let length = bytes.count
-        bytes += [UInt8](repeating: 0, count: 160)
-        _ = unsafe bytes.withUnsafeMutableBytes { unsafe transport.sendRTCP($0, count: length) }
+        told = message.nextSequence
+        feedbackCount &+= 1
+        arrived.removeAll(keepingCapacity: true)
+        // An empty receiver report, and the feedback behind it.
+        for (place, byte) in [0x80, 201, 0, 1].enumerated() { feedback[place] = UInt8(byte) }
+        for place in 0..<4 { feedback[4 + place] = UInt8(native.audioSSRC >> UInt32(24 - 8 * place) & 255) }
+        var writer = CompoundWriter(at: 8, limit: 1_200)
+        var span = feedback.mutableSpan
+        guard writer.appendTransportFeedback(message, into: &span) else { return }
+        let length = 8 + writer.length
+        _ = unsafe feedback.withUnsafeMutableBytes { unsafe transport.sendRTCP($0, count: length) }
     }
 }
