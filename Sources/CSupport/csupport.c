@@ -7,7 +7,9 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 
 void majlis_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
@@ -54,4 +56,45 @@ ssize_t majlis_send_segments(
     memcpy(CMSG_DATA(header), &segment, sizeof segment);
     ssize_t sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent < 0 ? -errno : sent;
+}
+
+int majlis_want_arrival_times(int fd) {
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) == 0 ? 0 : -errno;
+}
+
+int majlis_receive_many(
+    int fd, uint8_t *buffer, int stride, int capacity, int32_t *lengths, int64_t *arrivals, void *sources) {
+    enum { most = 64 };
+    struct mmsghdr messages[most];
+    struct iovec parts[most];
+    _Alignas(struct cmsghdr) char control[most][CMSG_SPACE(sizeof(struct timespec))];
+    if (capacity > most) capacity = most;
+    for (int i = 0; i < capacity; i++) {
+        parts[i] = (struct iovec){.iov_base = buffer + (size_t)i * (size_t)stride, .iov_len = (size_t)stride};
+        struct msghdr *header = &messages[i].msg_hdr;
+        memset(header, 0, sizeof *header);
+        header->msg_iov = &parts[i];
+        header->msg_iovlen = 1;
+        header->msg_control = control[i];
+        header->msg_controllen = sizeof control[i];
+        if (sources) {
+            header->msg_name = (struct sockaddr_storage *)sources + i;
+            header->msg_namelen = sizeof(struct sockaddr_storage);
+        }
+    }
+    int count = recvmmsg(fd, messages, (unsigned)capacity, MSG_DONTWAIT, NULL);
+    if (count < 0) return -errno;
+    for (int i = 0; i < count; i++) {
+        lengths[i] = (int32_t)messages[i].msg_len;
+        arrivals[i] = 0;
+        struct msghdr *header = &messages[i].msg_hdr;
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+            if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
+            struct timespec at;
+            memcpy(&at, CMSG_DATA(c), sizeof at);
+            arrivals[i] = (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
+        }
+    }
+    return count;
 }

@@ -21,3 +21,10 @@ int majlis_epoll_ready(int epoll, uint64_t *ready, int capacity);
 /// (UDP_SEGMENT); the bytes sent, or minus errno.
 ssize_t majlis_send_segments(
     int fd, const struct sockaddr *to, socklen_t to_length, struct iovec *parts, int count, uint16_t segment);
+/// Asks the kernel to say when each datagram arrived; 0 or minus errno.
+int majlis_want_arrival_times(int fd);
+/// Takes at most `capacity` (64 are kept) datagrams that are there, without waiting: datagram i lies at `buffer + i * stride`
+/// with its length (of what fits), its arrival in nanoseconds of CLOCK_REALTIME (0 where the kernel does not say), and
+/// where `sources` is not null its sender in `sources[i]`, a `sockaddr_storage`. Answers how many, or minus errno.
+int majlis_receive_many(
+    int fd, uint8_t *buffer, int stride, int capacity, int32_t *lengths, int64_t *arrivals, void *sources);

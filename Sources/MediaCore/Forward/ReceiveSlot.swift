@@ -188,6 +188,14 @@ struct ReceiveSlot: ~Copyable {
         hasQueuedSwitch = false
     }
 
+    /// A key frame of an encoding came while the slot leaves the one that it shows for a lower one. Publishers send the key
+    /// frames of all layers at once: that of the old one would take the path's time for many of the lower's, and what waits
+    /// of the old one delays the lower's.
+    mutating func leave(_ encoding: Int32) {
+        guard current >= 0, isWaiting else { return }
+        if encoding == current || beginsSwitch(to: encoding) { stop() }
+    }
+
     /// Whether a packet of an encoding would be forwarded when its turn comes, and if so whether as part of a switch; nil when
     /// it is known already that it would not.
     @inline(__always) func willForward(_ encoding: Int32, isKeyFrame: Bool) -> Bool? {

@@ -28,6 +28,9 @@ extension RoomCore {
     static let headerBytes = 40
     /// What waited so long is of no use any more: its receiver has asked for a key frame long since.
     static let longestWait = TimeDelta.seconds(2)
+    /// A probe begins while no more waits than takes this long: at a low frame rate something always does, and it is sent as
+    /// the first of the probe.
+    static let longestBeforeProbe = TimeDelta.milliseconds(100)
     /// A repeated packet whose payload is not longer than this is no padding.
     static let shortestPadding = 200
     /// How many of the packets sent last are looked through for one.
@@ -40,6 +43,7 @@ extension RoomCore {
         guard source.isVideo else { return false }
         let receiver = Int(slots[s].peer)
         let bytes = Int(packet.length) + Self.headerBytes
+        if packet.isKeyFrame, slots[s].allocation.isLeaving { slots[s].leave(source.encoding) }
         guard peers[receiver].mustWait(bytes, at: source.now) else { return false }
         guard let isSwitch = slots[s].willForward(source.encoding, isKeyFrame: packet.isKeyFrame) else { return false }
         var waiting = QueuedPacket()
@@ -155,7 +159,7 @@ extension RoomCore {
     /// lately, once more by RTX, which a receiver drops as duplicates; where there are none, padding alone.
     mutating func probe(_ p: Int, at now: Timestamp, into out: inout Egress) {
         if peers[p].pacer.probe == nil {
-            guard peers[p].isConnected, peers[p].pacer.isEmpty, paddingSlot(of: p) != nil,
+            guard peers[p].isConnected, peers[p].pacer.queueTime <= Self.longestBeforeProbe, paddingSlot(of: p) != nil,
                 let cluster = peers[p].bandwidth.takeProbe(at: now)
             else { return }
             peers[p].pacer.probe = RunningProbe(cluster: cluster, startedAt: now, nextAt: now)

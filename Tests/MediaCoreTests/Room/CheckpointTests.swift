@@ -204,7 +204,7 @@ struct CheckpointTests {
         "EncodingPlan": 33, "FeedbackPlan": 4, "HeaderExtensionMap": 10, "HistoryPacket": 122, "KeyFrameBudget": 41,
         "KeyFrameRequester": 41, "NackTracker": 17, "PacketHistory": 32, "Participant": 2552, "PeerStatistics": 104,
         "PictureNumbers": 4, "PictureRewriter": 302, "PublishedTrack": 177, "PublishedTrackPlan": 45,
-        "PublisherClock": 24, "ReceiveSlot": 1286, "ReceiveSlotPlan": 44, "ReceptionStatistics": 66,
+        "PublisherClock": 24, "ReceiveSlot": 1294, "ReceiveSlotPlan": 44, "ReceptionStatistics": 66,
         "RetiredStream": 18, "RetransmissionMap": 16, "RoomConfiguration": 96, "RoomCore": 664, "RoundTrip": 25,
         "SenderReportMapping": 13, "SentPacket": 64, "SequenceRewriter": 304, "SequenceWindow": 272,
         "SlotAssignment": 51, "Statistics": 136, "StreamBinding": 24, "StreamTable": 48, "TimestampLine": 57,
