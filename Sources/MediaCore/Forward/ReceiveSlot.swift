@@ -296,7 +296,9 @@ struct ReceiveSlot: ~Copyable {
             return .dropped(.egressFull)
         }
         sent?.note(record)
-        out.commit(length, to: receiver.id, kind: .rtp)
+        // By RTX it is sent again under another number, without RTX as it is.
+        let mayBePadded = plan.rtxSSRC != nil && plan.codecs[codec].rtxPayloadType != nil
+        out.commit(length, to: receiver.id, kind: .rtp, mayBePadded: mayBePadded)
         receiver.noteSent(
             length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
         firstOfTalk = false
@@ -471,7 +473,7 @@ struct ReceiveSlot: ~Copyable {
                 record, slot: address(Int(record.codec), packet, strips: form != nil), as: form, packet, place: place,
                 from: history, map: receiver.extensions, into: &out)
         else { return .egressFull }
-        out.commit(length, to: receiver.id, kind: .rtp)
+        out.commit(length, to: receiver.id, kind: .rtp, mayBePadded: form != nil)
         // The very same bytes under the same number tell the estimate nothing of when they arrived.
         receiver.noteSent(
             length, kind, transportSequence: form == nil ? nil : transportSequence, at: now)
