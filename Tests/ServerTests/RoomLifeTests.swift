@@ -1,11 +1,12 @@
+import Bots
 // Room life over a whole server and native clients: who is heard, who is removed, who waits, and what operators see of it.
 import EventLoop
-import NativeClients
 import Signalling
 import TestSupport
 import Testing
 import Tokens
 import Transport
+import WholeServers
 
 @testable import Server
 
