@@ -21,7 +21,12 @@ final class LoadRoom {
     /// A room with all the people of a load.
     convenience init(_ server: any MeasuredServer, _ cores: Cores, _ load: Load) throws {
         try self.init(server, cores, withCamera: load.isVideo)
-        try join(load.profiles, talkers: load.senders)
+        do {
+            try join(load.profiles, talkers: load.senders)
+        } catch {
+            close()
+            throw error
+        }
     }
 
     /// Lets people join and waits until they are in.

@@ -24,7 +24,8 @@ struct Suite {
         var floor: [Double] = []
         var seen: [LoadRound] = []
         room.start()
-        Pause.milliseconds(1_500)
+        // An estimate of a path begins low.
+        Pause.milliseconds(load.isVideo ? 10_000 : 1_500)
         for _ in 0..<rounds {
             let round = room.measure(milliseconds: roundMilliseconds)
             seen.append(round)

@@ -32,13 +32,10 @@ protocol BotSession: AnyObject {
     func close()
     /// A second has passed.
     func advance(at now: Int64)
-    /// A transport that it attached has connected.
-    func legConnected(_ transport: DirectTransport)
 }
 
 extension BotSession {
     func advance(at now: Int64) {}
-    func legConnected(_ transport: DirectTransport) {}
 }
 
 /// A transport of a bot, and which of its two directions it is for.
@@ -61,10 +58,7 @@ final class BotLeg: DirectTransportDelegate {
     func receivedRTCP(_ packet: UnsafeMutableRawBufferPointer, arrival: Int64) {
         unsafe bot.receivedControl(UnsafeRawBufferPointer(packet))
     }
-    func transportConnected() {
-        bot.session?.legConnected(transport)
-        bot.legConnected()
-    }
+    func transportConnected() { bot.legConnected() }
     func transportFailed(_ reason: String) { bot.fail(reason) }
 }
 

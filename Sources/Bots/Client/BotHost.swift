@@ -4,7 +4,7 @@ package import EventLoop
 import MediaCore
 import Transport
 
-/// Many bots and their loop.
+/// Many bots and their loop. To be stopped before it is dropped.
 package final class BotHost: @unchecked Sendable {
     package let loop: LoopThread
     let context: DTLSContext
@@ -36,7 +36,7 @@ package final class BotHost: @unchecked Sendable {
         self.drainPeriod = max(1, min(drainPeriod, 100))
         loop.run { [self] in
             epoch = MonotonicClock.now
-            timer = LoopTimer(on: loop) { [unowned self] in turn() }
+            timer = LoopTimer(on: loop) { [weak self] in self?.turn() }
             timer?.start(after: 1, repeating: 1)
         }
     }

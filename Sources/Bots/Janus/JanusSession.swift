@@ -109,6 +109,7 @@ final class JanusSession: BotSession, WebSocketLinkDelegate {
     /// News of others' comings and goings, to which a bot does nothing, are most of what comes.
     private static let interesting = [
         "\"success\"", "\"joined\"", "\"jsep\"", "\"error\"", "\"hangup\"", "\"trickle\"", "\"timeout\"",
+        "\"webrtcup\"",
     ].map { Array($0.utf8) }
 
     func linkReceived(_ bytes: [UInt8]) {
@@ -125,6 +126,8 @@ final class JanusSession: BotSession, WebSocketLinkDelegate {
         case "trickle":
             guard let candidate = message.candidate?.candidate else { return }
             (message.sender == subscriber ? receiving : sending)?.add(candidate)
+        case "webrtcup":
+            if message.sender == publisher { published() }
         default: break
         }
         if let jsep = message.jsep { return take(jsep, from: message.sender ?? 0) }
@@ -198,8 +201,9 @@ final class JanusSession: BotSession, WebSocketLinkDelegate {
         send(.attachSubscriber, "\"janus\":\"attach\",\"plugin\":\"janus.plugin.videoroom\"")
     }
 
-    func legConnected(_ transport: DirectTransport) {
-        guard transport === sending, !hasArrived else { return }
+    /// Janus has the publishing connection: not before can anybody subscribe to it.
+    private func published() {
+        guard !hasArrived else { return }
         hasArrived = true
         room.arrived(feed)
         room.whenFilled(self)

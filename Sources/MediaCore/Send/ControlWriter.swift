@@ -181,7 +181,8 @@ extension RoomCore {
                 let fraction = encodings[e].isVideo ? 0 : receiversLoss(of: e, at: now)
                 blocks.append(
                     ReportBlock(
-                        ssrc: ssrc, fractionLost: max(summary.fractionLost, fraction), cumulativeLost: summary.cumulativeLost,
+                        ssrc: ssrc, fractionLost: max(summary.fractionLost, fraction),
+                        cumulativeLost: summary.cumulativeLost,
                         extendedHighest: summary.extendedHighest, jitter: summary.jitter,
                         lastSenderReport: summary.lastSenderReport,
                         delaySinceLastSenderReport: summary.delaySinceLastSenderReport))

@@ -92,9 +92,9 @@ public enum StandardScenarios {
             let sharers: (Int) -> Int = { $0 < 200 ? 1 : $0 < 400 ? 2 : 3 }
             let fairness = p.fairness([2, 3, 4], 45..<120)
             return sharedMeasures(p, [2, 3, 4], sharers: sharers) + [
-                    Measure("least share of the mean rate from 45 s on", "", .atLeast(0.5), fairness.least),
-                    Measure("greatest share of the mean rate from 45 s on", "", .atMost(2), fairness.most),
-                ]
+                Measure("least share of the mean rate from 45 s on", "", .atLeast(0.5), fairness.least),
+                Measure("greatest share of the mean rate from 45 s on", "", .atMost(2), fairness.most),
+            ]
         }
     }
 
@@ -114,9 +114,9 @@ public enum StandardScenarios {
             let sharers: (Int) -> Int = { $0 >= 400 && $0 < 600 ? 2 : 3 }
             let fairness = p.fairness([2, 3, 4], 65..<120)
             return sharedMeasures(p, [2, 3, 4], sharers: sharers) + [
-                    Measure("least share of the mean rate from 65 s on", "", .atLeast(0.5), fairness.least),
-                    Measure("greatest share of the mean rate from 65 s on", "", .atMost(2), fairness.most),
-                ]
+                Measure("least share of the mean rate from 65 s on", "", .atLeast(0.5), fairness.least),
+                Measure("greatest share of the mean rate from 65 s on", "", .atMost(2), fairness.most),
+            ]
         }
     }
 
