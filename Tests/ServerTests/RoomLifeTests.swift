@@ -1,4 +1,3 @@
-import Bots
 // Room life over a whole server and native clients: who is heard, who is removed, who waits, and what operators see of it.
 import Bots
 import EventLoop
