@@ -1,7 +1,6 @@
 // A client's transport with one UDP socket and one host candidate: ICE without libnice (RFC 8445, RFC 7675), DTLS, SRTP. It is
 // for hundreds of clients in one thread towards servers that can be reached: it gathers nothing, relays nothing and restarts
 // nothing, and whoever owns it looks at its socket by the clock, many datagrams at a time.
-import CSupport
 import Glibc
 
 /// Takes what a direct transport receives, inside of `drain`. It may close the transport.

@@ -1,5 +1,4 @@
 // A socket address of either family, as the kernel wants it. Names are not resolved here.
-import CSupport
 import Glibc
 
 /// An address and a port.
