@@ -105,7 +105,9 @@ struct DocumentTests {
             client == [
                 "ack", "hello", "resume", "join", "offer", "answer", "candidate", "iceRestart", "mute", "subscribe",
                 "leave", "raiseHand", "lowerHand", "answerInvitation", "stepDown", "react", "message", "metadata",
-                "moderate",
+                "moderate", "call.invite", "call.accept", "call.decline", "call.cancel", "call.hangup",
+                "call.description", "call.candidate", "call.connected", "call.quality", "call.upgrade",
+                "call.reattach",
             ])
         #expect(
             server == [
@@ -113,7 +115,9 @@ struct DocumentTests {
                 "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished",
                 "trackUnpublished",
                 "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
-                "recording", "mediaState", "quality", "serverShutdown",
+                "recording", "mediaState", "quality", "serverShutdown", "call.invited", "call.incoming",
+                "call.ringing", "call.accepted", "call.endedElsewhere", "call.description", "call.candidate",
+                "call.connected", "call.quality", "call.upgraded", "call.reattached", "call.ended", "call.missed",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

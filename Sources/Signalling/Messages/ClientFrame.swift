@@ -110,7 +110,7 @@ private struct ClientFrameWire: Codable {
         case "moderate": .command(.moderate(try .init(from: decoder)))
         case "leave": .command(.leave)
         case "answer": .command(.answer)
-        default: nil
+        default: try CallCommand(type: type, from: decoder).map { .command(.call($0)) }
         }
     }
 
@@ -133,6 +133,7 @@ private struct ClientFrameWire: Codable {
         case .command(.message(let message)): try message.encode(to: encoder)
         case .command(.metadata(let metadata)): try metadata.encode(to: encoder)
         case .command(.moderate(let moderate)): try moderate.encode(to: encoder)
+        case .command(.call(let command)): try command.encode(to: encoder)
         case .ack, .command(.iceRestart), .command(.raiseHand), .command(.lowerHand), .command(.stepDown),
             .command(.leave), .command(.answer):
             break

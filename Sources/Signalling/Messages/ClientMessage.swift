@@ -20,12 +20,15 @@ public enum ClientMessage: Hashable, Sendable {
         public var device: String?
         /// The client's name and version, for logs.
         public var client: String?
+        /// Whether the device rings for a second call while its user is in one; absent means no.
+        public var callWaiting: Bool?
 
         /// A greeting.
-        public init(token: String, device: String? = nil, client: String? = nil) {
+        public init(token: String, device: String? = nil, client: String? = nil, callWaiting: Bool? = nil) {
             self.token = token
             self.device = device
             self.client = client
+            self.callWaiting = callWaiting
         }
     }
 
@@ -87,6 +90,8 @@ public enum ClientCommand: Hashable, Sendable {
     case moderate(Moderate)
     /// Leave the room, or the lobby.
     case leave
+    /// About a one-to-one call.
+    case call(CallCommand)
     /// A session description answer, which clients never send: the machine refuses it and does not hand it on.
     case answer
 
@@ -284,6 +289,7 @@ extension ClientCommand {
         case .metadata: "metadata"
         case .moderate: "moderate"
         case .leave: "leave"
+        case .call(let command): command.type
         case .answer: "answer"
         }
     }

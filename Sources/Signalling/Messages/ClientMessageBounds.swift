@@ -19,7 +19,7 @@ extension ClientMessage {
     }
 }
 
-private struct BoundsCheck {
+struct BoundsCheck {
     var fault: ProtocolError?
 
     mutating func text(_ field: String, _ value: String?, _ bytes: ClosedRange<Int>) {
@@ -73,6 +73,7 @@ private struct BoundsCheck {
             text("user", moderate.user, 1...ProtocolLimits.userBytes)
             text("metadata", moderate.metadata, 0...ProtocolLimits.roomMetadataBytes)
             valid(command)
+        case .call(let call): self.call(call)
         case .iceRestart, .raiseHand, .lowerHand, .answerInvitation, .stepDown, .leave, .answer: break
         }
     }

@@ -48,6 +48,16 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
         case unknownTrack
         /// No such slot.
         case unknownSlot
+        /// Nobody of that name can be called.
+        case unknownUser
+        /// No such call, or none of the client's.
+        case unknownCall
+        /// The call is over.
+        case callEnded
+        /// Nobody has accepted the call yet.
+        case callNotAccepted
+        /// The client is in a call, or calls somebody, already.
+        case alreadyInCall
         /// Too many commands in a short time; `retryAfterMilliseconds` says when to try again.
         case rateLimited
         /// The server has no room for this now.
@@ -133,7 +143,7 @@ public enum CloseCode: UInt16, Hashable, Sendable, CaseIterable {
         switch error.code {
         case .malformed, .unknownType, .missingField, .staleCommand, .commandGap, .alreadyAuthenticated, .notJoined,
             .alreadyJoined, .invalidOffer, .unexpectedAnswer, .unknownTrack, .unknownSlot, .unknownParticipant,
-            .overtaken:
+            .overtaken, .unknownUser, .unknownCall, .callEnded, .callNotAccepted, .alreadyInCall:
             self = .malformed
         case .notAuthenticated: self = .unauthorised
         case .forbidden, .roomFull, .roomLocked, .banned: self = .forbidden

@@ -40,6 +40,12 @@ public enum ProtocolLimits {
     public static let tracks = 64
     /// Entries of `slots` in one `subscribe`.
     public static let slots = 256
+    /// UTF-8 bytes of a call's name; it may not be empty.
+    public static let callBytes = 64
+    /// UTF-8 bytes of the secret in `call.reattach`.
+    public static let callTokenBytes = 128
+    /// UTF-8 bytes of a session description in a call; it may not be empty. Two people's descriptions are small.
+    public static let callDescriptionBytes = 48 * 1024
     /// UTF-8 bytes of a close reason (RFC 6455 §5.5: 125 for a control frame, less the code).
     public static let closeReasonBytes = 123
 }

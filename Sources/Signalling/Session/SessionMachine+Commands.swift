@@ -149,6 +149,10 @@ extension SessionMachine {
             }
             return nil
         case .leave where roomState == .waiting: return nil
+        case .call:
+            return claims?.calls == true ? nil : ProtocolError(.forbidden, "The token is not good for calls.")
+        // Calls need fresh credentials too.
+        case .iceRestart where claims?.calls == true: return nil
         case .offer, .candidate, .iceRestart, .mute, .subscribe, .raiseHand, .lowerHand, .answerInvitation, .stepDown,
             .react, .message, .metadata, .moderate, .leave:
             return roomState == .joined ? nil : ProtocolError(.notJoined, "Join a room first.")

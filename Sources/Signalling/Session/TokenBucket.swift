@@ -18,6 +18,19 @@ struct TokenBucket: Hashable, Sendable {
             ? Int64.max / 4 : min(Int64.max / 4, interval &* Int64(max(1, burst)))
     }
 
+    /// One unit each so many milliseconds and so many at once; both are taken as at least one.
+    init(milliseconds: Int64, burst: Int) {
+        interval = min(max(1, milliseconds), 1_000_000_000) &* 1_000_000
+        let (span, isTooLong) = interval.multipliedReportingOverflow(by: Int64(max(1, burst)))
+        tolerance = isTooLong ? Int64.max / 4 : min(Int64.max / 4, span)
+    }
+
+    /// When everything that was taken is there again; nil where it is already.
+    func full(after now: SessionTime) -> SessionTime? {
+        guard let fullAt, fullAt > now.nanoseconds else { return nil }
+        return SessionTime(nanoseconds: fullAt)
+    }
+
     /// Takes so many units if they are there.
     /// - Returns: 0 when they were taken, else after how many nanoseconds one would be there; nothing was taken then.
     mutating func take(_ units: Int, at now: SessionTime) -> Int64 {
