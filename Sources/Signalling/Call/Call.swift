@@ -156,6 +156,8 @@ struct CallMemory: Hashable, Sendable {
     init(capacity: Int) { self.capacity = max(1, capacity) }
 
     subscript(id: CallID) -> Entry? { entries[id] }
+    /// All of them, in no order.
+    var all: Dictionary<CallID, Entry>.Values { entries.values }
 
     mutating func remember(_ id: CallID, _ entry: Entry) {
         entries[id] = entry

@@ -149,11 +149,12 @@ extension CallMachine {
         guard let user = owners[device] else { throw Self.unknown }
         var id = reattach.call
         if let past = memory[id], past.caller == user || past.callee == user {
-            switch past.outcome {
-            case .over(let ended): return .call(.ended(ended))
-            case .became(let other): id = other
+            if case .became(let other) = past.outcome { id = other }
+            if case .over(var ended) = memory[id]?.outcome {
+                // By the name that the client knows it by.
+                ended.call = reattach.call
+                return .call(.ended(ended))
             }
-            if case .over(let ended) = memory[id]?.outcome { return .call(.ended(ended)) }
         }
         guard var call = calls[id],
             let side = CallSide.allCases.first(where: {

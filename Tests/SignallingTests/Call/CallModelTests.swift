@@ -1,0 +1,94 @@
+// Every order in which two users with two devices each can call, answer, give up, be lost and come back. The smaller worlds are
+// walked through by every test run, the larger ones where MAJLIS_CALL_MODEL is set (`make check-all`).
+import Testing
+
+@testable import Signalling
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+@Suite("Every order in which a call can go", .serialized)
+struct CallModelTests {
+    typealias Budget = CallWorld.Budget
+
+    static let isLarge = ProcessInfo.processInfo.environment["MAJLIS_CALL_MODEL"] != nil
+
+    /// A device that places a call, and may be lost with all that is on its way, reconnect and say something twice.
+    private static let caller = Budget(invites: 1, losses: 1, reconnects: 1, duplicates: 1)
+    /// One that does not.
+    private static let other = Budget(losses: 1, reconnects: 1, duplicates: 1)
+
+    @discardableResult
+    private func explore(_ name: String, _ world: CallWorld, atLeast least: Int) -> CallWorld.Exploration {
+        let result = CallWorld.explore(world)
+        print(
+            "calls: \(name): \(result.states) states, \(result.steps) steps, \(result.ends) quiet ends, ended "
+                + result.reasons.map(\.rawValue).sorted().joined(separator: " "))
+        #expect(result.broken == nil)
+        #expect(result.states >= least)
+        #expect(result.ends > 0)
+        #expect(result.stuck == 0)
+        return result
+    }
+
+    private static let alone: Set<CallEndReason> = [.hungUp, .declined, .cancelled, .unanswered, .failed]
+
+    @Test("One device calls, two ring, nothing is lost")
+    func plain() {
+        let result = explore(
+            "one calls", CallWorld(a: [Self.caller, Self.other], b: [Self.other, Self.other]), atLeast: 2_000)
+        #expect(result.reasons == Self.alone)
+        #expect(result.hasTalked && !result.hasMerged)
+    }
+
+    @Test("Both call each other")
+    func glare() {
+        let result = explore("both call", CallWorld(a: [Self.caller], b: [Self.caller]), atLeast: 4_000)
+        #expect(result.hasTalked && result.hasMerged)
+    }
+
+    @Test("One device calls, one rings, one fault happens")
+    func fault() {
+        let result = explore("one fault", CallWorld(a: [Self.caller], b: [Self.other], faults: 1), atLeast: 4_000)
+        #expect(result.reasons == Self.alone.union([.lost]))
+    }
+
+    @Test("Two devices of one user call the same person")
+    func twoCallers() {
+        let result = explore("two callers", CallWorld(a: [Self.caller, Self.caller], b: [Self.other]), atLeast: 2_000)
+        #expect(result.reasons.isSuperset(of: Self.alone))
+    }
+
+    @Test("The caller is blocked: an unanswered call, whatever else happens")
+    func blocked() {
+        let result = explore(
+            "blocked", CallWorld(a: [Self.caller], b: [Self.other, Self.other], faults: 1, blocked: true), atLeast: 50)
+        // Where the caller is lost nobody is left to be told.
+        #expect(result.reasons == [.cancelled, .unanswered])
+        #expect(!result.hasTalked)
+    }
+
+    @Test("Candidates, some of them sent before anybody has accepted, arrive in order and nowhere else")
+    func candidates() {
+        var caller = Self.caller
+        caller.candidates = 2
+        explore("candidates", CallWorld(a: [caller], b: [Self.other, Self.other]), atLeast: 2_000)
+    }
+
+    @Test(
+        "The larger worlds", .enabled(if: isLarge),
+        arguments: [
+            ("one calls, one fault", CallWorld(a: [caller, other], b: [other, other], faults: 1)),
+            ("one calls, two faults", CallWorld(a: [caller], b: [other, other], faults: 2)),
+            ("one calls one, three faults", CallWorld(a: [caller], b: [other], faults: 3)),
+            ("both call, two devices each", CallWorld(a: [caller, other], b: [caller, other])),
+            ("both call, one fault", CallWorld(a: [caller], b: [caller], faults: 1)),
+            ("both call, two ring, one fault", CallWorld(a: [caller], b: [caller, other], faults: 1)),
+            ("both call, two faults", CallWorld(a: [caller], b: [caller], faults: 2)),
+            ("call waiting", CallWorld(a: [caller, caller], b: [other, other], waiting: true)),
+        ])
+    func large(name: String, world: CallWorld) { explore(name, world, atLeast: 10_000) }
+}
