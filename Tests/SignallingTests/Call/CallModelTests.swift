@@ -78,17 +78,24 @@ struct CallModelTests {
         explore("candidates", CallWorld(a: [caller], b: [Self.other, Self.other]), atLeast: 2_000)
     }
 
-    @Test(
-        "The larger worlds", .enabled(if: isLarge),
-        arguments: [
-            ("one calls, one fault", CallWorld(a: [caller, other], b: [other, other], faults: 1)),
-            ("one calls, two faults", CallWorld(a: [caller], b: [other, other], faults: 2)),
-            ("one calls one, three faults", CallWorld(a: [caller], b: [other], faults: 3)),
-            ("both call, two devices each", CallWorld(a: [caller, other], b: [caller, other])),
-            ("both call, one fault", CallWorld(a: [caller], b: [caller], faults: 1)),
-            ("both call, two ring, one fault", CallWorld(a: [caller], b: [caller, other], faults: 1)),
-            ("both call, two faults", CallWorld(a: [caller], b: [caller], faults: 2)),
-            ("call waiting", CallWorld(a: [caller, caller], b: [other, other], waiting: true)),
-        ])
-    func large(name: String, world: CallWorld) { explore(name, world, atLeast: 10_000) }
+    /// The larger worlds, by what they are called.
+    enum Large: String, CaseIterable, Sendable {
+        case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
+            bothCallTwoRingOneFault, callWaiting
+
+        var world: CallWorld {
+            switch self {
+            case .oneCallsOneFault: CallWorld(a: [caller, other], b: [other, other], faults: 1)
+            case .oneCallsTwoFaults: CallWorld(a: [caller], b: [other, other], faults: 2)
+            case .oneCallsOneThreeFaults: CallWorld(a: [caller], b: [other], faults: 3)
+            case .bothCallTwoDevicesEach: CallWorld(a: [caller, other], b: [caller, other])
+            case .bothCallOneFault: CallWorld(a: [caller], b: [caller], faults: 1)
+            case .bothCallTwoRingOneFault: CallWorld(a: [caller], b: [caller, other], faults: 1)
+            case .callWaiting: CallWorld(a: [caller, caller], b: [other, other], waiting: true)
+            }
+        }
+    }
+
+    @Test("The larger worlds", .enabled(if: isLarge), arguments: Large.allCases)
+    func large(_ one: Large) { explore(one.rawValue, one.world, atLeast: 10_000) }
 }
