@@ -1,6 +1,7 @@
 // The counters behind /metrics, in Prometheus' text format (version 0.0.4). Written by any thread, once per event of the
 // control plane and once per turn of a worker, never once per packet.
 import Gateway
+import Signalling
 import Synchronization
 
 /// A number that threads add to.
@@ -31,6 +32,12 @@ final class ServerMetrics: Sendable {
     let joins = Counter()
     let resumedSessions = Counter()
     let refusedTokens = Counter()
+    let calls = Counter()
+    let callsPlaced = Counter()
+    let callsAccepted = Counter()
+    let callsConnected = Counter()
+    /// Calls that are over, by why, in the order of `CallEndReason.allCases`.
+    let callsEnded: [Counter] = CallEndReason.allCases.map { _ in Counter() }
     let workers: [WorkerMetrics]
 
     init(workers: Int) { self.workers = (0..<workers).map { _ in WorkerMetrics() } }
@@ -55,6 +62,15 @@ final class ServerMetrics: Sendable {
         family(
             "resumed_sessions_total", "counter", "Sessions resumed on another socket.", [("", resumedSessions.value)])
         family("refused_tokens_total", "counter", "Tokens refused.", [("", refusedTokens.value)])
+        family("calls", "gauge", "One-to-one calls that are not over.", [("", calls.value)])
+        family("calls_placed_total", "counter", "Calls placed.", [("", callsPlaced.value)])
+        family("calls_accepted_total", "counter", "Calls accepted.", [("", callsAccepted.value)])
+        family("calls_connected_total", "counter", "Calls in which both had media.", [("", callsConnected.value)])
+        family(
+            "calls_ended_total", "counter", "Calls that were over, by why.",
+            zip(CallEndReason.allCases, callsEnded).map {
+                (labels: "{reason=\"\($0.rawValue)\"}", value: $1.value)
+            })
         perWorker("received_packets_total", "Authenticated RTP and RTCP packets.") { $0.receivedPackets.value }
         perWorker("received_bytes_total", "Their bytes, decrypted.") { $0.receivedBytes.value }
         perWorker("sent_packets_total", "RTP and RTCP packets given to the kernel.") { $0.sentPackets.value }

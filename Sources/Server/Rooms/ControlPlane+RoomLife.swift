@@ -6,7 +6,7 @@ import Signalling
 
 extension ControlPlane {
     /// The settings of a new room.
-    var roomOptions: RoomOptions {
+    func roomOptions(of name: String) -> RoomOptions {
         var options = RoomOptions()
         let rooms = configuration.rooms
         options.maximumParticipants = rooms.maximumParticipants
@@ -16,6 +16,11 @@ extension ControlPlane {
         options.changeBurst = rooms.changesPerSecond * 4
         options.successionMilliseconds =
             rooms.successionSeconds == 0 ? nil : Int64(rooms.successionSeconds) * 1_000
+        if calls.rooms.contains(name) {
+            // Two people who talk to each other already.
+            options.hasLobby = false
+            options.defaultRole = .speaker
+        }
         return options
     }
 

@@ -8,7 +8,12 @@ extension ControlPlane {
     // MARK: Commands
 
     func perform(_ command: ClientCommand, _ id: CommandID, for session: SessionRecord) {
-        if case .join(let join) = command { return self.join(session, id, join) }
+        switch command {
+        case .join(let join): return self.join(session, id, join)
+        case .call(let command): return perform(command, id, for: session)
+        case .iceRestart: return answer(session, id, .ok(.init(iceServers: iceServers(for: session))))
+        default: break
+        }
         if case .leave = command, session.waiting != nil {
             stopWaiting(session)
             return answer(session, id, .left)
@@ -35,9 +40,6 @@ extension ControlPlane {
         case .candidate(let candidate):
             post(.candidate(place.room.key, place.id, candidate.candidate), to: place.room)
             answer(session, id, .ok(.init()))
-        case .iceRestart:
-            let servers = iceServers(for: session.machine.claims?.user ?? "")
-            answer(session, id, .ok(.init(iceServers: servers)))
         case .subscribe(let wishes): subscribe(session, place, id, wishes)
         default: break
         }
@@ -83,7 +85,9 @@ extension ControlPlane {
             answer(session, id, .error(ProtocolError(code, sentence)))
         }
         guard session.place == nil else { return refuse(.alreadyJoined, "You are in a room already; leave it first.") }
-        guard claims.allows(room: join.room) else { return refuse(.forbidden, "This link is for another room.") }
+        guard session.machine.mayEnter(room: join.room) else {
+            return refuse(.forbidden, "This link is for another room.")
+        }
         guard !isDraining else { return refuse(.serverShutdown, "The server is going away; try again in a moment.") }
         if let waiting = session.waiting, waiting.room.name != join.room { stopWaiting(session) }
         let device = join.device ?? session.machine.hello?.device
@@ -154,12 +158,13 @@ extension ControlPlane {
     }
 
     /// The room of this name, made on the worker with the fewest participants when it is new; nil at the limit.
-    private func room(named name: String) -> RoomRecord? {
+    func room(named name: String) -> RoomRecord? {
         if let room = rooms[name] { return room }
         guard rooms.count < configuration.rooms.maximumRooms else { return nil }
         let worker = load.indices.min { load[$0] < load[$1] } ?? 0
         lastRoom += 1
-        let room = RoomRecord(key: RoomKey(serial: lastRoom), name: name, worker: worker, options: roomOptions)
+        let room = RoomRecord(
+            key: RoomKey(serial: lastRoom), name: name, worker: worker, options: roomOptions(of: name))
         rooms[name] = room
         roomByKey[room.key] = room
         metrics.rooms.add(1)
@@ -314,8 +319,7 @@ extension ControlPlane {
             room.members[id]?.failedUntil =
                 MonotonicClock.now + Int64(configuration.sessions.resumeSeconds) * 1_000_000_000
             send(
-                .iceRestart(.init(iceServers: iceServers(for: member.session.machine.claims?.user ?? ""))), to: id,
-                in: room)
+                .iceRestart(.init(iceServers: iceServers(for: member.session))), to: id, in: room)
         }
     }
 

@@ -38,6 +38,8 @@ actor ControlPlane {
     /// What the people of rooms are to be told, in order, while something that may tell is being done.
     var announcements: [Announcement] = []
     var isAnnouncing = false
+    /// One-to-one calls.
+    var calls = CallDesk()
     /// What operators wait for.
     var admin = AdminState()
 
@@ -170,6 +172,7 @@ actor ControlPlane {
             change(session) { machine, actions in machine.advance(to: time, into: &actions) }
         }
         for room in Array(rooms.values) { tick(room, at: now) }
+        tickCalls(at: time)
         tickAdmin(at: now)
         finishIfDone()
     }
@@ -187,6 +190,11 @@ actor ControlPlane {
         servers.append(
             .init(urls: configuration.turn.urls, username: credentials.username, credential: credentials.credential))
         return servers
+    }
+
+    /// The same for a session's user.
+    func iceServers(for session: SessionRecord) -> [ServerMessage.ICEServer] {
+        iceServers(for: session.machine.claims?.user ?? "")
     }
 
     /// Random bytes as hexadecimal digits, for names and secrets.

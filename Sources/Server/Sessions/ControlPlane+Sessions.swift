@@ -69,11 +69,14 @@ extension ControlPlane: GatewayDelegate {
         case .authenticate(let hello): authenticate(session, hello)
         case .resume(let resumption): resume(session, resumption)
         case .perform(let id, let command): perform(command, id, for: session)
-        case .detached: socketLost(session)
+        case .detached:
+            socketLost(session)
+            callSocketLost(session)
         case .reattached(let socket):
             sessionBySocket[socket.number] = session
             if let id = sockets[socket.number] { raiseLimit(id) }
             socketFound(session)
+            callSocketFound(session)
         case .ended(let reason): ended(session, reason)
         }
     }
@@ -108,6 +111,7 @@ extension ControlPlane: GatewayDelegate {
             machine.authenticated(as: claims, iceServers: servers, iceServersTTLSeconds: seconds, into: &actions)
         }
         if let number = session.machine.connection?.number, let id = sockets[number] { raiseLimit(id) }
+        connectForCalls(session)
         log(.debug, "session began", ("session", String(session.machine.session.prefix(8))))
     }
 
@@ -144,6 +148,7 @@ extension ControlPlane: GatewayDelegate {
         for request in session.pending.keys { requests[request] = nil }
         session.pending = [:]
         if case .handedOver = reason { return }
+        disconnectFromCalls(session)
         if let number = session.machine.connection?.number, sessionBySocket[number] === session {
             sessionBySocket[number] = nil
         }

@@ -11,6 +11,8 @@ final class SessionRecord {
     var isIn = false
     /// The room whose lobby the session waits in, and its number there.
     var waiting: (room: RoomRecord, number: UInt32)?
+    /// The session as the machine of calls knows it, where its token is good for calls.
+    var callDevice: CallDeviceID?
     /// The command that a worker's answer will complete, by the request's number.
     var pending: [UInt64: CommandID] = [:]
 

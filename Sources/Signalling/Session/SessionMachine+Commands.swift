@@ -144,7 +144,7 @@ extension SessionMachine {
             if roomState != .notJoined, roomState != .waiting {
                 return ProtocolError(.alreadyJoined, "Leave the room first.")
             }
-            if claims?.allows(room: join.room) != true {
+            if !mayEnter(room: join.room) {
                 return ProtocolError(.forbidden, "The token is not for this room.")
             }
             return nil

@@ -47,6 +47,8 @@ public struct SessionMachine: Sendable {
     public internal(set) var hello: ClientMessage.Hello?
     /// Whether the session is in a room.
     public internal(set) var roomState: RoomState = .notJoined
+    /// A room that the client may enter although its token is for another: that of its call.
+    public internal(set) var grantedRoom: String?
     /// The highest command taken in.
     public internal(set) var lastCommand = CommandID(0)
 
@@ -98,6 +100,9 @@ public struct SessionMachine: Sendable {
         case .awaitingHello, .authenticating, .resuming, .ended: false
         }
     }
+
+    /// Whether the client may enter a room of this name.
+    public func mayEnter(room name: String) -> Bool { claims?.allows(room: name) == true || grantedRoom == name }
 
     /// Whether the socket is lost and the session waits for `resume`.
     public var isDetached: Bool { if case .detached = state { true } else { false } }
@@ -229,6 +234,9 @@ public struct SessionMachine: Sendable {
         guard state == .active else { return }
         sendUnkept(message, re: nil, into: &actions)
     }
+
+    /// The client may enter the room of its call, or with nil no longer.
+    public mutating func grant(room name: String?) { grantedRoom = name }
 
     /// The server took the client out of its room; the session goes on.
     public mutating func leftRoom() { roomState = .notJoined }

@@ -1,0 +1,183 @@
+// The control plane's work on one-to-one calls: sessions are devices of the machine of calls, their commands go into it, and what it
+// asks is done, in order. Devices that are not connected are not woken here, and nothing is kept beyond the run of the server: who
+// does that takes the actions `wake`, `stopWaking`, `missed` and `record`, and gives `isKnown` and `isBlocked`.
+import EventLoop
+import Signalling
+
+extension ControlPlane {
+    // MARK: Devices
+
+    /// A session whose token is good for calls can be called from now on.
+    func connectForCalls(_ session: SessionRecord) {
+        guard let claims = session.machine.claims, claims.calls, !session.machine.isEnded else { return }
+        let device = calls.nextDevice()
+        session.callDevice = device
+        calls.sessions[device] = session
+        calls.devices[claims.user, default: []].append(device)
+        let offersWaiting = session.machine.hello?.callWaiting ?? false
+        changeCalls { machine, now, actions in
+            machine.connect(
+                device, of: claims.user, name: claims.name, offersWaiting: offersWaiting, at: now, into: &actions)
+        }
+    }
+
+    func callSocketLost(_ session: SessionRecord) {
+        guard let device = session.callDevice else { return }
+        changeCalls { machine, now, _ in machine.socketLost(device, at: now) }
+    }
+
+    func callSocketFound(_ session: SessionRecord) {
+        guard let device = session.callDevice else { return }
+        changeCalls { machine, now, actions in machine.socketFound(device, at: now, into: &actions) }
+    }
+
+    /// The session is over.
+    func disconnectFromCalls(_ session: SessionRecord) {
+        guard let device = session.callDevice, let user = session.machine.claims?.user else { return }
+        session.callDevice = nil
+        calls.sessions[device] = nil
+        calls.devices[user]?.removeAll { $0 == device }
+        if calls.devices[user]?.isEmpty == true { calls.devices[user] = nil }
+        changeCalls { machine, now, actions in machine.disconnect(device, at: now, into: &actions) }
+    }
+
+    func tickCalls(at now: SessionTime) {
+        guard let due = calls.machine.nextDeadline, due <= now else { return }
+        changeCalls { machine, now, actions in machine.advance(to: now, into: &actions) }
+    }
+
+    // MARK: Commands
+
+    func perform(_ command: CallCommand, _ id: CommandID, for session: SessionRecord) {
+        guard let device = session.callDevice else {
+            return answer(session, id, .error(ProtocolError(.forbidden, "The token is not good for calls.")))
+        }
+        if case .invite = command, isDraining {
+            return answer(
+                session, id,
+                .error(ProtocolError(.serverShutdown, "The server is going away; try again in a moment.")))
+        }
+        let given: CallGiven
+        switch command {
+        case .invite, .accept:
+            given = CallGiven(id: CallID(Self.randomName(bytes: 12)), token: Self.randomName(bytes: 16))
+        default: given = CallGiven(id: CallID(""), token: "")
+        }
+        inCallOrder {
+            let now = SessionTime(nanoseconds: MonotonicClock.now)
+            do throws(ProtocolError) {
+                var actions: [CallAction] = []
+                var told = try calls.machine.perform(command, by: device, given: given, at: now, into: &actions)
+                calls.actions += actions
+                if case .call(let message) = told { told = .call(completed(message, for: session)) }
+                answer(session, id, told)
+            } catch {
+                answer(session, id, .error(error))
+            }
+        }
+    }
+
+    // MARK: What the machine asks
+
+    /// Lets the machine of calls change, and does what it asks.
+    private func changeCalls(_ body: (inout CallMachine, SessionTime, inout [CallAction]) -> Void) {
+        inCallOrder {
+            var actions: [CallAction] = []
+            body(&calls.machine, SessionTime(nanoseconds: MonotonicClock.now), &actions)
+            calls.actions += actions
+        }
+    }
+
+    /// Does something that changes calls, and only then does what was asked meanwhile: the answer to one command begins the next, and
+    /// what is told may end a session.
+    private func inCallOrder(_ body: () -> Void) {
+        let isOutermost = !calls.isActing
+        calls.isActing = true
+        body()
+        guard isOutermost else { return }
+        var next = 0
+        while next < calls.actions.count {
+            let action = calls.actions[next]
+            next += 1
+            carryOut(action)
+        }
+        calls.actions.removeAll(keepingCapacity: true)
+        calls.isActing = false
+    }
+
+    private func carryOut(_ action: CallAction) {
+        switch action {
+        case .tell(let message, let device):
+            guard let session = calls.sessions[device] else { return }
+            let told = ServerMessage.call(completed(message, for: session))
+            change(session) { machine, actions in machine.send(told, into: &actions) }
+        case .inform(let message, let device):
+            guard let session = calls.sessions[device] else { return }
+            change(session) { machine, actions in machine.inform(.call(message), into: &actions) }
+        case .missed(let missed): tell(missed)
+        case .feed(let event): record(event)
+        case .openRoom(let name, _, _):
+            calls.rooms.insert(name)
+            // It is there when the first of the two joins; where neither does it is closed like any empty room.
+            if let room = room(named: name) { noteEmpty(room) }
+        case .closeRoom(let name, _): calls.rooms.remove(name)
+        case .record(let record): count(record)
+        case .wake, .stopWaking: break
+        }
+    }
+
+    /// The message with what the machine does not know: ICE servers. Whom it names a room may enter that.
+    private func completed(_ message: CallMessage, for session: SessionRecord) -> CallMessage {
+        switch message {
+        case .accepted(var told):
+            told.iceServers = iceServers(for: session)
+            if let room = told.room { grant(room, to: session) }
+            return .accepted(told)
+        case .reattached(var told):
+            told.iceServers = iceServers(for: session)
+            if let room = told.room { grant(room, to: session) }
+            return .reattached(told)
+        case .upgraded(let told):
+            grant(told.room, to: session)
+            return message
+        default: return message
+        }
+    }
+
+    private func grant(_ room: String, to session: SessionRecord) {
+        change(session) { machine, _ in machine.grant(room: room) }
+    }
+
+    /// Tells the callee's devices that a call was not answered.
+    private func tell(_ missed: MissedCall) {
+        let age = (MonotonicClock.now - missed.placed.nanoseconds) / 1_000_000
+        let message = ServerMessage.call(
+            .missed(
+                .init(
+                    call: missed.call, from: missed.from, media: missed.media,
+                    placedMilliseconds: WallClock.now / 1_000_000 - age)))
+        for device in calls.devices[missed.user] ?? [] {
+            guard let session = calls.sessions[device] else { continue }
+            change(session) { machine, actions in machine.send(message, into: &actions) }
+        }
+    }
+
+    private func record(_ event: FeedEvent) {
+        switch event.kind {
+        case .callPlaced: metrics.callsPlaced.add(1)
+        case .callAccepted: metrics.callsAccepted.add(1)
+        case .callConnected: metrics.callsConnected.add(1)
+        default: break
+        }
+        feed.append(event, room: "call-\(event.subject ?? "")", milliseconds: WallClock.now / 1_000_000)
+    }
+
+    private func count(_ record: CallRecord) {
+        metrics.calls.store(calls.machine.calls.count)
+        guard let end = record.end else { return }
+        if let index = CallEndReason.allCases.firstIndex(of: end.reason) { metrics.callsEnded[index].add(1) }
+        log(
+            .info, "call ended", ("call", record.call.text), ("reason", end.reason.rawValue),
+            ("mode", record.mode.rawValue), ("state", record.state.rawValue))
+    }
+}
