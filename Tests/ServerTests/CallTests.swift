@@ -90,7 +90,7 @@ struct CallTests {
             #expect(!answer.offers && answer.iceServers?.first?.username?.hasSuffix(":budi") == true)
             #expect(
                 try wait(first) { if case .endedElsewhere(let told) = $0 { told } else { nil } }
-                    == .init(call: call, how: .accepted))
+                    == CallMessage.EndedElsewhere(call: call, how: .accepted))
             let told = try accepted(ada)
             #expect(told.offers && told.user.id == "budi" && told.iceServers?.isEmpty == false)
 

@@ -32,6 +32,12 @@ struct CallMediaTests {
         #expect(scene.told(1).count == 1 && scene.actions.count == 1)
         #expect(scene.refusal(3, candidate(call, ""))?.code == .overtaken)
         #expect(scene.refusal(2, candidate(call, ""))?.code == .overtaken)
+        // What was passed on is not passed on again.
+        let token = try #require(scene.machine.calls[call]?.callee.token)
+        scene.connect("budi", 5)
+        try scene.ask(5, .reattach(.init(call: call, token: token)))
+        #expect(scene.told(5).isEmpty)
+        try scene.ask(4, .reattach(.init(call: call, token: token)))
         try scene.ask(1, .hangup(call))
         #expect(scene.refusal(1, candidate(call, ""))?.code == .callEnded)
         #expect(scene.refusal(4, offer(call, "v=0"))?.code == .callEnded)

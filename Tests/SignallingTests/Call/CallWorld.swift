@@ -64,9 +64,13 @@ struct CallClient: Hashable {
             if self[told.call] != nil { fault = "\(told.call) came twice" }
             set(told.call, .ringing)
         case .accepted(let told):
-            if let other = told.replaces { drop(other) }
+            var isLeft = self[told.call]?.phase == .leaving
+            if let other = told.replaces {
+                isLeft = isLeft || self[other]?.phase == .leaving
+                drop(other)
+            }
             // What the client no longer wants it goes on ending.
-            if self[told.call]?.phase != .leaving { set(told.call, .connecting(false), token: told.token) }
+            set(told.call, isLeft ? .leaving : .connecting(false), token: told.token)
         case .endedElsewhere(let told): drop(told.call)
         case .ended(let told): drop(told.call)
         case .connected(let call):
@@ -170,7 +174,7 @@ struct CallWorld: Hashable {
             for budget in budgets {
                 let device = Device(
                     user: user, id: CallDeviceID(UInt64(devices.count)), budget: budget,
-                    offersWaiting: waiting && user == "B")
+                    offersWaiting: waiting && devices.count == a.count)
                 devices.append(device)
                 var actions: [CallAction] = []
                 machine.connect(

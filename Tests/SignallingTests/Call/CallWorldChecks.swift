@@ -9,7 +9,7 @@ extension CallWorld {
         if let fault { return fault }
         for device in devices {
             if let fault = device.client.fault { return fault }
-            if let broken = brokenRinging(device) { return broken }
+            if let broken = brokenRinging(device) ?? brokenLeaving(device) { return broken }
         }
         for id in Set(devices.flatMap { $0.client.entries.map(\.call) }) {
             for user in ["A", "B"] {
@@ -38,11 +38,31 @@ extension CallWorld {
         return nil
     }
 
+    /// Who wants a call to be over, and has been heard, is not in it.
+    private func brokenLeaving(_ device: Device) -> String? {
+        let isHeard = !device.up.contains { command in
+            switch command {
+            case .decline, .cancel, .hangup: true
+            default: false
+            }
+        }
+        guard device.link == .up, isHeard else { return nil }
+        for entry in device.client.entries where entry.phase == .leaving {
+            var id = entry.call
+            if case .became(let other) = machine.memory[id]?.outcome { id = other }
+            if machine.calls[id]?.side(of: device.id) != nil { return "\(device.id) has left \(id) and is in it" }
+        }
+        return nil
+    }
+
     private func brokenCall() -> String? {
         for (id, call) in machine.calls {
             if let end = ends[id] { return "\(id) was told to be over: \(end)" }
             if machine.memory[id] != nil { return "\(id) is over and is not" }
             if !call.state.isPending, !call.ringing.isEmpty { return "\(id) was accepted and rings" }
+            if call.state == .active, !(call.caller.isConnected && call.callee.isConnected) {
+                return "\(id) is active and one side has no media"
+            }
             if call.isBlocked, !(call.ringing.isEmpty && call.callee.device == nil) { return "a blocked call is heard" }
             for side in CallSide.allCases {
                 if let device = call[side].device, machine.owners[device] != call[side].user {
