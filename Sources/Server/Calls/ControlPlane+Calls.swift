@@ -140,8 +140,19 @@ extension ControlPlane {
         case .upgraded(let told):
             grant(told.room, to: session)
             return message
+        case .ended(let told):
+            revoke(told.call, of: session)
+            return message
+        case .endedElsewhere(let told):
+            revoke(told.call, of: session)
+            return message
         default: return message
         }
+    }
+
+    /// The call is not the session's any more.
+    private func revoke(_ call: CallID, of session: SessionRecord) {
+        change(session) { machine, _ in machine.revoke(room: call.room) }
     }
 
     private func grant(_ room: String, to session: SessionRecord) {
@@ -169,7 +180,7 @@ extension ControlPlane {
         case .callConnected: metrics.callsConnected.add(1)
         default: break
         }
-        feed.append(event, room: "call-\(event.subject ?? "")", milliseconds: WallClock.now / 1_000_000)
+        feed.append(event, room: CallID(event.subject ?? "").room, milliseconds: WallClock.now / 1_000_000)
     }
 
     private func count(_ record: CallRecord) {

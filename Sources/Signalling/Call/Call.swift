@@ -25,7 +25,7 @@ public struct Call: Hashable, Sendable {
     /// Whether neither side may learn an address of the other.
     public var isRelayOnly: Bool { caller.isRelayOnly || callee.isRelayOnly }
     /// The room that its media goes through, once it was accepted.
-    var room: String? { mode == .sfu && !state.isPending ? "call-\(id)" : nil }
+    var room: String? { mode == .sfu && !state.isPending ? id.room : nil }
 
     subscript(side: CallSide) -> CallLeg {
         get { side == .caller ? caller : callee }

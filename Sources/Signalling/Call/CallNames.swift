@@ -17,6 +17,9 @@ public struct CallID: Hashable, Comparable, Sendable, Codable, CustomStringConve
         try value.encode(text)
     }
 
+    /// The room that the call's media goes through where it goes through one.
+    public var room: String { "call-\(text)" }
+
     /// Whether the first is the smaller of the two.
     public static func < (a: CallID, b: CallID) -> Bool { a.text < b.text }
     /// The name.

@@ -47,8 +47,8 @@ public struct SessionMachine: Sendable {
     public internal(set) var hello: ClientMessage.Hello?
     /// Whether the session is in a room.
     public internal(set) var roomState: RoomState = .notJoined
-    /// A room that the client may enter although its token is for another: that of its call.
-    public internal(set) var grantedRoom: String?
+    /// Rooms that the client may enter although its token is for another: those of its calls.
+    public internal(set) var grantedRooms: [String] = []
     /// The highest command taken in.
     public internal(set) var lastCommand = CommandID(0)
 
@@ -102,7 +102,9 @@ public struct SessionMachine: Sendable {
     }
 
     /// Whether the client may enter a room of this name.
-    public func mayEnter(room name: String) -> Bool { claims?.allows(room: name) == true || grantedRoom == name }
+    public func mayEnter(room name: String) -> Bool {
+        claims?.allows(room: name) == true || grantedRooms.contains(name)
+    }
 
     /// Whether the socket is lost and the session waits for `resume`.
     public var isDetached: Bool { if case .detached = state { true } else { false } }
@@ -235,8 +237,13 @@ public struct SessionMachine: Sendable {
         sendUnkept(message, re: nil, into: &actions)
     }
 
-    /// The client may enter the room of its call, or with nil no longer.
-    public mutating func grant(room name: String?) { grantedRoom = name }
+    /// The client may enter the room of its call.
+    public mutating func grant(room name: String) {
+        if !grantedRooms.contains(name) { grantedRooms.append(name) }
+    }
+
+    /// The client may enter the room no longer; where it is in it, it stays.
+    public mutating func revoke(room name: String) { grantedRooms.removeAll { $0 == name } }
 
     /// The server took the client out of its room; the session goes on.
     public mutating func leftRoom() { roomState = .notJoined }

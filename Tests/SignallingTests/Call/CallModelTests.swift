@@ -62,6 +62,36 @@ struct CallModelTests {
         #expect(result.reasons.isSuperset(of: Self.alone))
     }
 
+    @Test("Two call the same person")
+    func third() {
+        let result = explore(
+            "a third calls", CallWorld(a: [Self.caller], b: [Self.other], c: [Self.caller]), atLeast: 2_000)
+        #expect(result.reasons.isSuperset(of: Self.alone.union([.busy])))
+    }
+
+    @Test("Three call each other on five devices, whatever happens to these: so many ways of so many, by chance")
+    func chance() {
+        var chance = SeededChance(state: 7)
+        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2)
+        let start = CallWorld(a: [busy, busy], b: [busy, busy], c: [busy], faults: 12, waiting: true)
+        var steps = 0
+        var reasons: Set<CallEndReason> = []
+        for _ in 0..<200 {
+            var world = start
+            while let next = world.successors().randomElement(using: &chance) {
+                world = next
+                steps += 1
+                guard let broken = world.brokenRule() else { continue }
+                Issue.record("\(broken)\n\(world)")
+                return
+            }
+            #expect(world.isQuiet)
+            reasons.formUnion(world.ends.values.map(\.reason))
+        }
+        print("calls: by chance: \(steps) steps, ended", reasons.map(\.rawValue).sorted().joined(separator: " "))
+        #expect(reasons == Self.alone.union([.busy, .lost]))
+    }
+
     @Test("The caller is blocked: an unanswered call, whatever else happens")
     func blocked() {
         let result = explore(
@@ -81,7 +111,7 @@ struct CallModelTests {
     /// The larger worlds, by what they are called.
     enum Large: String, CaseIterable, Sendable {
         case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
-            bothCallTwoRingOneFault, callWaiting
+            bothCallTwoRingOneFault, callWaiting, twoCallOneOfTwo
 
         var world: CallWorld {
             switch self {
@@ -92,6 +122,7 @@ struct CallModelTests {
             case .bothCallOneFault: CallWorld(a: [caller], b: [caller], faults: 1)
             case .bothCallTwoRingOneFault: CallWorld(a: [caller], b: [caller, other], faults: 1)
             case .callWaiting: CallWorld(a: [caller, caller], b: [other, other], waiting: true)
+            case .twoCallOneOfTwo: CallWorld(a: [caller], b: [other, other], c: [caller], waiting: true)
             }
         }
     }

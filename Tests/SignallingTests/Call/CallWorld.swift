@@ -1,4 +1,4 @@
-// Two users with two devices each, the machine of calls and everything on its way between them, as one value: every order in which
+// Users with devices, the machine of calls and everything on its way between them, as one value: every order in which
 // things can happen is walked through. Time is not counted: what is due may fall due at any moment.
 import Testing
 
@@ -25,6 +25,8 @@ struct CallClient: Hashable {
     }
     struct Entry: Hashable {
         var call: CallID
+        /// The other user.
+        var peer: String
         var phase: Phase
         var token: String?
         /// The number of the other side's last candidate.
@@ -33,23 +35,30 @@ struct CallClient: Hashable {
         var said = 0
     }
     var entries: [Entry] = []
-    /// Whether an invitation was sent and not answered.
-    var isInviting = false
+    /// Whom an invitation was sent to that is not answered.
+    var inviting: String?
     /// Something came that may not come.
     var fault: String?
 
     subscript(call: CallID) -> Entry? { entries.first { $0.call == call } }
-    /// Whether this client is calling the other user.
-    var isCalling: Bool { isInviting || entries.contains { $0.phase == .calling } }
-    var isIdle: Bool { entries.isEmpty && !isInviting }
+    var isIdle: Bool { entries.isEmpty && inviting == nil }
 
-    mutating func set(_ call: CallID, _ phase: Phase, token: String? = nil) {
+    /// Whether this client is calling a user.
+    func isCalling(_ user: String) -> Bool {
+        inviting == user || entries.contains { $0.phase == .calling && $0.peer == user }
+    }
+
+    mutating func set(_ call: CallID, _ phase: Phase, with peer: String, token: String? = nil) {
         if let index = entries.firstIndex(where: { $0.call == call }) {
             entries[index].phase = phase
             if let token { entries[index].token = token }
         } else {
-            entries.append(Entry(call: call, phase: phase, token: token))
+            entries.append(Entry(call: call, peer: peer, phase: phase, token: token))
         }
+    }
+
+    mutating func change(_ call: CallID, to phase: Phase) {
+        if let entry = self[call] { set(call, phase, with: entry.peer) }
     }
 
     mutating func drop(_ call: CallID) { entries.removeAll { $0.call == call } }
@@ -57,12 +66,12 @@ struct CallClient: Hashable {
     mutating func take(_ message: CallMessage) {
         switch message {
         case .invited(let told):
-            if !isInviting { fault = "an answer to no invitation" }
-            isInviting = false
-            set(told.call, .calling, token: told.token)
+            guard let peer = inviting else { return fault = "an answer to no invitation" }
+            inviting = nil
+            set(told.call, .calling, with: peer, token: told.token)
         case .incoming(let told):
             if self[told.call] != nil { fault = "\(told.call) came twice" }
-            set(told.call, .ringing)
+            set(told.call, .ringing, with: told.from.id)
         case .accepted(let told):
             var isLeft = self[told.call]?.phase == .leaving
             if let other = told.replaces {
@@ -70,12 +79,12 @@ struct CallClient: Hashable {
                 drop(other)
             }
             // What the client no longer wants it goes on ending.
-            set(told.call, isLeft ? .leaving : .connecting(false), token: told.token)
+            set(told.call, isLeft ? .leaving : .connecting(false), with: told.user.id, token: told.token)
         case .endedElsewhere(let told): drop(told.call)
         case .ended(let told): drop(told.call)
         case .connected(let call):
-            guard let phase = self[call]?.phase else { return fault = "\(call) is connected and not ours" }
-            if phase != .leaving { set(call, .active) }
+            guard let entry = self[call] else { return fault = "\(call) is connected and not ours" }
+            if entry.phase != .leaving { set(call, .active, with: entry.peer) }
         case .candidate(let told):
             guard let index = entries.firstIndex(where: { $0.call == told.call }) else {
                 return fault = "a candidate for \(told.call), which is not ours"
@@ -87,7 +96,7 @@ struct CallClient: Hashable {
             entries.removeAll { $0.phase == .reattaching }
             let phase: Phase =
                 told.state.isPending ? .calling : told.state == .active ? .active : .connecting(false)
-            set(told.call, phase, token: nil)
+            set(told.call, phase, with: told.user.id)
         case .ringing, .description, .quality, .upgraded, .missed: fault = "\(message.type) was not expected"
         }
         settle()
@@ -95,7 +104,7 @@ struct CallClient: Hashable {
 
     mutating func refused(_ command: CallCommand) {
         switch command {
-        case .invite: isInviting = false
+        case .invite: inviting = nil
         case .accept(let accept): if self[accept.call]?.phase == .answering { drop(accept.call) }
         case .reattach(let reattach): drop(reattach.call)
         default: break
@@ -106,6 +115,7 @@ struct CallClient: Hashable {
     /// Who is no longer calling hears that somebody calls.
     private mutating func settle() {
         for index in entries.indices {
+            let isCalling = isCalling(entries[index].peer)
             if isCalling, entries[index].phase == .ringing { entries[index].phase = .silent }
             if !isCalling, entries[index].phase == .silent { entries[index].phase = .ringing }
         }
@@ -160,7 +170,10 @@ struct CallWorld: Hashable {
     static let inFlight = 2
 
     /// - Parameter faults: how many losses, reconnects and duplicates there are at most, of those that the devices may have.
-    init(a: [Budget], b: [Budget], faults: Int = 0, waiting: Bool = false, blocked: Bool = false) {
+    /// - Parameter waiting: whether B's first device offers call waiting.
+    init(
+        a: [Budget], b: [Budget], c: [Budget] = [], faults: Int = 0, waiting: Bool = false, blocked: Bool = false
+    ) {
         self.faults = faults
         var options = CallOptions()
         // Nothing is ever due by itself, and no limit is met: the world's time stands still.
@@ -170,7 +183,7 @@ struct CallWorld: Hashable {
         machine = CallMachine(options: options)
         devices = []
         isBlocked = blocked
-        for (user, budgets) in [("A", a), ("B", b)] {
+        for (user, budgets) in [("A", a), ("B", b), ("C", c)] {
             for budget in budgets {
                 let device = Device(
                     user: user, id: CallDeviceID(UInt64(devices.count)), budget: budget,
@@ -239,7 +252,7 @@ struct CallWorld: Hashable {
         var acts: [CallCommand] = []
         let client = device.client
         if client.isIdle, device.budget.invites > 0 {
-            acts.append(.invite(.init(to: device.user == "A" ? "B" : "A", media: device.user == "A" ? .audio : .video)))
+            acts.append(.invite(.init(to: device.user == "B" ? "A" : "B", media: .audio)))
         }
         for entry in client.entries {
             switch entry.phase {
@@ -261,12 +274,13 @@ struct CallWorld: Hashable {
     private mutating func act(_ index: Int, _ command: CallCommand) {
         devices[index].up.append(command)
         switch command {
-        case .invite:
+        case .invite(let invite):
             devices[index].budget.invites -= 1
-            devices[index].client.isInviting = true
-        case .accept(let accept): devices[index].client.set(accept.call, .answering)
-        case .connected(let report): devices[index].client.set(report.call, .connecting(true))
-        case .cancel(let call), .hangup(let call), .decline(let call): devices[index].client.set(call, .leaving)
+            devices[index].client.inviting = invite.to
+        case .accept(let accept): devices[index].client.change(accept.call, to: .answering)
+        case .connected(let report): devices[index].client.change(report.call, to: .connecting(true))
+        case .cancel(let call), .hangup(let call), .decline(let call):
+            devices[index].client.change(call, to: .leaving)
         case .candidate(let told):
             devices[index].budget.candidates -= 1
             guard let place = devices[index].client.entries.firstIndex(where: { $0.call == told.call }) else { return }
@@ -371,7 +385,7 @@ struct CallWorld: Hashable {
         var device = devices[index]
         device.id = CallDeviceID(device.id.number + 10)
         device.link = .up
-        device.client.isInviting = false
+        device.client.inviting = nil
         device.client.entries.removeAll { $0.token == nil }
         for place in device.client.entries.indices {
             device.client.entries[place].phase = .reattaching

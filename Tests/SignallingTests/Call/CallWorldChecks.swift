@@ -12,7 +12,7 @@ extension CallWorld {
             if let broken = brokenRinging(device) ?? brokenLeaving(device) { return broken }
         }
         for id in Set(devices.flatMap { $0.client.entries.map(\.call) }) {
-            for user in ["A", "B"] {
+            for user in ["A", "B", "C"] {
                 let talking = devices.filter { $0.user == user && $0.link != .gone && $0.isTalking(id) }
                 if talking.count > 1 { return "\(user) talks in \(id) on two devices" }
             }
@@ -82,7 +82,8 @@ extension CallWorld {
             for id in user.calls where machine.calls[id] == nil { return "\(name) has \(id), which is over" }
             if user.devices.isEmpty, user.calls.isEmpty { return "\(name) is kept for nothing" }
             let placed = user.calls.compactMap { machine.calls[$0] }.filter { $0.caller.user == name }
-            if placed.count(where: \.state.isPending) > 1 { return "\(name) calls the same person twice" }
+            let called = placed.filter(\.state.isPending).map(\.callee.user)
+            if Set(called).count < called.count { return "\(name) calls the same person twice" }
             for device in user.devices where !device.offersWaiting {
                 let own = user.calls.count { machine.calls[$0]?.side(of: device.id) != nil }
                 if own > 1 { return "\(device.id) is in two calls" }
