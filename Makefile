@@ -21,9 +21,9 @@ test: ## install what tests need, then lint, unit, simulation, real parts, one b
 	@.ci/install test
 	@.ci/test
 
-check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, the soak, a minute of fuzzing per target
+check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, every order of larger calls, the soak, a minute of fuzzing per target
 	@.ci/install test
-	@.ci/test lint unit browser asan tsan captures browser-all soak fuzz-long
+	@.ci/test lint unit browser asan tsan captures browser-all calls soak fuzz-long
 
 lint: ## import levels, names, format
 	@.ci/lint

@@ -161,6 +161,9 @@ extension CallMachine {
                 call[$0].user == user && SessionMachine.areEqual(reattach.token, Array(call[$0].token.utf8))
             })
         else { throw Self.unknown }
+        if call[side].device != device, isInCall(device, of: user), self.device(device)?.offersWaiting != true {
+            throw ProtocolError(.alreadyInCall, "End the call on this device first.")
+        }
         if let old = call[side].device, old != device {
             actions.append(.tell(.endedElsewhere(.init(call: id, how: .moved)), to: old))
         }

@@ -113,7 +113,8 @@ public struct CallMachine: Hashable, Sendable {
     /// Takes a call in that was accepted and not over when another run of the server kept it: both devices have to come back.
     /// - Parameter record: its times and those given later are of one clock.
     public mutating func restore(_ record: CallRecord, at now: SessionTime) {
-        guard record.end == nil, !record.state.isPending, calls[record.call] == nil else { return }
+        guard record.end == nil, !record.state.isPending, calls[record.call] == nil, memory[record.call] == nil
+        else { return }
         func leg(_ party: CallRecord.Party) -> CallLeg {
             var leg = CallLeg(
                 user: party.user, name: party.name, media: party.media, isRelayOnly: record.isRelayOnly,

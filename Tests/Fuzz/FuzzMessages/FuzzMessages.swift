@@ -1,5 +1,5 @@
 // Fuzzes the client protocol. A first byte that is even: the rest is a message, for both decoders. Odd: the rest is a
-// sequence of events for a session's machine; 255, for a room's.
+// sequence of events for a session's machine; 255, for a room's; 253, for that of calls.
 
 import Signalling
 
@@ -13,6 +13,9 @@ public func fuzzMessages(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         readMessage(rest)
     } else if first == 255 {
         var run = RoomRun(events: rest)
+        run.play()
+    } else if first == 253 {
+        var run = CallRun(events: rest)
         run.play()
     } else {
         var run = MachineRun(events: rest)
