@@ -36,7 +36,7 @@ int majlis_epoll_ready(int epoll, uint64_t *ready, int capacity) {
 }
 
 ssize_t majlis_send_segments(
-    int fd, const struct sockaddr *to, socklen_t to_length, struct iovec *parts, int count, uint16_t segment) {
+    int fd, const void *to, uint32_t to_length, void *parts, int count, uint16_t segment) {
     union {
         char bytes[CMSG_SPACE(sizeof(uint16_t))];
         struct cmsghdr aligned;

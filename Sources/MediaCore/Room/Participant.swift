@@ -53,6 +53,7 @@ struct Participant: ~Copyable {
         self.id = id
         self.order = order
         bandwidth = BandwidthEstimator(bitrate)
+        pacer.setBurst(pacingPercent: bandwidth.configuration.pacingPercent)
         transportSequencer = TransportSequencer(first: firstTransportSequence)
     }
 }
@@ -172,6 +173,7 @@ extension Participant: CheckpointRow {
         try r.code(&transportSequencer)
         bandwidth = try BandwidthEstimator.restored(&r)
         pacer = try Pacer.restored(&r)
+        pacer.setBurst(pacingPercent: bandwidth.configuration.pacingPercent)
         try r.code(&hasVideoSlots)
         try r.code(&givesTransportFeedback)
         try r.code(&demand)

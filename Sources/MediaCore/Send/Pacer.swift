@@ -95,8 +95,9 @@ struct RunningProbe: BitwiseCopyable {
 
 /// The pace of one receiver.
 struct Pacer: ~Copyable {
-    /// A burst takes at most this long at the pacing rate…
+    /// A burst takes at most this long at so many percent of the estimate…
     static let burst = TimeDelta.milliseconds(10)
+    static let burstPercent: Int64 = 250
     /// …and has at most so many packets, or one.
     static let burstPackets: UInt8 = 8
     /// No pace is slower or faster than these.
@@ -104,6 +105,8 @@ struct Pacer: ~Copyable {
     private static let fastest = DataRate(bitsPerSecond: 10_000_000_000)
     /// From here on nothing waits: no burst of a room fills such a path.
     static let unpaced = DataRate(bitsPerSecond: 1_000_000_000)
+    /// More bytes than a burst ever has.
+    private static let mostBytes = Int64(1) << 20
     /// Packets sent within this time are one burst.
     static let burstSpan = TimeDelta.milliseconds(1)
 
@@ -111,6 +114,8 @@ struct Pacer: ~Copyable {
     var retransmissions = PacketQueue()
     var video = PacketQueue()
     var probe: RunningProbe?
+    /// How long a burst takes at the pacing rate. Follows from what that is of the estimate, and is in no checkpoint.
+    private var burst = Pacer.burst
     private var rate = DataRate.zero
     /// When what was sent is paid off at the pacing rate.
     private var paidAt = Timestamp(nanoseconds: .min)
@@ -119,6 +124,11 @@ struct Pacer: ~Copyable {
 
     /// Nothing waits.
     var isEmpty: Bool { video.isEmpty && retransmissions.isEmpty }
+
+    /// The pace is so many percent of the estimate: a burst, which is a part of the estimate, then takes this long.
+    mutating func setBurst(pacingPercent: Int64) {
+        burst = Self.burst * Self.burstPercent / max(1, pacingPercent)
+    }
 
     /// The rate of the debt, from now on. What is owed stays as many bytes as it was.
     mutating func setRate(_ changed: DataRate, at now: Timestamp) {
@@ -142,7 +152,7 @@ struct Pacer: ~Copyable {
     @inline(__always) func mayLeave(_ bytes: Int, at now: Timestamp) -> Bool {
         if rate >= Self.unpaced { return true }
         if burstCount >= Self.burstPackets, now < burstStart + Self.burstSpan { return false }
-        return paidAt <= now || paidAt + time(of: bytes) <= now + Self.burst
+        return paidAt <= now || paidAt + time(of: bytes) <= now + burst
     }
 
     /// A packet left.
@@ -169,10 +179,10 @@ struct Pacer: ~Copyable {
     func next(after now: Timestamp) -> Timestamp? {
         var next: Timestamp?
         if let first = retransmissions.first ?? video.first {
-            let size = time(of: Int(first.bytes))
-            // Half a burst at a time, so that packets leave together and the loop is not woken for each.
-            let room = size > Self.burst ? .zero : max(Self.burst - size, Self.burst / 2)
-            next = max(paidAt - min(room, Self.burst / 2), now + Self.burstSpan)
+            // When all that waits may leave, or a whole burst: packets leave together, in one call, and the loop is not woken for
+            // each.
+            let all = time(of: Int(min(video.bytes + retransmissions.bytes, Self.mostBytes)))
+            next = max(paidAt - burst + min(max(all, time(of: Int(first.bytes))), burst), now + Self.burstSpan)
         }
         if let running = probe {
             let due = max(running.nextAt, now + Self.burstSpan)

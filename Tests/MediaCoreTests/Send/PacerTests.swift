@@ -20,14 +20,40 @@ struct PacerTests {
     }
 
     @Test(
-        "A burst has at most ten milliseconds at the pace, at most eight packets, at least one",
+        "A burst has at most ten milliseconds at 2.5 times the estimate, at most eight packets, at least one, whatever the pace",
         arguments: [
-            (100, 1), (1_000, 1), (2_000, 2), (4_000, 4), (20_000, 8), (500_000, 8),
+            (40, 1), (400, 1), (800, 2), (1_600, 4), (8_000, 8), (200_000, 8),
         ] as [(Int64, Int)])
     func bursts(_ kilobits: Int64, _ packets: Int) {
-        var pacer = Pacer()
-        pacer.setRate(.kilobitsPerSecond(kilobits), at: start)
-        #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
+        for percent in [110, 130, 250, 400] as [Int64] {
+            var pacer = Pacer()
+            pacer.setBurst(pacingPercent: percent)
+            // A little more, for what is rounded down.
+            pacer.setRate(.kilobitsPerSecond(kilobits * percent / 100 + 1), at: start)
+            #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
+        }
+    }
+
+    @Test("What waits leaves together: when all of it may, or a whole burst")
+    func wakes() throws {
+        for (waiting, bytes) in [(1, 1_250), (3, 3_750), (40, 12_500)] {
+            var pacer = Pacer()
+            pacer.setBurst(pacingPercent: 100)
+            // A burst is of 25 ms and 12,500 bytes.
+            pacer.setRate(.kilobitsPerSecond(4_000), at: start)
+            // The last of the burst is owed.
+            for _ in 0..<10 { pacer.left(1_250, at: start) }
+            for _ in 0..<waiting {
+                var packet = QueuedPacket()
+                packet.bytes = 1_250
+                _ = pacer.video.append(packet)
+            }
+            let next = pacer.next(after: start)
+            let at = try #require(next)
+            #expect(at == start + TimeDelta(nanoseconds: Int64(bytes) * 2_000))
+            let sent = burst(&pacer, bytes: 1_250, at: at)
+            #expect(sent == min(8, bytes / 1_250))
+        }
     }
 
     @Test("Over a second the rate is kept", arguments: [250, 1_500, 6_000, 25_000] as [Int64])
