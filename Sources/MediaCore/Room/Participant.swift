@@ -53,8 +53,17 @@ struct Participant: ~Copyable {
         self.id = id
         self.order = order
         bandwidth = BandwidthEstimator(bitrate)
-        pacer.setBurst(pacingPercent: bandwidth.configuration.pacingPercent)
         transportSequencer = TransportSequencer(first: firstTransportSequence)
+    }
+}
+
+extension Participant {
+    /// What is sent was divided anew: bursts are wide where all that is wanted is given and a tenth more would fit.
+    mutating func followDemand() {
+        let isAll = demand.allocated > .zero && demand.wanted <= demand.allocated
+        let least = (demand.allocated + demand.other).scaled(by: 11, over: 10)
+        pacer.setBurst(
+            pacingPercent: bandwidth.configuration.pacingPercent, isWide: isAll && demand.estimate >= least)
     }
 }
 
@@ -173,10 +182,10 @@ extension Participant: CheckpointRow {
         try r.code(&transportSequencer)
         bandwidth = try BandwidthEstimator.restored(&r)
         pacer = try Pacer.restored(&r)
-        pacer.setBurst(pacingPercent: bandwidth.configuration.pacingPercent)
         try r.code(&hasVideoSlots)
         try r.code(&givesTransportFeedback)
         try r.code(&demand)
+        followDemand()
         try r.code(&retransmissionBudget)
         try r.code(&statistics)
         try r.code(&feedbackSSRC)

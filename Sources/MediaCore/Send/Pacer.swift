@@ -95,9 +95,10 @@ struct RunningProbe: BitwiseCopyable {
 
 /// The pace of one receiver.
 struct Pacer: ~Copyable {
-    /// A burst takes at most this long at so many percent of the estimate…
+    /// A burst takes at most this long at the pacing rate, where the path has room for more at so many percent of the estimate:
+    /// there a frame may leave at once, and where the path is the limit it should not stand in its queue…
     static let burst = TimeDelta.milliseconds(10)
-    static let burstPercent: Int64 = 250
+    static let wideBurstPercent: Int64 = 250
     /// …and has at most so many packets, or one.
     static let burstPackets: UInt8 = 8
     /// No pace is slower or faster than these.
@@ -114,8 +115,10 @@ struct Pacer: ~Copyable {
     var retransmissions = PacketQueue()
     var video = PacketQueue()
     var probe: RunningProbe?
-    /// How long a burst takes at the pacing rate. Follows from what that is of the estimate, and is in no checkpoint.
+    /// How long a burst takes at the pacing rate, and whether the path has room for more. Follow from the demand and the
+    /// settings, and are in no checkpoint.
     private var burst = Pacer.burst
+    private var isWide = false
     private var rate = DataRate.zero
     /// When what was sent is paid off at the pacing rate.
     private var paidAt = Timestamp(nanoseconds: .min)
@@ -125,9 +128,10 @@ struct Pacer: ~Copyable {
     /// Nothing waits.
     var isEmpty: Bool { video.isEmpty && retransmissions.isEmpty }
 
-    /// The pace is so many percent of the estimate: a burst, which is a part of the estimate, then takes this long.
-    mutating func setBurst(pacingPercent: Int64) {
-        burst = Self.burst * Self.burstPercent / max(1, pacingPercent)
+    /// The pace is so many percent of the estimate, and the estimate carries all that is wanted, or does not.
+    mutating func setBurst(pacingPercent: Int64, isWide: Bool) {
+        self.isWide = isWide
+        burst = isWide ? Self.burst * Self.wideBurstPercent / max(1, pacingPercent) : Self.burst
     }
 
     /// The rate of the debt, from now on. What is owed stays as many bytes as it was.
@@ -179,10 +183,15 @@ struct Pacer: ~Copyable {
     func next(after now: Timestamp) -> Timestamp? {
         var next: Timestamp?
         if let first = retransmissions.first ?? video.first {
-            // When all that waits may leave, or a whole burst: packets leave together, in one call, and the loop is not woken for
-            // each.
-            let all = time(of: Int(min(video.bytes + retransmissions.bytes, Self.mostBytes)))
-            next = max(paidAt - burst + min(max(all, time(of: Int(first.bytes))), burst), now + Self.burstSpan)
+            // When so much may leave that the loop is not woken for each packet: half a burst, or where the path has room all that
+            // waits.
+            let size = time(of: Int(first.bytes))
+            var ahead = size > burst ? .zero : burst / 2
+            if isWide {
+                let all = time(of: Int(min(video.bytes + retransmissions.bytes, Self.mostBytes)))
+                ahead = burst - min(max(all, size), burst)
+            }
+            next = max(paidAt - ahead, now + Self.burstSpan)
         }
         if let running = probe {
             let due = max(running.nextAt, now + Self.burstSpan)

@@ -20,25 +20,36 @@ struct PacerTests {
     }
 
     @Test(
-        "A burst has at most ten milliseconds at 2.5 times the estimate, at most eight packets, at least one, whatever the pace",
+        "A burst has at most ten milliseconds at the pace, at most eight packets, at least one",
+        arguments: [
+            (100, 1), (1_000, 1), (2_000, 2), (4_000, 4), (20_000, 8), (500_000, 8),
+        ] as [(Int64, Int)])
+    func bursts(_ kilobits: Int64, _ packets: Int) {
+        var pacer = Pacer()
+        pacer.setRate(.kilobitsPerSecond(kilobits), at: start)
+        #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
+    }
+
+    @Test(
+        "Where the path has room a burst has ten milliseconds at 2.5 times the estimate, whatever the pace",
         arguments: [
             (40, 1), (400, 1), (800, 2), (1_600, 4), (8_000, 8), (200_000, 8),
         ] as [(Int64, Int)])
-    func bursts(_ kilobits: Int64, _ packets: Int) {
+    func wideBursts(_ kilobits: Int64, _ packets: Int) {
         for percent in [110, 130, 250, 400] as [Int64] {
             var pacer = Pacer()
-            pacer.setBurst(pacingPercent: percent)
+            pacer.setBurst(pacingPercent: percent, isWide: true)
             // A little more, for what is rounded down.
             pacer.setRate(.kilobitsPerSecond(kilobits * percent / 100 + 1), at: start)
             #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
         }
     }
 
-    @Test("What waits leaves together: when all of it may, or a whole burst")
+    @Test("Where the path has room what waits leaves together: when all of it may, or a whole burst")
     func wakes() throws {
         for (waiting, bytes) in [(1, 1_250), (3, 3_750), (40, 12_500)] {
             var pacer = Pacer()
-            pacer.setBurst(pacingPercent: 100)
+            pacer.setBurst(pacingPercent: 100, isWide: true)
             // A burst is of 25 ms and 12,500 bytes.
             pacer.setRate(.kilobitsPerSecond(4_000), at: start)
             // The last of the burst is owed.
