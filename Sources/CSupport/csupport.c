@@ -36,7 +36,7 @@ int majlis_epoll_ready(int epoll, uint64_t *ready, int capacity) {
 }
 
 ssize_t majlis_send_segments(
-    int fd, const void *to, uint32_t to_length, void *parts, int count, uint16_t segment) {
+    int fd, const void *to, uint32_t to_length, const void *parts, int count, uint16_t segment) {
     union {
         char bytes[CMSG_SPACE(sizeof(uint16_t))];
         struct cmsghdr aligned;
@@ -44,7 +44,7 @@ ssize_t majlis_send_segments(
     struct msghdr message = {
         .msg_name = (void *)to,
         .msg_namelen = to_length,
-        .msg_iov = parts,
+        .msg_iov = (struct iovec *)parts,
         .msg_iovlen = (size_t)count,
         .msg_control = control.bytes,
         .msg_controllen = sizeof control.bytes,
