@@ -111,7 +111,7 @@ struct CallModelTests {
     /// The larger worlds, by what they are called.
     enum Large: String, CaseIterable, Sendable {
         case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
-            bothCallTwoRingOneFault, callWaiting, twoCallOneOfTwo
+            bothCallTwoRingOneFault, callWaiting
 
         var world: CallWorld {
             switch self {
@@ -122,7 +122,6 @@ struct CallModelTests {
             case .bothCallOneFault: CallWorld(a: [caller], b: [caller], faults: 1)
             case .bothCallTwoRingOneFault: CallWorld(a: [caller], b: [caller, other], faults: 1)
             case .callWaiting: CallWorld(a: [caller, caller], b: [other, other], waiting: true)
-            case .twoCallOneOfTwo: CallWorld(a: [caller], b: [other, other], c: [caller], waiting: true)
             }
         }
     }
