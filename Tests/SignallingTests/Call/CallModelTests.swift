@@ -1,5 +1,6 @@
 // Every order in which two users with two devices each can call, answer, give up, be lost and come back. The smaller worlds are
 // walked through by every test run, the larger ones where MAJLIS_CALL_MODEL is set (`make check-all`).
+import TestSupport
 import Testing
 
 @testable import Signalling
@@ -15,6 +16,9 @@ struct CallModelTests {
     typealias Budget = CallWorld.Budget
 
     static let isLarge = ProcessInfo.processInfo.environment["MAJLIS_CALL_MODEL"] != nil
+
+    /// Pure code on one thread: a sanitizer would look for long and find what it finds in the smaller worlds.
+    static let isQuick = !Sanitizer.isOn
 
     /// A device that places a call, and may be lost with all that is on its way, reconnect and say something twice.
     private static let caller = Budget(invites: 1, losses: 1, reconnects: 1, duplicates: 1)
@@ -56,13 +60,13 @@ struct CallModelTests {
         #expect(result.reasons == Self.alone.union([.lost]))
     }
 
-    @Test("Two devices of one user call the same person")
+    @Test("Two devices of one user call the same person", .enabled(if: isQuick))
     func twoCallers() {
         let result = explore("two callers", CallWorld(a: [Self.caller, Self.caller], b: [Self.other]), atLeast: 2_000)
         #expect(result.reasons.isSuperset(of: Self.alone))
     }
 
-    @Test("Two call the same person")
+    @Test("Two call the same person", .enabled(if: isQuick))
     func third() {
         let result = explore(
             "a third calls", CallWorld(a: [Self.caller], b: [Self.other], c: [Self.caller]), atLeast: 2_000)
@@ -101,7 +105,9 @@ struct CallModelTests {
         #expect(!result.hasTalked)
     }
 
-    @Test("Candidates, some of them sent before anybody has accepted, arrive in order and nowhere else")
+    @Test(
+        "Candidates, some of them sent before anybody has accepted, arrive in order and nowhere else",
+        .enabled(if: isQuick))
     func candidates() {
         var caller = Self.caller
         caller.candidates = 2
