@@ -4,6 +4,7 @@ import { showPickers } from './devices.js';
 import { announce, byID, dressButton, element } from './dom.js';
 import { drawStatistics } from './panel.js';
 import { Bars, barsOfParticipants, barsOfScore, drawWhy, pausedSlots } from './quality.js';
+import { SpeakerRings } from './speakers.js';
 import { Stage } from './stage.js';
 import { strings } from './strings.js';
 
@@ -24,6 +25,7 @@ export class Call {
   #devices;
   #ended;
   #stage;
+  #rings;
   #audio = new Map(); // mid → audio element
   #timers = [];
   #sizesTimer = 0;
@@ -42,6 +44,7 @@ export class Call {
     this.#devices = devices;
     this.#ended = ended;
     this.#stage = new Stage(() => this.#sizesChanged());
+    this.#rings = new SpeakerRings(this.#stage, (id) => (id === room.self?.id ? 'self' : id));
     this.#listen();
     this.#dress();
     byID('room-name').textContent = room.name;
@@ -89,6 +92,7 @@ export class Call {
     on(room, 'rejoined', () => this.#drawEverything());
     on(room, 'connection', () => this.#drawConnection());
     on(room, 'statistics', () => this.#drawPanel('statistics'));
+    on(room, 'speakers', ({ speakers }) => this.#rings.take(speakers));
     on(room, 'quality', ({ quality }) => this.#drawQuality(quality));
     on(room, 'refused', ({ source, reason }) => {
       if (source && reason === 'notPermitted') this.#toast(strings.notPermitted(strings.sources[source]));
@@ -329,7 +333,7 @@ export class Call {
   #showLevels() {
     const levels = this.#room.audioLevels();
     levels.set('self', this.#room.ownAudioLevel());
-    this.#stage.showLevels(levels);
+    this.#rings.show(levels);
   }
 
   // The server need not send more pixels than are shown.

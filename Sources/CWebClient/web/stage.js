@@ -100,6 +100,11 @@ export class Stage {
     this.#sizesChanged();
   }
 
+  /** Marks the tile of whoever has the floor, and no other. */
+  showDominant(key) {
+    for (const [other, tile] of this.#tiles) tile.dominant = other === key;
+  }
+
   /** Shows who speaks: participant key → level from 0 to 1. */
   showLevels(levels) {
     const now = performance.now();
@@ -186,6 +191,12 @@ class Tile {
       if (mediaTrack) this.#video.play().catch(() => {});
     }
     this.element.classList.toggle('has-picture', Boolean(mediaTrack && showing));
+  }
+
+  set dominant(isDominant) {
+    this.element.classList.toggle('dominant', isDominant);
+    if (isDominant) this.element.setAttribute('aria-current', 'true');
+    else this.element.removeAttribute('aria-current');
   }
 
   showLevel(level, now) {

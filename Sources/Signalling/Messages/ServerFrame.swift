@@ -3,7 +3,7 @@
 
 /// A server's message in its envelope.
 public struct ServerFrame: Hashable, Sendable {
-    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, and errors about the envelope
+    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, `speakers`, and errors about the envelope
     /// itself).
     public var seq: UInt64?
     /// The number of the command answered.
@@ -92,6 +92,7 @@ private struct ServerFrameWire: Codable {
         case "recording": return .recording(try .init(from: decoder))
         case "mediaState": return .mediaState(try .init(from: decoder))
         case "quality": return .quality(try .init(from: decoder))
+        case "speakers": return .speakers(try .init(from: decoder))
         case "serverShutdown": return .serverShutdown(try .init(from: decoder))
         default: return .unknown(type: type)
         }
@@ -126,6 +127,7 @@ private struct ServerFrameWire: Codable {
         case .recording(let body): try body.encode(to: encoder)
         case .mediaState(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
+        case .speakers(let body): try body.encode(to: encoder)
         case .serverShutdown(let body): try body.encode(to: encoder)
         }
     }
@@ -155,6 +157,7 @@ extension ServerMessage {
         case .recording: "recording"
         case .mediaState: "mediaState"
         case .quality: "quality"
+        case .speakers: "speakers"
         case .serverShutdown: "serverShutdown"
         case .unknown(let type): type
         }
