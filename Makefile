@@ -21,9 +21,9 @@ test: ## install what tests need, then lint, unit, simulation, real parts, one b
 	@.ci/install test
 	@.ci/test
 
-check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, the soak, a minute of fuzzing per target
+check-all: ## everything: test, then sanitizers, captures in every build, an hour of fifty people, every browser scenario, the soak, a minute of fuzzing per target
 	@.ci/install test
-	@.ci/test lint unit browser asan tsan captures browser-all soak fuzz-long
+	@.ci/test lint unit browser asan tsan captures hour browser-all soak fuzz-long
 
 lint: ## import levels, names, format
 	@.ci/lint
@@ -33,10 +33,11 @@ format: ## rewrite the sources in the project's format
 
 bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.ci/install run
-	@for product in majlis MediaCoreBenchmarks BitrateReport AllocationCount ServerBenchmarks; do \
+	@for product in majlis MediaCoreBenchmarks BitrateReport SpeakerReport AllocationCount ServerBenchmarks; do \
 		$(RELEASE) --product $$product 2>&1 | $(QUIET) || exit 1; done
 	@.build/release/MediaCoreBenchmarks
 	@.build/release/BitrateReport --seeds $${MAJLIS_SEEDS:-20}
+	@.build/release/SpeakerReport --seeds $${MAJLIS_SEEDS:-20}
 	@.build/release/ServerBenchmarks $(ARGS)
 
 fuzz: ## a minute of fuzzing per target

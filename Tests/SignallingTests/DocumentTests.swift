@@ -111,7 +111,7 @@ struct DocumentTests {
                 "welcome", "resumed", "joined", "answer", "ok", "left", "error", "candidate", "iceRestart", "slots",
                 "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished",
                 "trackUnpublished",
-                "trackMuted", "recording", "mediaState", "quality", "serverShutdown",
+                "trackMuted", "recording", "mediaState", "quality", "speakers", "serverShutdown",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

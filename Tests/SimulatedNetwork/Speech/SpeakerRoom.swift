@@ -115,8 +115,8 @@ public final class SpeakerRoom {
         }
     }
 
-    /// Plays the whole trace.
-    public func play() -> SpeakerRoomResult {
+    /// Plays the whole trace; `minute` is told at the beginning of each minute.
+    public func play(_ minute: (Int) -> Void = { _ in }) -> SpeakerRoomResult {
         let schedule = trace.schedule
         let people = schedule.shares.people
         var arrivals: [(at: Timestamp, person: Int)] = []
@@ -139,6 +139,7 @@ public final class SpeakerRoom {
             if frame % (60 * TalkSchedule.framesPerSecond) == 0 {
                 core.checkpoint(into: &checkpoint)
                 result.checkpointBytes.append(checkpoint.bytes.count)
+                minute(frame / (60 * TalkSchedule.framesPerSecond))
             }
         }
         judge()
