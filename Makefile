@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Both install what they need first.
-.PHONY: run build test check-all lint format bench fuzz test-asan test-tsan clean help
+.PHONY: run build test check-all lint format bench side-by-side fuzz test-asan test-tsan clean help
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -38,7 +38,12 @@ bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.build/release/MediaCoreBenchmarks
 	@.build/release/BitrateReport --seeds $${MAJLIS_SEEDS:-20}
 	@.build/release/SpeakerReport --seeds $${MAJLIS_SEEDS:-20}
-	@.build/release/ServerBenchmarks $(ARGS)
+	@.build/release/ServerBenchmarks --janus $(ARGS)
+
+side-by-side: ## as root, an hour: Chromium to Chromium and through Majlis over the same bad links, both in one report
+	@.ci/install test
+	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
+	@.build/venv/bin/python Tests/Browser/side_by_side.py $(ARGS)
 
 fuzz: ## a minute of fuzzing per target
 	@.ci/install run

@@ -21,6 +21,8 @@ let package = Package(
         .systemLibrary(name: "CNice", pkgConfig: "nice", providers: [.apt(["libnice-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
+        .systemLibrary(name: "COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"])]),
+        .systemLibrary(name: "CVPX", pkgConfig: "vpx", providers: [.apt(["libvpx-dev"])]),
         .target(name: "CSupport"),
         .target(name: "CWebClient", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
@@ -35,6 +37,8 @@ let package = Package(
         .target(name: "Captures", dependencies: ["MediaCore"]),
         .target(name: "Negotiation", dependencies: ["SDP", "MediaCore"]),
         .target(name: "Transport", dependencies: ["EventLoop", "CNice", "COpenSSL", "CSRTP", "CSupport"]),
+        // Optimised in every build, as Bots is: they keep up with real time beside what is tested.
+        .target(name: "Codecs", dependencies: ["COpus", "CVPX"], swiftSettings: [.unsafeFlags(["-O"])]),
         .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient"]),
 
         // Level 3 and 4: everything composed, and the command.
@@ -44,7 +48,13 @@ let package = Package(
                 "MediaCore", "SDP", "Signalling", "EventLoop", "Tokens", "Negotiation", "Transport", "Gateway",
                 "Captures",
             ]),
-        .executableTarget(name: "majlis", dependencies: ["Server"]),
+        .target(
+            name: "Bots",
+            dependencies: [
+                "EventLoop", "Transport", "Signalling", "MediaCore", "SDP", "Codecs",
+            ],
+            swiftSettings: [.unsafeFlags(["-O"])]),
+        .executableTarget(name: "majlis", dependencies: ["Server", "Bots", "Tokens"]),
 
         // Benchmarks: run by `make bench`, never shipped.
         .target(name: "CAllocationCount", path: "Benchmarks/CAllocationCount"),
@@ -59,7 +69,9 @@ let package = Package(
         .target(name: "CFloor", dependencies: ["COpenSSL"], path: "Benchmarks/CFloor"),
         .executableTarget(
             name: "ServerBenchmarks",
-            dependencies: ["NativeClients", "Signalling", "Transport", "EventLoop", "Tokens", "CFloor", "TestSupport"],
+            dependencies: [
+                "Bots", "Signalling", "Transport", "EventLoop", "Tokens", "CFloor", "WholeServers", "TestSupport",
+            ],
             path: "Benchmarks/ServerBenchmarks"),
 
         // Tests. A library target below Tests/ is shared by test targets and never shipped.
@@ -68,10 +80,9 @@ let package = Package(
             name: "SimulatedNetwork", dependencies: ["MediaCore"], path: "Tests/SimulatedNetwork",
             swiftSettings: [.unsafeFlags(["-O"])]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        // Clients with real ICE, DTLS and SRTP, for whole servers under test or measurement.
+        // Child processes, plain HTTP and bounded waits, for whole servers under test or measurement.
         .target(
-            name: "NativeClients", dependencies: ["Signalling", "Transport", "EventLoop", "TestSupport"],
-            path: "Tests/NativeClients"),
+            name: "WholeServers", dependencies: ["Bots", "EventLoop", "TestSupport"], path: "Tests/WholeServers"),
         .testTarget(name: "MediaCoreTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(name: "SimulationTests", dependencies: ["MediaCore", "SimulatedNetwork", "TestSupport"]),
         .testTarget(
@@ -85,6 +96,8 @@ let package = Package(
             path: "Tests/Browser/AnswerOffers"),
         .testTarget(name: "SignallingTests", dependencies: ["Signalling", "TestSupport"]),
         .testTarget(name: "TokensTests", dependencies: ["Tokens", "TestSupport"]),
+        .testTarget(name: "CodecsTests", dependencies: ["Codecs", "TestSupport"]),
+        .testTarget(name: "BotsTests", dependencies: ["Bots", "Codecs", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "COpenSSL", "TestSupport"]),
         .testTarget(
@@ -94,7 +107,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "MediaCore", "Captures",
-                "NativeClients", "TestSupport",
+                "Bots", "Codecs", "WholeServers", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

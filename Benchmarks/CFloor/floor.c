@@ -3,16 +3,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { maximum_destinations = 256, header_bytes = 28, tag_bytes = 16, buffer_bytes = 1500 };
+enum { maximum_destinations = 256, maximum_segments = 16, header_bytes = 28, tag_bytes = 16, buffer_bytes = 1500 };
 
 struct destination {
     int sender;
@@ -82,8 +84,9 @@ static void put(uint8_t *at, uint64_t value, int count) {
     for (int i = 0; i < count; i++) at[i] = (uint8_t)(value >> 8 * (count - 1 - i));
 }
 
-static int send_one(struct destination *to, const uint8_t *packet, int length) {
-    uint8_t bytes[buffer_bytes], vector[12] = {0};
+// A new header and protection; what is sent lies in `bytes` afterwards.
+static int protect_one(struct destination *to, uint8_t *bytes, const uint8_t *packet, int length) {
+    uint8_t vector[12] = {0};
     int written;
     memcpy(bytes, packet, length);
     to->sequence++;
@@ -98,11 +101,43 @@ static int send_one(struct destination *to, const uint8_t *packet, int length) {
         EVP_EncryptFinal_ex(to->cipher, bytes + length, &written) != 1 ||
         EVP_CIPHER_CTX_ctrl(to->cipher, EVP_CTRL_AEAD_GET_TAG, tag_bytes, bytes + length) != 1)
         return EINVAL;
-    if (sendto(
-            to->sender, bytes, length + tag_bytes, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to->address,
-            sizeof to->address) < 0)
-        return errno;
     return 0;
+}
+
+// Several packets of one destination in one call.
+static int send_some(struct destination *to, const uint8_t *packet, int length, int count) {
+    static uint8_t bytes[maximum_segments][buffer_bytes];
+    struct iovec parts[maximum_segments];
+    for (int i = 0; i < count; i++) {
+        int failure = protect_one(to, bytes[i], packet, length);
+        if (failure) return failure;
+        parts[i] = (struct iovec){.iov_base = bytes[i], .iov_len = length + tag_bytes};
+    }
+    if (count == 1) {
+        ssize_t sent = sendto(
+            to->sender, bytes[0], length + tag_bytes, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to->address,
+            sizeof to->address);
+        return sent < 0 ? errno : 0;
+    }
+    union {
+        char bytes[CMSG_SPACE(sizeof(uint16_t))];
+        struct cmsghdr aligned;
+    } control = {0};
+    struct msghdr message = {
+        .msg_name = &to->address,
+        .msg_namelen = sizeof to->address,
+        .msg_iov = parts,
+        .msg_iovlen = count,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    uint16_t segment = length + tag_bytes;
+    header->cmsg_level = SOL_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof segment);
+    memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    return sendmsg(to->sender, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
 }
 
 static void *send_bursts(void *argument) {
@@ -114,10 +149,12 @@ static void *send_bursts(void *argument) {
     int64_t next = nanoseconds(CLOCK_MONOTONIC);
     int64_t began = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
     for (int burst = 0; burst < floor->load.bursts && !floor->failure; burst++) {
-        for (int i = 0; i < floor->load.packets_per_burst; i++)
+        for (int i = 0; i < floor->load.packets_per_burst; i += floor->load.packets_per_call)
             for (int to = 0; to < floor->load.destinations; to++) {
-                int failure = send_one(&floor->destinations[to], packet, floor->load.packet_bytes);
-                if (failure == 0) floor->result.packets_sent++;
+                int left = floor->load.packets_per_burst - i;
+                int count = left < floor->load.packets_per_call ? left : floor->load.packets_per_call;
+                int failure = send_some(&floor->destinations[to], packet, floor->load.packet_bytes, count);
+                if (failure == 0) floor->result.packets_sent += count;
                 else if (failure != EAGAIN && failure != ENOBUFS) floor->failure = failure;
             }
         next += floor->load.interval_nanoseconds;
@@ -131,7 +168,7 @@ static void *send_bursts(void *argument) {
 int majlis_floor_run(const struct majlis_floor_load *load, struct majlis_floor_result *result) {
     static struct floor floor;
     if (load->destinations < 1 || load->destinations > maximum_destinations || load->packet_bytes < 64 ||
-        load->packet_bytes > 1400)
+        load->packet_bytes > 1400 || load->packets_per_call < 1 || load->packets_per_call > maximum_segments)
         return EINVAL;
     memset(&floor, 0, sizeof floor);
     floor.load = *load;

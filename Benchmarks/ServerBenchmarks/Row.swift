@@ -1,4 +1,5 @@
 // A measured quantity and how it is printed.
+import Bots
 import Glibc
 
 /// One quantity: its values over the rounds.
@@ -50,18 +51,6 @@ struct Row {
         }
         return "[\n" + lines.joined(separator: ",\n") + "\n]"
     }
-}
-
-/// A number with so many digits behind the point.
-func fixed(_ value: Double, _ digits: Int) -> String {
-    guard value.isFinite else { return "0" }
-    var scale = 1.0
-    for _ in 0..<digits { scale *= 10 }
-    let whole = Int((value.magnitude * scale).rounded())
-    let sign = value < 0 && whole > 0 ? "-" : ""
-    guard digits > 0 else { return sign + "\(whole)" }
-    let fraction = String(whole % Int(scale))
-    return sign + "\(whole / Int(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
 }
 
 extension String {

@@ -1,10 +1,11 @@
 // What a whole server costs: egress, joins, memory and idling, measured from outside with native clients, beside the
 // floor that the same machine shows in the same run.
+import Bots
 import CFloor
 import EventLoop
 import Glibc
-import NativeClients
 import TestSupport
+import WholeServers
 
 /// The measurements.
 struct Suite {
@@ -14,66 +15,97 @@ struct Suite {
     private var rounds: Int { isQuick ? 3 : 7 }
     private var roundMilliseconds: Int32 { isQuick ? 1_500 : 4_000 }
 
-    /// 50 people, each with as many slots as there are talkers to hear or cameras to see.
-    private func room(_ server: ServerChild, _ load: Load) throws -> LoadRoom {
-        let room = try LoadRoom(server)
-        var media = NativeMedia()
-        media.audioSlots = load.isVideo ? 0 : load.senders
-        media.videoSlots = load.isVideo ? load.senders : 0
-        // Who only listens publishes nothing, so that the slots are the senders' from the beginning.
-        try room.join(load.senders, media)
-        media.sends = false
-        try room.join(50 - load.senders, media)
-        return room
-    }
-
     // MARK: Egress
 
-    func egress(_ load: Load) throws -> [Row] {
-        let server = try ServerChild(cores)
-        let room = try room(server, load)
+    /// What a load costs a server that is given, beside the floor, round by round.
+    func egress(_ load: Load, _ server: any MeasuredServer, called name: String = "server") throws -> [Row] {
+        let room = try LoadRoom(server, cores, load)
         defer { room.close() }
-        var costs: [Double] = []
         var floor: [Double] = []
-        var ratios: [Double] = []
+        // The same with a frame's packets in one call: what a server that cannot do without EVP can come near.
+        var together: [Double] = []
+        var calls: [Double] = []
         var seen: [LoadRound] = []
+        room.start()
+        // An estimate of a path begins low.
+        Pause.milliseconds(load.isVideo ? 10_000 : 1_500)
         for _ in 0..<rounds {
-            room.start(load)
-            Pause.milliseconds(700)
-            let round = try room.measure(milliseconds: roundMilliseconds)
-            room.pause()
-            room.acknowledge()
-            let below = try floorNanoseconds(load)
+            let before = try (server as? ServerChild)?.metrics()
+            let round = room.measure(milliseconds: roundMilliseconds)
+            if let before, let after = try (server as? ServerChild)?.metrics() {
+                func more(_ name: String) -> Int64 { (after[name] ?? 0) - (before[name] ?? 0) }
+                calls.append(Double(more("sent_packets_total")) / Double(max(1, more("send_calls_total"))))
+            }
             seen.append(round)
-            costs.append(round.nanosecondsPerPacket / 1_000)
-            floor.append(below / 1_000)
-            ratios.append(round.nanosecondsPerPacket / below)
+            room.pause()
+            floor.append(try floorNanoseconds(load))
+            if load.packetsPerPeriod > 1 {
+                together.append(try floorNanoseconds(load, packetsPerCall: load.packetsPerPeriod))
+            }
+            room.start()
+            Pause.milliseconds(500)
         }
         try server.stop()
-        let packets = seen.map { Double($0.metrics["sent_packets_total"] ?? 0) * 1e9 / Double($0.wallNanoseconds) }
-        let expected = seen.reduce(0) { $0 + $1.expected }
-        let lost = seen.reduce(0) { $0 + $1.expected - $1.arrived }
-        let late = seen.reduce(0) { $0 + $1.late }
-        return [
-            Row(load.name, "server, per packet sent", "µs", costs),
-            Row(load.name, "floor, per packet sent", "µs", floor),
-            Row(load.name, "server over floor", "", ratios),
-            Row(load.name, "packets sent each second", "", packets),
-            Row(load.name, "share of a core", "%", seen.map { 100 * $0.coreShare }),
-            Row(load.name, "delay, median", "ms", seen.map(\.median)),
-            Row(load.name, "delay, 99th percentile", "ms", seen.map(\.slowest)),
-            Row(load.name, "lost of \(expected)", "", [Double(lost)]),
-            Row(load.name, "later than \(LoadRoom.lateMilliseconds) ms", "", [Double(late)]),
-            Row(load.name, "loop turns each second", "", seen.map { $0.perSecond("turns_total") }),
+        let costs = seen.map(\.nanosecondsPerPacket)
+        let received = seen.reduce(0) { $0 + $1.tally.received }
+        let sent = seen.reduce(0) { $0 + $1.tally.sent } * (load.people - 1)
+        var rows = [
+            Row(load.name, "\(name), per packet delivered", "µs", costs.map { $0 / 1_000 }),
+            Row(load.name, "floor, per packet sent", "µs", floor.map { $0 / 1_000 }),
+            Row(load.name, "\(name) over floor", "", zip(costs, floor).map { $0 / $1 }),
         ]
+        if !together.isEmpty {
+            let name = "floor with \(load.packetsPerPeriod) packets in one call, per packet"
+            rows.append(Row(load.name, name, "µs", together.map { $0 / 1_000 }))
+        }
+        if !calls.isEmpty { rows.append(Row(load.name, "packets in one call of the kernel", "", calls)) }
+        rows += [
+            Row(
+                load.name, "packets delivered each second", "",
+                seen.map { Double($0.tally.received) * 1e9 / Double($0.wallNanoseconds) }),
+            Row(load.name, "share of a core", "%", seen.map { 100 * $0.coreShare }),
+            Row(load.name, "delay, median", "ms", seen.map { $0.tally.latency.milliseconds(0.5) ?? 0 }),
+            Row(load.name, "delay, 95th percentile", "ms", seen.map { $0.tally.latency.milliseconds(0.95) ?? 0 }),
+            Row(load.name, "delay, 99th percentile", "ms", seen.map { $0.tally.latency.milliseconds(0.99) ?? 0 }),
+            Row(load.name, "lost by the numbers, of \(received)", "", [Double(seen.reduce(0) { $0 + $1.tally.lost })]),
+        ]
+        if load.isAllForwarded {
+            rows.append(
+                Row(
+                    load.name, "delivered of what was sent to all", "%", [100 * Double(received) / Double(max(1, sent))]
+                ))
+        }
+        rows += [
+            Row(load.name, "bots, share of a core", "%", seen.map { 100 * $0.botShare }),
+            Row(load.name, "idle on the bots' core", "%", seen.map { 100 * $0.idle }),
+            Row(
+                load.name, "void rounds (idle under 15 %), of \(seen.count)", "", [Double(seen.filter(\.isVoid).count)]),
+        ]
+        return rows
+    }
+
+    /// Majlis, and after it Janus with its defaults and with one event loop, under the same load with the same bots.
+    func compared(_ load: Load) throws -> [Row] {
+        let own = try egress(load, ServerChild(cores))
+        guard JanusChild.isThere else {
+            print("no Janus to compare with: apt-get install janus, and an address beside loopback")
+            return own
+        }
+        let usual = try egress(load, JanusChild(cores, eventLoops: 0), called: "Janus")
+        let single = try egress(load, JanusChild(cores, eventLoops: 1), called: "Janus, event_loops = 1")
+        let ratios = [("Janus", usual), ("Janus, event_loops = 1", single)].map { name, rows in
+            Row(load.name, "server over \(name)", "", [own[0].median / max(rows[0].median, 1e-9)], digits: 3)
+        }
+        return own + usual + single + ratios
     }
 
     /// The floor for a load's packets at the load's own pace, in nanoseconds for each.
-    private func floorNanoseconds(_ load: Load) throws -> Double {
+    private func floorNanoseconds(_ load: Load, packetsPerCall: Int = 1) throws -> Double {
         let interval = load.period / Int64(load.senders)
         var asked = majlis_floor_load()
-        asked.destinations = 49
-        asked.packet_bytes = Int32(load.payload + Load.headerBytes)
+        asked.destinations = Int32(load.people - 1)
+        asked.packets_per_call = Int32(packetsPerCall)
+        asked.packet_bytes = Int32(load.packetBytes)
         asked.packets_per_burst = Int32(load.packetsPerPeriod)
         asked.interval_nanoseconds = interval
         asked.bursts = Int32(Int64(roundMilliseconds) * 1_000_000 / 2 / interval)
@@ -97,9 +129,9 @@ struct Suite {
         defer { unsafe unlink(file) }
         let server = try ServerChild(
             cores, environment: ["LD_PRELOAD=\(library)", "MAJLIS_ALLOCATION_COUNT=\(file)"])
-        let room = try room(server, load)
+        let room = try LoadRoom(server, cores, load)
         defer { room.close() }
-        room.start(load)
+        room.start()
         Pause.milliseconds(3_000)
         func count() -> Int64 {
             let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
@@ -108,17 +140,18 @@ struct Suite {
             var value: Int64 = 0
             return unsafe read(descriptor, &value, 8) == 8 ? value : 0
         }
-        let before = count()
-        let round = try room.measure(milliseconds: roundMilliseconds)
+        let before = count(), metrics = try server.metrics()
+        _ = room.measure(milliseconds: roundMilliseconds)
         let made = Double(count() - before)
+        let after = try server.metrics().merging(metrics) { $0 - $1 }
         try server.stop()
         return [
             Row(
                 load.name, "mallocs per packet sent", "",
-                [made / Double(max(1, round.metrics["sent_packets_total"] ?? 0))], digits: 4),
+                [made / Double(max(1, after["sent_packets_total"] ?? 0))], digits: 4),
             Row(
                 load.name, "mallocs per packet received", "",
-                [made / Double(max(1, round.metrics["received_packets_total"] ?? 0))]),
+                [made / Double(max(1, after["received_packets_total"] ?? 0))]),
         ]
     }
 
@@ -131,9 +164,10 @@ struct Suite {
         defer { unsafe rmdir(rings) }
         let with = try ServerChild(cores, options: ["--captures.flightFolder", rings])
         let without = try ServerChild(cores, options: ["--captures.flightRecorder", "false"])
-        let rooms = [try room(with, load), try room(without, load)]
+        let servers = [with, without]
+        let rooms = [try LoadRoom(with, cores, load), try LoadRoom(without, cores, load)]
         defer { for room in rooms { room.close() } }
-        for room in rooms { room.start(load) }
+        for room in rooms { room.start() }
         Pause.milliseconds(1_500)
         var costs: [[Double]] = [[], []]
         var packets: [[Double]] = [[], []]
@@ -143,7 +177,7 @@ struct Suite {
             func look() throws -> [(cpu: Int64, sent: Int64, at: Int64)] {
                 var seen = [(cpu: Int64, sent: Int64, at: Int64)](repeating: (0, 0, 0), count: 2)
                 for index in order {
-                    let server = rooms[index].server
+                    let server = servers[index]
                     seen[index] = (
                         server.cpuNanoseconds, try server.metrics()["sent_packets_total"] ?? 0, MonotonicClock.now
                     )
@@ -158,7 +192,6 @@ struct Suite {
                 costs[index].append(Double(after[index].cpu - before[index].cpu) / sent / 1_000)
                 packets[index].append(sent * 1e9 / Double(max(1, after[index].at - before[index].at)))
             }
-            for room in rooms { room.acknowledge() }
         }
         for room in rooms { room.pause() }
         try with.stop()
@@ -173,70 +206,77 @@ struct Suite {
 
     // MARK: Joins, memory, idling
 
-    func joins() throws -> [Row] {
-        let server = try ServerChild(cores)
-        let room = try LoadRoom(server)
+    /// A person as the measurements of joining have them: a microphone, two slots for sound.
+    private func joiner(_ number: Int, talks: Bool = false) -> BotProfile {
+        var profile = BotProfile(number: number, user: "user\(number)", room: "test")
+        profile.isMuted = !talks
+        profile.audioSlots = 2
+        profile.attention.decodes = false
+        return profile
+    }
+
+    func joins(_ server: any MeasuredServer) throws -> [Row] {
+        let room = try LoadRoom(server, cores)
         defer { room.close() }
-        try room.join(1, NativeMedia())
-        room.start(.audio(talkers: 1))
-        var times: [Double] = []
-        for number in 0..<(isQuick ? 8 : 20) {
-            let began = MonotonicClock.now
-            let client = try LoadClient(room.host, server, "joiner\(number)", room.arrivals)
-            try client.native.join()
-            guard Deadline.wait(seconds: 10, { client.firstPacket.withLock { $0 } != nil }),
-                let first = client.firstPacket.withLock({ $0 })
-            else { throw BenchmarkFailure("a joiner received nothing") }
-            times.append(Double(first - began) / 1e6)
-            client.native.vanish()
-            room.acknowledge()
-        }
+        try room.join([joiner(0, talks: true)], talkers: 1)
+        room.start()
+        let count = isQuick ? 8 : 20
+        try room.join((1...count).map { joiner($0) }, talkers: 0, joinsPerSecond: 4)
+        _ = Deadline.wait(seconds: 5) { room.host.snapshot().mediaTimes.count >= count }
+        let single = room.host.snapshot()
+        // Everybody at once.
+        try room.join((count + 1...count + 50).map { joiner($0) }, talkers: 0, joinsPerSecond: 25)
+        _ = Deadline.wait(seconds: 5) { room.host.snapshot().mediaTimes.count >= count + 50 }
+        let all = room.host.snapshot()
         try server.stop()
-        let high = times.sorted()[min(times.count - 1, Int(Double(times.count) * 0.95))]
+        // The one who talks hears nobody.
+        let storm = Array(all.mediaTimes.dropFirst(single.mediaTimes.count))
         return [
-            Row("join", "WebSocket to first media", "ms", times),
-            Row("join", "its 95th percentile", "ms", [high]),
+            Row("join", "WebSocket to first media", "ms", single.mediaTimes),
+            Row("join", "its 95th percentile", "ms", [LoadResult.percentile(single.mediaTimes, 0.95) ?? 0]),
+            Row("50 joins in two seconds", "WebSocket to first media", "ms", storm),
+            Row("50 joins in two seconds", "its 95th percentile", "ms", [LoadResult.percentile(storm, 0.95) ?? 0]),
         ]
     }
 
-    func memory() throws -> [Row] {
-        let server = try ServerChild(cores)
+    func memory(_ server: any MeasuredServer) throws -> [Row] {
         let count = isQuick ? 50 : 100
-        let before = server.memory
-        let room = try LoadRoom(server)
+        let process = LocalProcess(id: server.id)
+        let before = (process.residentBytes, process.anonymousBytes)
+        let room = try LoadRoom(server, cores, withCamera: true)
         defer { room.close() }
-        var media = NativeMedia()
-        media.audioSlots = 4
-        media.videoSlots = 8
-        try room.join(count, media)
-        let after = server.memory
+        let profiles = (0..<count).map { number in
+            var profile = joiner(number)
+            profile.cameraLayers = 1
+            profile.audioSlots = 4
+            profile.videoSlots = 8
+            return profile
+        }
+        try room.join(profiles, talkers: 0)
+        let after = (process.residentBytes, process.anonymousBytes)
         try server.stop()
         let name = "\(count) joined, 4 + 8 slots each"
         return [
-            Row(name, "server before, resident", "MB", [Double(before.resident) / 1e6]),
-            Row(name, "per person, resident", "kB", [Double(after.resident - before.resident) / 1e3 / Double(count)]),
-            Row(name, "per person, anonymous", "kB", [Double(after.own - before.own) / 1e3 / Double(count)]),
+            Row(name, "server before, resident", "MB", [Double(before.0) / 1e6]),
+            Row(name, "per person, resident", "kB", [Double(after.0 - before.0) / 1e3 / Double(count)]),
+            Row(name, "per person, anonymous", "kB", [Double(after.1 - before.1) / 1e3 / Double(count)]),
         ]
     }
 
     func idling() throws -> [Row] {
         let server = try ServerChild(cores)
-        let room = try LoadRoom(server)
+        let room = try LoadRoom(server, cores)
         defer { room.close() }
-        try room.join(50, NativeMedia())
+        try room.join((0..<50).map { joiner($0) }, talkers: 0)
         Pause.milliseconds(1_000)
         let before = try server.metrics()
-        let cpu = server.cpuNanoseconds
-        let began = MonotonicClock.now
-        Pause.milliseconds(isQuick ? 4_000 : 10_000)
-        let used = server.cpuNanoseconds - cpu
-        let wall = MonotonicClock.now - began
+        let round = room.measure(milliseconds: isQuick ? 4_000 : 10_000)
         let after = try server.metrics()
         try server.stop()
-        let turns = Double((after["turns_total"] ?? 0) - (before["turns_total"] ?? 0)) * 1e9 / Double(wall)
+        let turns = Double((after["turns_total"] ?? 0) - (before["turns_total"] ?? 0)) * 1e9
         return [
-            Row("50 joined, silent", "share of a core", "%", [100 * Double(used) / Double(wall)]),
-            Row("50 joined, silent", "loop turns each second", "", [turns]),
+            Row("50 joined, silent", "share of a core", "%", [100 * round.coreShare]),
+            Row("50 joined, silent", "loop turns each second", "", [turns / Double(round.wallNanoseconds)]),
         ]
     }
 
@@ -246,43 +286,36 @@ struct Suite {
     func hold(_ load: Load, seconds: Int32, recordingInto folder: String?) throws {
         let recording = folder.map { ["--captures.folder", $0, "--captures.record", "headers"] } ?? []
         let server = try ServerChild(cores, options: recording)
-        let room = try room(server, load)
+        let room = try LoadRoom(server, cores, load)
         defer { room.close() }
-        room.start(load)
+        room.start()
         print("the server is process \(server.id)")
         fflush(nil)
         for _ in 0..<seconds {
-            let round = try room.measure(milliseconds: 1_000)
+            let round = room.measure(milliseconds: 1_000)
             print(
                 "\(fixed(round.nanosecondsPerPacket / 1_000, 2)) µs a packet, \(fixed(100 * round.coreShare, 1)) % of a core, "
-                    + "\(round.expected - round.arrived) of \(round.expected) lost")
+                    + "\(round.tally.lost) of \(round.tally.received) lost, bots \(fixed(100 * round.botShare, 1)) %")
             fflush(nil)
-            room.acknowledge()
         }
         try server.stop()
     }
 }
 
-extension LoadRound {
-    /// A counter's rate.
-    func perSecond(_ name: String) -> Double { Double(metrics[name] ?? 0) * 1e9 / Double(wallNanoseconds) }
-}
-
 @main
 enum ServerBenchmarks {
     static let usage = """
-        usage: ServerBenchmarks [--quick] [--json] [--only NAME] [--hold NAME [--seconds N] [--record FOLDER]]
+        usage: ServerBenchmarks [--quick] [--json] [--janus] [--only NAME] [--hold NAME [--seconds N] [--record FOLDER]]
 
           --quick       fewer and shorter rounds
           --json        one JSON document in place of the table
-          --only NAME   audio20, audio3, video, allocations, recorder, join, memory or idle
-          --hold NAME   keep up the load audio20, audio3 or video, and print the server's process id for a profiler;
+          --janus       beside Majlis also Debian's Janus, with its defaults and with one event loop
+          --only NAME   audio3, audio3silent, audio20, audio30, audio50, video, allocations, recorder, join, memory or idle
+          --hold NAME   keep up a load of those, and print the server's process id for a profiler;
                         with --record the room's capture is in that folder (of mode 0700) afterwards, to be replayed
 
         """
-    static let loads: [(name: String, load: Load)] = [
-        ("audio20", .audio(talkers: 20)), ("audio3", .audio(talkers: 3)), ("video", .video),
-    ]
+    static let loads = Load.all
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
@@ -293,7 +326,8 @@ enum ServerBenchmarks {
         if arguments.contains("--help") { return print(usage, terminator: "") }
         do {
             try run(
-                Suite(isQuick: arguments.contains("--quick")), only: value(of: "--only"), hold: value(of: "--hold"),
+                Suite(isQuick: arguments.contains("--quick")), only: value(of: "--only"),
+                withJanus: arguments.contains("--janus"), hold: value(of: "--hold"),
                 seconds: value(of: "--seconds").flatMap { Int32($0) } ?? 20, record: value(of: "--record"),
                 isJSON: arguments.contains("--json"))
         } catch {
@@ -303,7 +337,7 @@ enum ServerBenchmarks {
     }
 
     private static func run(
-        _ suite: Suite, only: String?, hold: String?, seconds: Int32, record: String?, isJSON: Bool
+        _ suite: Suite, only: String?, withJanus: Bool, hold: String?, seconds: Int32, record: String?, isJSON: Bool
     ) throws {
         if let hold {
             guard let load = loads.first(where: { $0.name == hold }) else {
@@ -312,12 +346,19 @@ enum ServerBenchmarks {
             return try suite.hold(load.load, seconds: seconds, recordingInto: record)
         }
         var parts: [(name: String, run: () throws -> [Row])] = loads.map { part in
-            (part.name, { try suite.egress(part.load) })
+            (
+                part.name,
+                { try withJanus ? suite.compared(part.load) : suite.egress(part.load, ServerChild(suite.cores)) }
+            )
         }
         parts += [
-            ("allocations", { try suite.allocations(.audio(talkers: 20)) + suite.allocations(.video) }),
-            ("recorder", { try suite.recorder(.audio(talkers: 4)) }),
-            ("join", suite.joins), ("memory", suite.memory), ("idle", suite.idling),
+            (
+                "allocations",
+                { try suite.allocations(.audio(talkers: 20, audioSlots: 49)) + suite.allocations(.video) }
+            ),
+            ("recorder", { try suite.recorder(.audio(talkers: 4, audioSlots: 4)) }),
+            ("join", { try suite.joins(ServerChild(suite.cores)) }),
+            ("memory", { try suite.memory(ServerChild(suite.cores)) }), ("idle", suite.idling),
         ]
         let wanted = parts.filter { only == nil || $0.name == only }
         guard !wanted.isEmpty else { throw BenchmarkFailure("no measurement is named \(only ?? "")") }

@@ -1,9 +1,10 @@
 // A Majlis server as a child process, pinned to a core, and what the kernel and its own metrics say of it.
+import Bots
 import CFloor
 import EventLoop
 import Glibc
-import NativeClients
 import Tokens
+import WholeServers
 
 /// Why a benchmark could not run.
 struct BenchmarkFailure: Error, CustomStringConvertible {
@@ -11,8 +12,20 @@ struct BenchmarkFailure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
+/// A server that is measured.
+protocol MeasuredServer: AnyObject {
+    /// Its process.
+    var id: Int32 { get }
+    /// Lets people join a room of it.
+    func join(
+        _ profiles: [BotProfile], on host: BotHost, schedule: TalkSchedule, voices: [Voice], joinsPerSecond: Double
+    ) throws
+    /// Ends it in good order.
+    func stop() throws
+}
+
 /// A server that a benchmark started; it ends with the object.
-final class ServerChild {
+final class ServerChild: MeasuredServer {
     static let secret = "a secret for benchmarks, of thirty-two bytes or more"
     let port: Int
     private let process: ChildProcess
@@ -25,7 +38,9 @@ final class ServerChild {
         let arguments =
             [
                 "serve", "--host", "127.0.0.1", "--port", "0", "--media.workers", "1", "--media.addresses", "127.0.0.1",
-                "--media.allowPrivateCandidates", "true", "--rooms.maximumParticipants", "200", "--logLevel", "error",
+                "--media.allowPrivateCandidates", "true", "--rooms.maximumParticipants", "200", "--rooms.maximumSlots",
+                "64",
+                "--logLevel", "error",
             ] + options
         guard
             let process = ChildProcess(
@@ -41,6 +56,18 @@ final class ServerChild {
 
     var id: Int32 { process.id }
 
+    /// Time on a core of all its threads together, in nanoseconds.
+    var cpuNanoseconds: Int64 { LocalProcess(id: id).cpuNanoseconds ?? 0 }
+
+    func join(
+        _ profiles: [BotProfile], on host: BotHost, schedule: TalkSchedule, voices: [Voice], joinsPerSecond: Double
+    ) throws {
+        try host.join(
+            profiles, at: ServerPlace("http://127.0.0.1:\(port)"), schedule: schedule, voices: voices,
+            joinsPerSecond: joinsPerSecond
+        ) { user, _, _ in try token(user) }
+    }
+
     /// Ends the server in good order.
     func stop() throws {
         process.signal(SIGTERM)
@@ -53,30 +80,6 @@ final class ServerChild {
         var claims = TokenClaims(subject: user, expires: WallClock.seconds + 3_600)
         claims.name = user
         return try TokenSigner(key: TokenKey(secret: Array(Self.secret.utf8))).sign(claims)
-    }
-
-    // MARK: What the kernel says
-
-    /// Time on a core of all its threads together, in nanoseconds (the scheduler's own count, not ticks).
-    var cpuNanoseconds: Int64 {
-        var sum: Int64 = 0
-        for task in ProcessFile.names(in: "/proc/\(id)/task") {
-            let text = ProcessFile.text("/proc/\(id)/task/\(task)/schedstat")
-            sum += text.split(separator: " ").first.flatMap { Int64($0) } ?? 0
-        }
-        return sum
-    }
-
-    /// Memory that it has in the machine, in bytes: resident, and of that its own (not backed by a file).
-    var memory: (resident: Int, own: Int) {
-        func value(_ key: String) -> Int {
-            for line in ProcessFile.text("/proc/\(id)/status").split(separator: "\n") where line.hasPrefix(key) {
-                let number = line.split { $0 == " " || $0 == "\t" }.dropFirst().first
-                return 1_024 * (number.flatMap { Int($0) } ?? 0)
-            }
-            return 0
-        }
-        return (value("VmRSS:"), value("RssAnon:"))
     }
 
     // MARK: What its metrics say
@@ -113,37 +116,4 @@ struct Cores {
     }
 
     func pin(_ core: Int32) { if arePinned { _ = majlis_pin(core) } }
-}
-
-/// Files that the kernel makes.
-enum ProcessFile {
-    static func text(_ path: String) -> String {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        return text(descriptor)
-    }
-
-    static func text(_ descriptor: Int32) -> String {
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16_384)
-        while true {
-            let count = unsafe read(descriptor, &chunk, chunk.count)
-            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
-            bytes += chunk[..<count]
-        }
-    }
-
-    static func names(in path: String) -> [String] {
-        guard let directory = unsafe opendir(path) else { return [] }
-        defer { unsafe closedir(directory) }
-        var names: [String] = []
-        while let entry = unsafe readdir(directory) {
-            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names
-    }
 }

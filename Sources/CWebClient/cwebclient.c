@@ -39,6 +39,9 @@ static const unsigned char encryption_worker_js[] = {
 static const unsigned char layers_js[] = {
 #embed "web/layers.js"
 };
+static const unsigned char life_js[] = {
+#embed "web/life.js"
+};
 static const unsigned char link_js[] = {
 #embed "web/link.js"
 };
@@ -50,6 +53,9 @@ static const unsigned char panel_js[] = {
 };
 static const unsigned char path_js[] = {
 #embed "web/path.js"
+};
+static const unsigned char people_js[] = {
+#embed "web/people.js"
 };
 static const unsigned char quality_js[] = {
 #embed "web/quality.js"
@@ -72,11 +78,23 @@ static const unsigned char stage_js[] = {
 static const unsigned char statistics_js[] = {
 #embed "web/statistics.js"
 };
+static const unsigned char talk_js[] = {
+#embed "web/talk.js"
+};
 static const unsigned char strings_js[] = {
 #embed "web/strings.js"
 };
+static const unsigned char strings_ar_js[] = {
+#embed "web/strings.ar.js"
+};
 static const unsigned char strings_en_js[] = {
 #embed "web/strings.en.js"
+};
+static const unsigned char strings_id_js[] = {
+#embed "web/strings.id.js"
+};
+static const unsigned char strings_ms_js[] = {
+#embed "web/strings.ms.js"
 };
 
 const majlis_web_file majlis_web_files[] = {
@@ -92,10 +110,12 @@ const majlis_web_file majlis_web_files[] = {
     {"/encryption.js", "text/javascript; charset=utf-8", encryption_js, sizeof encryption_js},
     {"/encryption-worker.js", "text/javascript; charset=utf-8", encryption_worker_js, sizeof encryption_worker_js},
     {"/layers.js", "text/javascript; charset=utf-8", layers_js, sizeof layers_js},
+    {"/life.js", "text/javascript; charset=utf-8", life_js, sizeof life_js},
     {"/link.js", "text/javascript; charset=utf-8", link_js, sizeof link_js},
     {"/majlis.js", "text/javascript; charset=utf-8", majlis_js, sizeof majlis_js},
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},
     {"/path.js", "text/javascript; charset=utf-8", path_js, sizeof path_js},
+    {"/people.js", "text/javascript; charset=utf-8", people_js, sizeof people_js},
     {"/quality.js", "text/javascript; charset=utf-8", quality_js, sizeof quality_js},
     {"/room.js", "text/javascript; charset=utf-8", room_js, sizeof room_js},
     {"/roster.js", "text/javascript; charset=utf-8", roster_js, sizeof roster_js},
@@ -103,7 +123,11 @@ const majlis_web_file majlis_web_files[] = {
     {"/speakers.js", "text/javascript; charset=utf-8", speakers_js, sizeof speakers_js},
     {"/stage.js", "text/javascript; charset=utf-8", stage_js, sizeof stage_js},
     {"/statistics.js", "text/javascript; charset=utf-8", statistics_js, sizeof statistics_js},
+    {"/talk.js", "text/javascript; charset=utf-8", talk_js, sizeof talk_js},
     {"/strings.js", "text/javascript; charset=utf-8", strings_js, sizeof strings_js},
+    {"/strings.ar.js", "text/javascript; charset=utf-8", strings_ar_js, sizeof strings_ar_js},
     {"/strings.en.js", "text/javascript; charset=utf-8", strings_en_js, sizeof strings_en_js},
+    {"/strings.id.js", "text/javascript; charset=utf-8", strings_id_js, sizeof strings_id_js},
+    {"/strings.ms.js", "text/javascript; charset=utf-8", strings_ms_js, sizeof strings_ms_js},
 };
 const size_t majlis_web_file_count = sizeof majlis_web_files / sizeof majlis_web_files[0];

@@ -30,6 +30,8 @@ public struct TokenClaims: Hashable, Sendable {
     public var canSubscribe: Bool
     /// Whether the user may act on other participants.
     public var canModerate: Bool
+    /// The role that the user has in rooms: `host`, `speaker` or `listener`; nil for the room's default.
+    public var role: String?
     /// Whether the others are not told that the user is there.
     public var hidden: Bool
     /// Whether the user may place and receive calls.
@@ -43,7 +45,7 @@ public struct TokenClaims: Hashable, Sendable {
     public init(
         subject: String, name: String? = nil, expires: Int64, notBefore: Int64? = nil, issuedAt: Int64? = nil,
         audience: [String] = [], room: String? = nil, canPublish: Publishing = .all(true), canSubscribe: Bool = true,
-        canModerate: Bool = false, hidden: Bool = false, calls: Bool = false, admin: Bool = false,
+        canModerate: Bool = false, role: String? = nil, hidden: Bool = false, calls: Bool = false, admin: Bool = false,
         canRecord: Bool = false
     ) {
         self.subject = subject
@@ -56,6 +58,7 @@ public struct TokenClaims: Hashable, Sendable {
         self.canPublish = canPublish
         self.canSubscribe = canSubscribe
         self.canModerate = canModerate
+        self.role = role
         self.hidden = hidden
         self.calls = calls
         self.admin = admin
@@ -66,7 +69,7 @@ public struct TokenClaims: Hashable, Sendable {
 extension TokenClaims: Codable {
     private enum Key: String, CodingKey {
         case sub, name, exp, nbf, iat, aud, room, canPublish, canSubscribe, canModerate, hidden, calls, admin
-        case canRecord
+        case canRecord, role
     }
 
     /// Reads claims; those that are not known are ignored.
@@ -92,10 +95,15 @@ extension TokenClaims: Codable {
         }
         canSubscribe = try claims.decodeIfPresent(Bool.self, forKey: .canSubscribe) ?? true
         canModerate = try claims.decodeIfPresent(Bool.self, forKey: .canModerate) ?? false
+        role = try claims.decodeIfPresent(String.self, forKey: .role)
         hidden = try claims.decodeIfPresent(Bool.self, forKey: .hidden) ?? false
         calls = try claims.decodeIfPresent(Bool.self, forKey: .calls) ?? false
         admin = try claims.decodeIfPresent(Bool.self, forKey: .admin) ?? false
         canRecord = try claims.decodeIfPresent(Bool.self, forKey: .canRecord) ?? false
+        // A role that is not known could only be taken for one that it is not.
+        guard role.map({ Self.roles.contains($0) }) ?? true else {
+            throw DecodingError.dataCorruptedError(forKey: .role, in: claims, debugDescription: "no role")
+        }
         guard !subject.isEmpty, subject.utf8.count <= Self.subjectBytes else {
             throw DecodingError.dataCorruptedError(forKey: .sub, in: claims, debugDescription: "empty or too long")
         }
@@ -105,6 +113,8 @@ extension TokenClaims: Codable {
         }
     }
 
+    /// The roles of rooms.
+    public static let roles: Set<String> = ["host", "speaker", "listener"]
     /// UTF-8 bytes of a `sub`; it may not be empty.
     public static let subjectBytes = 256
     /// UTF-8 bytes of a `name`.
@@ -141,6 +151,7 @@ extension TokenClaims: Codable {
         }
         if !canSubscribe { try claims.encode(false, forKey: .canSubscribe) }
         if canModerate { try claims.encode(true, forKey: .canModerate) }
+        try claims.encodeIfPresent(role, forKey: .role)
         if hidden { try claims.encode(true, forKey: .hidden) }
         if calls { try claims.encode(true, forKey: .calls) }
         if admin { try claims.encode(true, forKey: .admin) }

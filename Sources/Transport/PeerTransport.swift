@@ -55,7 +55,7 @@ public final class PeerTransport: ICEDatagramReceiver {
     /// Where it is.
     public private(set) var state = TransportState.connecting
     /// What it has counted.
-    public private(set) var statistics = TransportStatistics()
+    public internal(set) var statistics = TransportStatistics()
     /// The fingerprint for this side's description.
     public var fingerprint: Fingerprint { context.identity.fingerprint }
     /// The profile in use; nil before `connected`.
@@ -69,8 +69,12 @@ public final class PeerTransport: ICEDatagramReceiver {
     private var key: ICEPoller.Key?
     private var iceState = ICEState.gathering
     private var dtls: DTLSEndpoint?
-    private var srtp: SRTPSession?
-    private var path: SelectedPath?
+    private(set) var srtp: SRTPSession?
+    private(set) var path: SelectedPath?
+    /// The largest segment that several packets are sent in at once on the path: 0 where the kernel refused.
+    var largestSegment = 0
+    /// What the next call with several packets is taken to fail with instead of being made, 0 for nothing: for tests.
+    var segmentsError: Int32 = 0
     private var remoteCredentials: (ufrag: String, password: String)?
     private var remoteFingerprints: [Fingerprint] = []
     private var iceDeadline: Int64?
@@ -174,7 +178,8 @@ public final class PeerTransport: ICEDatagramReceiver {
     public func sendRTP(_ bytes: UnsafeMutableRawBufferPointer, count: Int) -> SendOutcome {
         guard let srtp, path != nil else { return notConnected() }
         do throws(SRTPFailure) {
-            return try unsafe sendMedia(bytes, count: srtp.protectRTP(bytes, count: count))
+            let length = try unsafe srtp.protectRTP(bytes, count: count)
+            return unsafe sendMedia(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
         } catch {
             return refused(error)
         }
@@ -186,7 +191,8 @@ public final class PeerTransport: ICEDatagramReceiver {
     public func sendRTCP(_ bytes: UnsafeMutableRawBufferPointer, count: Int) -> SendOutcome {
         guard let srtp, path != nil else { return notConnected() }
         do throws(SRTPFailure) {
-            return try unsafe sendMedia(bytes, count: srtp.protectRTCP(bytes, count: count))
+            let length = try unsafe srtp.protectRTCP(bytes, count: count)
+            return unsafe sendMedia(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
         } catch {
             return refused(error)
         }
@@ -200,16 +206,16 @@ public final class PeerTransport: ICEDatagramReceiver {
         return .notConnected
     }
 
-    private func refused(_ failure: SRTPFailure) -> SendOutcome {
+    func refused(_ failure: SRTPFailure) -> SendOutcome {
         statistics.sendRefused &+= 1
         return .refused(failure)
     }
 
-    private func sendMedia(_ bytes: UnsafeMutableRawBufferPointer, count: Int) -> SendOutcome {
-        let outcome = unsafe send(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    func sendMedia(_ datagram: UnsafeRawBufferPointer) -> SendOutcome {
+        let outcome = unsafe send(datagram)
         if case .sent = outcome {
             statistics.packetsSent &+= 1
-            statistics.bytesSent &+= UInt64(count)
+            statistics.bytesSent &+= UInt64(datagram.count)
         }
         return outcome
     }
@@ -374,6 +380,7 @@ public final class PeerTransport: ICEDatagramReceiver {
     private func refreshPath() {
         guard let agent, let new = agent.selectedPath() else { return }
         path = new
+        largestSegment = SegmentationOffload.isAvailable ? Int(UInt16.max) : 0
         if let key { poller.refresh(key, descriptors: agent.descriptors) }
         if iceState == .ready { iceDeadline = nil }
         dtls?.start(at: MonotonicClock.now)

@@ -20,6 +20,10 @@ public struct TransportStatistics: Sendable, Equatable {
     public var excessSources: UInt64 = 0
     /// Received RTP and RTCP packets before there were keys.
     public var beforeKeys: UInt64 = 0
+    /// Calls of the kernel that took RTP packets: several packets leave in one where it cuts them apart.
+    public var sendCalls: UInt64 = 0
+    /// Calls with several packets that the kernel refused; they went one by one.
+    public var segmentsRefused: UInt64 = 0
     /// Datagrams not sent because the socket's buffer was full (EAGAIN, ENOBUFS).
     public var sendBlocked: UInt64 = 0
     /// Datagrams not sent for another reason of the kernel's.
@@ -30,6 +34,29 @@ public struct TransportStatistics: Sendable, Equatable {
     public var sendRefused: UInt64 = 0
     /// DTLS datagrams received.
     public var dtlsReceived: UInt64 = 0
+}
+
+/// What became of a burst of packets.
+public struct BurstOutcome: Sendable, Equatable {
+    /// Packets that the kernel has.
+    public var sent = 0
+    /// Their bytes before protection and padding.
+    public var bytes = 0
+    /// Packets that could not be protected or sent.
+    public var dropped = 0
+    /// The calls of the kernel that it took.
+    public var calls = 0
+
+    /// Nothing was sent.
+    public init() {}
+
+    /// Adds what became of others.
+    public static func += (all: inout BurstOutcome, other: BurstOutcome) {
+        all.sent += other.sent
+        all.bytes += other.bytes
+        all.dropped += other.dropped
+        all.calls += other.calls
+    }
 }
 
 /// What became of a packet to send.

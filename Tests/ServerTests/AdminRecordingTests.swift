@@ -1,11 +1,12 @@
 // The operators' interface with the real worker behind it: recordings that are files, from the request to the last byte.
+import Bots
 import Captures
 import EventLoop
 import Glibc
-import NativeClients
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Server
 

@@ -1,10 +1,11 @@
 // A whole server for the tests of the operators' interface, with a door before its worker that answers what is asked about
 // captures and explanations as a test says: what the control plane makes of each answer can be tried with it.
+import Bots
 import EventLoop
 import MediaCore
-import NativeClients
 import Testing
 import Tokens
+import WholeServers
 
 @testable import Server
 

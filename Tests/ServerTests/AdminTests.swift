@@ -1,11 +1,12 @@
 // The operators' HTTP interface over real sockets: every status, tokens without the grant, requests that are wrong, slow or
 // many, and what people in the room are told.
+import Bots
 import EventLoop
-import NativeClients
 import Signalling
 import TestSupport
 import Testing
 import Tokens
+import WholeServers
 
 @testable import Server
 

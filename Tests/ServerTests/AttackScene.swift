@@ -1,12 +1,13 @@
 // What attacks have in common: a server with a speaker and a watcher whose media must go on, and what the process holds.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import Server
 import Signalling
 import Synchronization
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Transport
 

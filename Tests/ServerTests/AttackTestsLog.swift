@@ -1,8 +1,9 @@
 // What the log of a whole server never holds, at its most talkative: addresses, tokens, secrets, ICE passwords.
+import Bots
 import EventLoop
-import NativeClients
 import Signalling
 import Testing
+import WholeServers
 
 @Suite("The log tells no secrets", .serialized)
 struct AttackTestsLog {

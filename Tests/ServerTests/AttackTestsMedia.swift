@@ -1,11 +1,12 @@
 // Attacks on the media side of a live server, by somebody with a token and keys and by somebody with neither. The watcher in
 // the same room, and on the same worker, notices nothing.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import Server
 import Signalling
 import Testing
+import WholeServers
 
 @testable import Transport
 

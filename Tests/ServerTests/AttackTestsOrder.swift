@@ -1,10 +1,11 @@
 // The order in which the people of a room hear of each other, when clients do several things at once.
+import Bots
 import EventLoop
-import NativeClients
 import Server
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("Order of events under pressure", .serialized)
 struct AttackTestsOrder {
@@ -53,6 +54,7 @@ struct AttackTestsOrder {
         let server = try TestServer {
             $0.sessions.commandsPerSecond = 100_000
             $0.sessions.commandBurst = 100_000
+            $0.rooms.changesPerSecond = 100_000
         }
         defer { server.stop() }
         let people = try ["noisy", "deaf", "late"].map { user in

@@ -1,10 +1,11 @@
 // Who may be where: races of joining, resuming, replacing and ending, and what tokens do not grant.
+import Bots
 import EventLoop
-import NativeClients
 import Server
 import Signalling
 import Testing
 import Tokens
+import WholeServers
 
 @Suite("Presence and grants under attack", .serialized)
 struct AttackTestsPresence {

@@ -1,12 +1,13 @@
 // Attacks on sessions and negotiation of a live server: floods, storms and offers that change everything. The watcher in the
 // same room notices nothing, and what the process held before it holds afterwards.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import Server
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("Attacks on sessions", .serialized)
 struct AttackTestsSessions {

@@ -1,12 +1,13 @@
 // Clients that break the rules: each is refused by name, and nobody else notices.
+import Bots
 import EventLoop
-import NativeClients
 import Server
 import Signalling
 import TestSupport
 import Testing
 import Tokens
 import Transport
+import WholeServers
 
 @Suite("Clients that break the rules", .serialized)
 struct BadInputTests {

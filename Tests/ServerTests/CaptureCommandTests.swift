@@ -1,9 +1,10 @@
 // `majlis capture convert` as a user runs it.
+import Bots
 import Captures
 import Glibc
-import NativeClients
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("The command `majlis capture`")
 struct CaptureCommandTests {

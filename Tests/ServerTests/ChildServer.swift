@@ -1,8 +1,9 @@
 // A server as a process of its own, `majlis serve`, whose log, memory and descriptors can be looked at from outside.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import Testing
+import WholeServers
 
 /// A `majlis serve` that a test started, with its standard error in a file that has no name any more.
 final class ChildServer: @unchecked Sendable {

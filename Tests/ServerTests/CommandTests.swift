@@ -1,8 +1,9 @@
 // The command as a user runs it: what it prints, how it ends, and what it says when it cannot start.
+import Bots
 import Glibc
-import NativeClients
 import Signalling
 import Testing
+import WholeServers
 
 @Suite("The command", .serialized)
 struct CommandTests {

@@ -1,10 +1,11 @@
 // The way of `layersWanted` from a worker to the publisher's `layers` message: to nobody else, after a resume too, and never about
 // a track that is not that one any more.
+import Bots
 import EventLoop
-import NativeClients
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import MediaCore
 @testable import Server

@@ -1,9 +1,10 @@
 // `majlis rooms`, `explain` and `capture start` as an operator runs them, against a server of this process.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Server
 

@@ -1,11 +1,12 @@
 // A server that records every room does so from the room's first command on, and does not wait for ever for its disk.
+import Bots
 import Captures
 import EventLoop
 import Glibc
 import MediaCore
-import NativeClients
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Server
 
@@ -35,7 +36,7 @@ struct RecordedFromBeginningTests {
         started.wait()
         for command in commands { worker.post(command) }
         func said(_ is: (WorkerEvent) -> Bool) -> Bool { events.withLock { $0 }.contains(where: `is`) }
-        let isOver = NativeClients.Deadline.wait(seconds: 20) {
+        let isOver = WholeServers.Deadline.wait(seconds: 20) {
             said { if case .finished = $0 { true } else { false } }
         }
         #expect(isOver, "the commands were not obeyed")

@@ -1,12 +1,13 @@
 // Recordings of a whole server: on demand, the flight recorder through a kill, and disks that fail: the recording ends, the
 // room does not.
+import Bots
 import Captures
 import EventLoop
 import Glibc
 import MediaCore
-import NativeClients
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Server
 
@@ -64,7 +65,7 @@ struct RecorderTests {
 
         func wait<Value>(_ find: (WorkerEvent) -> Value?) throws -> Value {
             var found: Value?
-            _ = NativeClients.Deadline.wait(seconds: 20) { [events] in
+            _ = WholeServers.Deadline.wait(seconds: 20) { [events] in
                 found = events.withLock { $0 }.lazy.compactMap(find).first
                 return found != nil
             }
@@ -139,7 +140,7 @@ struct RecorderTests {
         // Until the ring is there the answer is another one. What came to nothing may be asked for again at once.
         var number: UInt64 = 5
         var codes: [String] = []
-        let isRefusedTwice = NativeClients.Deadline.wait(seconds: 20) {
+        let isRefusedTwice = WholeServers.Deadline.wait(seconds: 20) {
             number += 1
             worker.worker.post(.keepFlight(worker.key, request: number, .requested))
             let kept = try? worker.wait { event -> Result<String, CaptureRefusal>? in
@@ -162,7 +163,7 @@ struct RecorderTests {
         // Until the ring is there, which its thread makes, there is nothing to keep.
         var number: UInt64 = 0
         var path: String?
-        let isKept = NativeClients.Deadline.wait(seconds: 20) {
+        let isKept = WholeServers.Deadline.wait(seconds: 20) {
             number += 1
             worker.worker.post(.setMuted(worker.key, TrackID(peer: PeerID(1), mid: mid), true))
             worker.worker.post(.keepFlight(worker.key, request: number, .frozen))
@@ -210,7 +211,7 @@ struct RecorderTests {
         while payload.count < 160 { payload += Self.marker }
         var video = RoomTests.keyFrame
         video.replaceSubrange(40..<40 + Self.marker.count, with: Self.marker)
-        return NativeClients.Deadline.wait(seconds: 30) {
+        return WholeServers.Deadline.wait(seconds: 30) {
             timestamp &+= 960
             for person in people {
                 person.send(audio: true, timestamp: timestamp, payload: payload)
@@ -248,7 +249,7 @@ struct RecorderTests {
         #expect(hasTalked && isKilled)
         #expect(!rings.files.isEmpty)
         let second = try ChildServer(options)
-        let isKept = NativeClients.Deadline.wait(seconds: 20) { kept.files.count == 1 && rings.files.count == 1 }
+        let isKept = WholeServers.Deadline.wait(seconds: 20) { kept.files.count == 1 && rings.files.count == 1 }
         #expect(isKept, "\(kept.files) \(rings.files) \(second.logged)")
         let name = try #require(kept.files.first)
         #expect(name.hasPrefix("test-2") && name.hasSuffix("-flight-crash.pcapng"))

@@ -1,11 +1,12 @@
 // `majlis replay` and `majlis capture rewrite` as a user runs them: exit codes, sentences, and files that mean harm, in a child
 // process that is not given much memory.
+import Bots
 import Captures
 import Glibc
 import MediaCore
-import NativeClients
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("The commands `majlis replay` and `majlis capture rewrite`")
 struct ReplayCommandTests {

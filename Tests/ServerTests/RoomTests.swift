@@ -1,10 +1,11 @@
 // A whole server and native clients: the life of a room.
+import Bots
 import EventLoop
-import NativeClients
 import Server
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("Rooms of a whole server", .serialized)
 struct RoomTests {

@@ -1,12 +1,13 @@
 // Two hundred joins and leaves with real transports: memory and descriptors come back. Long, so only when MAJLIS_SOAK is
 // set (`make check-all`); a server of its own process is measured, not the test's.
+import Bots
 import EventLoop
 import Glibc
-import NativeClients
 import Server
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @Suite("Soak", .serialized, .enabled(if: getenv("MAJLIS_SOAK") != nil, "set MAJLIS_SOAK; `make check-all` does"))
 struct SoakTests {

@@ -1,10 +1,11 @@
 // The way of what a worker tells of speakers to everybody's `speakers` message: whole, by names, to those who come later and come back
 // as well.
+import Bots
 import EventLoop
-import NativeClients
 import Signalling
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import MediaCore
 @testable import Server
@@ -52,7 +53,7 @@ struct SpeakersTests {
         try client.wait { if case .speakers(let speakers) = $0, isWanted(speakers) { speakers } else { nil } }
     }
 
-    @Test("Everybody is told by names, the speaker too; who is not in the room is left out; who comes later is told at once")
+    @Test("Everybody is told by names, the speaker too; who is not there is left out, who comes later is told at once")
     func everybody() throws {
         let scene = try Scene()
         let amina = try scene.client("amina")

@@ -1,8 +1,9 @@
 // A whole server for a test, on a free port of loopback, and tokens for it.
+import Bots
 import EventLoop
-import NativeClients
 import Server
 import Tokens
+import WholeServers
 
 /// A server that a test started.
 final class TestServer: Sendable {

@@ -104,14 +104,16 @@ struct DocumentTests {
         #expect(
             client == [
                 "ack", "hello", "resume", "join", "offer", "answer", "candidate", "iceRestart", "mute", "subscribe",
-                "leave",
+                "leave", "raiseHand", "lowerHand", "answerInvitation", "stepDown", "react", "message", "metadata",
+                "moderate",
             ])
         #expect(
             server == [
                 "welcome", "resumed", "joined", "answer", "ok", "left", "error", "candidate", "iceRestart", "slots",
                 "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished",
                 "trackUnpublished",
-                "trackMuted", "recording", "mediaState", "quality", "speakers", "serverShutdown",
+                "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
+                "recording", "mediaState", "quality", "speakers", "serverShutdown",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

@@ -11,6 +11,8 @@ struct majlis_floor_load {
     int destinations;
     int packet_bytes;
     int packets_per_burst;
+    /// So many of them leave in one call, 1 to 16: more than one by UDP_SEGMENT.
+    int packets_per_call;
     int64_t interval_nanoseconds;
     int bursts;
     /// Cores for the sending and for the emptying thread; negative: any.

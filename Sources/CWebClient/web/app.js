@@ -20,6 +20,9 @@ let stopMeter = () => {};
 
 window.majlis = { get session() { return session; }, get room() { return session?.room ?? null; }, devices };
 
+/** Whether the link says that its bearer will only listen: then no device is asked for. */
+const onlyListens = link.role === 'listener';
+
 async function start() {
   document.documentElement.lang = language;
   document.documentElement.dir = direction;
@@ -28,13 +31,13 @@ async function start() {
   window.addEventListener('pagehide', () => session?.abandon());
   if (!link.room || !link.token) return showEnd('noLink');
   if (link.autojoin) {
-    await devices.open();
+    if (!onlyListens) await devices.open();
     return join();
   }
   showLobby();
   // The session opens while the person looks at the lobby: an expired link is told at once, and joining is quick.
   open().catch((error) => { if (isFinal(error)) showEnd(endOf(error)); });
-  await devices.open();
+  if (!onlyListens) await devices.open();
   return drawLobby();
 }
 
@@ -137,6 +140,7 @@ async function join() {
     const room = await session.join(link.room, {
       microphone, camera, muted: { microphone: startMuted, camera: !camera }, slots: link.slots,
       simulcast: link.simulcast, relay: link.relay, name: link.name || undefined,
+      waiting: (giveUp) => showWaiting(giveUp),
       passphrase: link.passphrase, ladder: link.ladder, redundantAudio: link.redundantAudio,
     });
     stopMeter();
@@ -151,13 +155,24 @@ async function join() {
   }
 }
 
+// A host has to let the person in: there is nothing to see, and the devices rest.
+function showWaiting(giveUp) {
+  stopMeter();
+  show('waiting');
+  byID('waiting-leave').onclick = () => giveUp();
+  byID('waiting-heading').focus();
+  announce(`${strings.waitingTitle}. ${strings.waitingSentence}`);
+}
+
 async function joinAgain() {
-  if (!devices.microphone && !devices.camera && !devices.problems.microphone) await devices.open();
+  const mayOpen = !onlyListens && !devices.problems.microphone;
+  if (mayOpen && !devices.microphone && !devices.camera) await devices.open();
   if (link.autojoin || document.body.dataset.view === 'ended') await join();
 }
 
 const END_OF_CODE = { invalidOffer: 'failed', closed: 'left' };
-const WITHOUT_AGAIN = new Set(['noLink', 'encryptionUnsupported', 'expired', 'unauthorised', 'forbidden', 'removed']);
+const WITHOUT_AGAIN = new Set(['noLink', 'encryptionUnsupported', 'expired', 'unauthorised', 'forbidden', 'removed',
+  'banned', 'denied', 'roomEnded']);
 
 function endOf(error) {
   const code = END_OF_CODE[error.code] ?? error.code;
@@ -190,7 +205,7 @@ function showEnd(reason) {
 
 function show(view) {
   document.body.dataset.view = view;
-  for (const id of ['lobby', 'room', 'ended']) byID(id).hidden = id !== view;
+  for (const id of ['lobby', 'waiting', 'room', 'ended']) byID(id).hidden = id !== view;
 }
 
 start();

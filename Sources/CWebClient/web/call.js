@@ -3,10 +3,12 @@
 import { showPickers } from './devices.js';
 import { announce, byID, dressButton, element } from './dom.js';
 import { drawStatistics } from './panel.js';
+import { People } from './people.js';
 import { Bars, barsOfParticipants, barsOfScore, drawWhy, pausedSlots } from './quality.js';
 import { SpeakerRings } from './speakers.js';
 import { Stage } from './stage.js';
 import { strings } from './strings.js';
+import { Talk } from './talk.js';
 
 const LEVELS_INTERVAL = 120;
 /** Changed tile sizes are told to the server when they have been still for so long, in milliseconds. */
@@ -16,6 +18,10 @@ const HIDDEN_SETTLE = 3_000;
 /** How much a shared screen matters when not everything fits the path, 0 to 255; cameras are left to the server. */
 const SCREEN_PRIORITY = 192;
 const TOAST_TIME = 5_000;
+/** More toasts than these would cover the room. */
+const TOASTS = 3;
+/** In a room of more people nobody is told of each who comes and goes. */
+const FEW_PEOPLE = 12;
 const BANNER_BACK_TIME = 2_500;
 
 /** One stay in a room. `ended(reason)` is called once, when it is over. */
@@ -35,7 +41,9 @@ export class Call {
   #screenTrack = null;
   #paused = new Map(); // mid → why
   #bars = new Bars();
-  #panelView = 'statistics'; // or 'why'
+  #panelView = 'statistics'; // or 'why', 'people', 'messages'
+  #people;
+  #talk;
   #unlisten = new AbortController();
 
   constructor({ session, room, devices, ended }) {
@@ -45,8 +53,16 @@ export class Call {
     this.#ended = ended;
     this.#stage = new Stage(() => this.#sizesChanged());
     this.#rings = new SpeakerRings(this.#stage, (id) => (id === room.self?.id ? 'self' : id));
+    this.#people = new People(room, (sentence) => this.#toast(sentence));
+    this.#talk = new Talk(room, {
+      tell: (sentence) => this.#toast(sentence),
+      tileOf: (id) => this.#stage.find(id)?.element,
+      unmute: (source) => (source === 'microphone' ? this.#unmuteMicrophone() : this.#devices.switch(source, true)),
+      isReading: () => !byID('panel').hidden && this.#panelView === 'messages',
+    });
     this.#listen();
     this.#dress();
+    this.#roleChanged();
     byID('room-name').textContent = room.name;
     const lock = byID('encrypted');
     lock.hidden = !room.encryption.isOn;
@@ -67,15 +83,33 @@ export class Call {
     on(room, 'participantJoined', ({ participant }) => {
       this.#drawParticipant(participant);
       this.#drawPeople();
-      this.#toast(strings.personJoined(nameOf(participant)));
+      if (room.participants.size < FEW_PEOPLE) this.#toast(strings.personJoined(nameOf(participant)));
     });
-    on(room, 'participantUpdated', ({ participant }) => this.#drawParticipant(participant));
+    on(room, 'participantUpdated', ({ participant, before }) => {
+      if (participant !== room.self) {
+        this.#drawParticipant(participant);
+        this.#drawPeople();
+        if (participant.hand && !before.hand && room.role === 'host') this.#toast(strings.personRaisesHand(nameOf(participant)));
+      } else {
+        if (participant.role !== before.role) this.#roleChanged();
+        this.#drawSelf();
+      }
+    });
+    on(room, 'selfMuted', ({ source, muted, by }) => {
+      this.#drawSelf();
+      if (muted && by !== undefined && room.role !== 'listener') this.#toast(strings.mutedByHost[source]);
+      if (muted && by !== undefined && source === 'camera') this.#devices.switch('camera', false);
+    });
+    on(room, 'waiting', ({ person, state }) => {
+      if (state === 'waiting') this.#toast(strings.personWaits(nameOf(person)));
+    });
+    on(room, 'settings', ({ settings }) => this.#drawLocked(settings));
     on(room, 'participantLeft', ({ participant, reason }) => {
       this.#stage.remove(participant.id);
       this.#stage.remove(`${participant.id}/screen`);
       this.#drawPeople();
       const dropped = reason === 'timedOut' || reason === 'failed';
-      if (reason !== 'replaced') {
+      if (reason !== 'replaced' && room.participants.size < FEW_PEOPLE) {
         this.#toast(dropped ? strings.personDropped(nameOf(participant)) : strings.personLeft(nameOf(participant)));
       }
     });
@@ -122,6 +156,10 @@ export class Call {
     click('settings', () => byID('settings-dialog').showModal());
     click('settings-close', () => byID('settings-dialog').close());
     click('statistics', () => this.#togglePanel('statistics'));
+    click('people-button', () => this.#togglePanel('people'));
+    click('messages-button', () => this.#togglePanel('messages'));
+    click('hand', () => this.#toggleHand());
+    click('more', () => this.#showMore(byID('more').getAttribute('aria-expanded') !== 'true'));
     click('quality', () => this.#togglePanel('why'));
     click('panel-close', () => this.#showPanel(false));
     click('leave', () => this.#room.leave().catch(() => {}));
@@ -130,8 +168,9 @@ export class Call {
     dressButton(byID('settings-close'), 'close', strings.close);
     dressButton(byID('panel-close'), 'close', strings.close);
     dressButton(byID('leave'), 'leave', strings.leave);
-    byID('screen').hidden = !navigator.mediaDevices?.getDisplayMedia;
     showPickers(byID('room-devices'), this.#devices);
+    this.#showMore(false);
+    this.#drawLocked(this.#room.settings);
     byID('quality').hidden = true;
     byID('quality').replaceChildren(this.#bars.element);
     this.#showPanel(!byID('panel').hidden);
@@ -149,18 +188,67 @@ export class Call {
     dressButton(byID('screen'), sharing ? 'screen-off' : 'screen',
       sharing ? strings.stopScreen : strings.shareScreen, sharing);
     byID('screen').classList.toggle('active', sharing);
+    // A listener has nothing to send, and a host need not ask for the word.
+    const { role, self } = this.#room;
+    for (const id of ['microphone', 'camera']) byID(id).hidden = role === 'listener';
+    byID('screen').hidden = role === 'listener' || !navigator.mediaDevices?.getDisplayMedia;
+    const raised = Boolean(self?.hand);
+    byID('hand').hidden = role === 'host';
+    byID('hand').classList.toggle('active', raised);
+    dressButton(byID('hand'), 'hand', raised ? strings.lowerHand : strings.raiseHand, raised);
   }
 
-  async #toggleMicrophone() {
+  #showMore(open) {
+    byID('room').classList.toggle('shows-more', open);
+    dressButton(byID('more'), 'more', strings.more);
+    byID('more').setAttribute('aria-expanded', String(open));
+  }
+
+  #drawLocked({ locked }) {
+    byID('locked').hidden = !locked;
+    byID('locked').title = strings.lockedRoom;
+    byID('locked').setAttribute('aria-label', strings.lockedRoom);
+  }
+
+  async #toggleHand() {
+    const { life, self } = this.#room;
+    try {
+      await (self.hand ? life.lowerHand() : life.raiseHand());
+    } catch (error) {
+      this.#toast(strings.lifeErrors[error.code] ?? strings.lifeErrors.other);
+    }
+  }
+
+  // Who listens needs neither microphone nor camera: they are let go, and asked for when the word is given.
+  async #roleChanged() {
+    if (this.#room.role === 'listener') {
+      if (this.#screenTrack) {
+        this.#screenTrack.stop();
+        await this.#screenEnded();
+      }
+      await this.#devices.switch('microphone', false);
+      await this.#devices.switch('camera', false);
+    }
+    this.#drawSelf();
+  }
+
+  async #unmuteMicrophone() {
     if (!this.#devices.microphone) {
       if (!await this.#devices.switch('microphone', true)) this.#toast(strings.deniedMicrophone);
       return;
     }
-    await this.#mute('microphone', !this.#room.isMuted('microphone'));
+    await this.#mute('microphone', false);
+  }
+
+  async #toggleMicrophone() {
+    if (this.#room.role === 'listener') return;
+    if (!this.#devices.microphone || this.#room.isMuted('microphone')) await this.#unmuteMicrophone();
+    else await this.#mute('microphone', true);
   }
 
   // The camera is let go while it is off, so that its light goes out.
   async #toggleCamera() {
+    if (this.#room.role === 'listener') return;
     const on = !this.#devices.camera;
     if (await this.#devices.switch('camera', on) !== on) this.#toast(strings.deniedCamera);
   }
@@ -173,7 +261,11 @@ export class Call {
   }
 
   async #mute(source, muted) {
-    const told = this.#room.mute(source, muted).catch((error) => console.warn('majlis:', error));
+    const told = this.#room.mute(source, muted).catch((error) => {
+      if (error.code in strings.lifeErrors) this.#toast(strings.lifeErrors[error.code]);
+      else console.warn('majlis:', error);
+      this.#drawSelf();
+    });
     this.#drawSelf();
     await told;
   }
@@ -252,8 +344,9 @@ export class Call {
 
   #drawEverything() {
     const room = this.#room;
-    const keys = new Set(['self']);
+    const keys = new Set(room.role === 'listener' ? [] : ['self']);
     for (const participant of room.participants.values()) {
+      if (participant.role === 'listener') continue;
       keys.add(participant.id);
       if (participant.tracks.some(({ source }) => source === 'screen')) keys.add(`${participant.id}/screen`);
     }
@@ -270,7 +363,14 @@ export class Call {
 
   #drawSelf() {
     const { self } = this.#room;
+    if (this.#room.role === 'listener') {
+      this.#stage.remove('self');
+      this.#stage.remove('self/screen');
+      this.#drawButtons();
+      return;
+    }
     const tile = this.#stage.tile('self', { name: nameOf(self), label: strings.youNamed(nameOf(self)), own: true });
+    tile.hand = self.hand;
     tile.muted = !this.#devices.microphone || this.#room.isMuted('microphone');
     tile.show(this.#devices.camera, Boolean(this.#devices.camera));
     if (this.#screenTrack) {
@@ -284,9 +384,15 @@ export class Call {
 
   #drawParticipant(participant) {
     const { id, tracks } = participant;
+    if (participant.role === 'listener') {
+      this.#stage.remove(id);
+      this.#stage.remove(`${id}/screen`);
+      return;
+    }
     const name = nameOf(participant);
     const tile = this.#stage.tile(id, { name });
     const microphone = tracks.find(({ source }) => source === 'microphone');
+    tile.hand = participant.hand;
     tile.muted = !microphone || microphone.muted;
     this.#drawPicture(tile, id, 'camera', tracks);
     if (tracks.some(({ source }) => source === 'screen')) {
@@ -328,7 +434,11 @@ export class Call {
     this.#sizesChanged();
   }
 
-  #drawPeople() { byID('people').textContent = strings.peopleCount(this.#room.participants.size + 1); }
+  #drawPeople() {
+    const { participants } = this.#room;
+    byID('people').textContent = strings.peopleCount(participants.size + 1);
+    this.#stage.hasAudience = [...participants.values()].some(({ role }) => role === 'listener');
+  }
 
   #showLevels() {
     const levels = this.#room.audioLevels();
@@ -432,6 +542,7 @@ export class Call {
     announce(sentence);
     const toast = element('p.toast', { textContent: sentence, aria: { hidden: 'true' } });
     byID('toasts').append(toast);
+    while (byID('toasts').childElementCount > TOASTS) byID('toasts').firstElementChild.remove();
     setTimeout(() => toast.remove(), TOAST_TIME);
   }
 
@@ -447,8 +558,18 @@ export class Call {
     dressButton(byID('statistics'), 'statistics', strings.statistics, shows('statistics'));
     byID('statistics').classList.toggle('active', shows('statistics'));
     byID('quality').setAttribute('aria-pressed', String(shows('why')));
-    byID('panel-heading').textContent = shows('why') ? strings.whyHeading : strings.statisticsHeading;
+    for (const [id, view] of [['people-button', 'people'], ['messages-button', 'messages']]) {
+      byID(id).classList.toggle('active', shows(view));
+      byID(id).setAttribute('aria-pressed', String(shows(view)));
+    }
+    byID('panel-heading').textContent = {
+      why: strings.whyHeading, people: strings.peopleHeading, messages: strings.messagesHeading,
+    }[this.#panelView] ?? strings.statisticsHeading;
     byID('panel').dataset.view = this.#panelView;
+    byID('panel-body').hidden = this.#panelView === 'people' || this.#panelView === 'messages';
+    byID('people-view').hidden = this.#panelView !== 'people';
+    byID('messages-view').hidden = this.#panelView !== 'messages';
+    if (shows('messages')) this.#talk.opened();
     this.#drawPanel(this.#panelView);
   }
 
@@ -494,6 +615,9 @@ export class Call {
 
   #finish(reason) {
     this.#unlisten.abort();
+    this.#people.stop();
+    this.#talk.stop();
+    this.#showPanel(false);
     this.#timers.forEach(clearInterval);
     clearTimeout(this.#sizesTimer);
     this.#banner(null);

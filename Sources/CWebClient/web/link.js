@@ -1,5 +1,5 @@
 // What the page's address says. Everything is in the fragment, which browsers send to no server and no log.
-// `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0][&e2ee=PASSPHRASE][&ladder=720][&red=1]`
+// `?lang=` chooses the language (strings.js). `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0][&e2ee=PASSPHRASE][&ladder=720][&red=1]`
 
 /** The link's parameters; what is read from the token is for display only, the server checks it. */
 export function readLink() {
@@ -9,6 +9,7 @@ export function readLink() {
   const slots = Number.parseInt(parameters.get('slots') ?? '', 10);
   return {
     token,
+    role: claims.canModerate ? 'host' : claims.role ?? null,
     room: parameters.get('room') ?? (claims.room !== '*' && claims.room) ?? '',
     name: parameters.get('name') ?? '',
     displayName: parameters.get('name') || claims.name || claims.sub || '',

@@ -11,7 +11,7 @@ const LOSSES = [2, 5, 10];
 /** Statuses of a slot (docs/protocol.md): nothing is seen although something is sent, nothing is sent or wanted, and a picture
  *  is there. One that is not known here is judged by whether there is a layer. */
 const POOR = new Set(['frozen', 'awaitingKeyFrame', 'unsupportedCodec', 'paused']);
-const IDLE = new Set(['empty', 'hidden', 'publisherSilent']);
+const IDLE = new Set(['hidden', 'publisherSilent']);
 const SHOWING = new Set(['forwarding', 'lowerLayer', 'switchingLayer', 'limited']);
 
 // A number with its unit reads from left to right, also among words that do not.
@@ -82,13 +82,12 @@ export function drawWhy(quality, { nameOf, sourceOf }) {
   ];
   const { estimateKilobitsPerSecond: estimate } = receiving;
   if (estimate !== undefined) facts.push([strings.estimate, isolated(`${estimate} kbit/s`)]);
-  const used = quality.slots.filter(({ status }) => status !== 'empty');
   body.replaceChildren(
     element('dl.facts', {}, ...facts.flatMap(([term, value]) => [
       element('dt', { textContent: term }), element('dd', { textContent: value }),
     ])),
-    used.length
-      ? element('ul.why', {}, ...used.map((slot) => drawSlot(slot, nameOf(slot.mid), sourceOf(slot.mid))))
+    quality.slots.length
+      ? element('ul.why', {}, ...quality.slots.map((slot) => drawSlot(slot, nameOf(slot.mid), sourceOf(slot.mid))))
       : element('p.muted-text', { textContent: strings.nothingReceived }),
   );
 }

@@ -4,6 +4,7 @@
 import { addSender, keepCodecs, sendEncodings } from './codecs.js';
 import { ENCRYPTABLE_CODECS, Encryption } from './encryption.js';
 import { SenderParameters } from './layers.js';
+import { Life } from './life.js';
 import { PathWatch } from './path.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
@@ -23,7 +24,8 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
  * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
  * `videoCodecs` (names, the preferred first; default: those of the server), `passphrase` (frames are encrypted between
- * those who have it, see encryption.js; default none), `ladder` (the camera's layers: `'1080'`, the default: 1080, 540 and
+ * those who have it, see encryption.js; default none), `waiting` (called with a function that gives up, each time one has to
+ * wait in the lobby), `ladder` (the camera's layers: `'1080'`, the default: 1080, 540 and
  * 270 lines of a 1080p capture, all, a half and a quarter of any other; `'720'`: 720, 480 and 240; or encodings as
  * `sendEncodings` takes them, the lowest first), `redundantAudio` (each packet of sound carries the one before once more, RFC
  * 2198: twice the bytes, and of 10 % lost at random about 1 % is missed; default false).
@@ -41,7 +43,10 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * - `speakers` `{speakers: {dominant, active: [{participant, level}]}}`: who has the floor and who speaks, levels in −dBov
  * - `refused` `{source, mid, reason}`: a section that the server did not take
  * - `rejoined`: the server had forgotten the session; participants and slots are new
- * - `left` `{reason}`: this participant is no longer in the room
+ * - `selfMuted` `{source, muted, by}`: an own track was muted by `by` (a participant or `operator`), or by oneself (no `by`)
+ * - `settings` `{settings}`, `waiting` `{person, state}` (hosts), `message` `{from, to, number, text}`, `reaction` `{from, reaction}`,
+ *   `unmuteRequested` `{source, by}`: the life of the room, see docs/protocol.md
+ * - `left` `{reason}`: this participant is no longer in the room: `left`, `removed`, `banned`, `roomEnded`, or why it was lost
  * - `error` `{error}`: something that was tried by itself failed; nothing need be done
  */
 export class Room extends EventTarget {
@@ -60,6 +65,7 @@ export class Room extends EventTarget {
   #encryption;
   #roster = new Roster((type, detail) => {
     if (type === 'left') return this.#end(detail.reason);
+    if (type === 'selfMuted') return this.#selfMuted(detail);
     if (type !== 'trackMuted' && type !== 'recording') this.#encryption.know(this.self, this.participants.values());
     return this.#dispatch(type, detail);
   });
@@ -70,7 +76,8 @@ export class Room extends EventTarget {
   #path;
   #sampler;
   #onMessage = (event) => this.#receive(event.detail);
-  #onRestarted = () => this.#rejoin();
+  #onRestarted = () => (this.#letIn ? this.#letIn('again') : this.#rejoin());
+  #letIn = null; // while waiting in the lobby: called with what becomes of it
   #onClosed = ({ detail }) => this.#end(detail.error.code);
 
   constructor(session, name, options) {
@@ -81,6 +88,8 @@ export class Room extends EventTarget {
       ladder: '1080', redundantAudio: false, ...options,
     };
     this.name = name;
+    /** What this participant asks of the room's life: hands, roles, messages, moderation; see life.js. */
+    this.life = new Life(session, this.#roster);
     /** The number of the room's last change. */
     this.version = 0;
     /** What was negotiated so far, for tests: descriptions applied, offers sent, ICE restarts. */
@@ -111,6 +120,12 @@ export class Room extends EventTarget {
   /** `{payload}` while the room is being recorded: `headers` (for finding faults, nothing of what is said and shown) or
    *  `whole`; null otherwise. */
   get recording() { return this.#roster.recording; }
+  /** `host`, `speaker` or `listener`. */
+  get role() { return this.self?.role ?? 'speaker'; }
+  /** `{locked, lobby, metadata?}`. */
+  get settings() { return this.#roster.settings; }
+  /** Who waits to come in, known to hosts alone: id → `{id, user, name}`. */
+  get waiting() { return this.#roster.waiting; }
   /** The receive slots: mid → slot, see slots.js. */
   get slots() { return this.#slotTable.slots; }
   /** `joining`, `connecting`, `connected`, `recovering` or `closed`. */
@@ -129,11 +144,7 @@ export class Room extends EventTarget {
     this.#build();
     const pc = this.#pc;
     await this.#describe(pc);
-    const { name } = this.#options;
-    const joined = await this.#session.request({
-      type: 'join', room: this.name, offer: { type: 'offer', sdp: pc.localDescription.sdp }, tracks: this.#trackList(),
-      ...(name && { name }), ...(this.#encryption.isOn && { encrypted: true }),
-    });
+    const joined = await this.#askToEnter(pc);
     if (pc !== this.#pc) return;
     this.timing.joined = performance.now();
     this.version = joined.version;
@@ -142,10 +153,33 @@ export class Room extends EventTarget {
     this.#slotTable.make(this.#receivers, joined.slots);
     await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
     this.#joined = true;
+    // A listener's tracks are muted, whatever the offer said.
+    for (const publication of this.#publications.values()) {
+      const told = this.self.tracks.find((track) => track.mid === publication.transceiver?.mid);
+      if (told?.muted) this.#setMuted(publication, true);
+    }
     for (const candidate of this.#localCandidates.splice(0)) this.#sendCandidate(candidate);
   }
 
-  /** Leaves the room; the others are told at once. */
+  // Asks until the answer is the room itself: where there is a lobby, it is first that one has to wait.
+  async #askToEnter(pc) {
+    const { name, waiting } = this.#options;
+    for (;;) {
+      const joined = await this.#session.request({
+        type: 'join', room: this.name, offer: { type: 'offer', sdp: pc.localDescription.sdp }, tracks: this.#trackList(),
+        ...(name && { name }), ...(this.#encryption.isOn && { encrypted: true }),
+      });
+      if (joined.type !== 'lobby') return joined;
+      waiting?.(() => this.leave().catch(() => {}));
+      const end = await new Promise((resolve) => { this.#letIn = resolve; });
+      this.#letIn = null;
+      if (end !== 'admitted' && end !== 'again') {
+        throw Object.assign(new Error(end), { code: end === 'ended' ? 'roomEnded' : end });
+      }
+    }
+  }
+
+  /** Leaves the room, or its lobby; the others are told at once. */
   async leave() {
     if (this.#state === 'closed') return;
     const left = this.#session.request({ type: 'leave' });
@@ -216,14 +250,31 @@ export class Room extends EventTarget {
     await publication.transceiver?.sender.replaceTrack(track);
   }
 
-  /** Mutes or unmutes a source and tells the others. */
+  /** Mutes or unmutes a source and tells the others. An unmute that crosses a host's mute is refused (`overtaken`). */
   async mute(source, muted) {
     const publication = this.#publications.get(source);
     if (!publication) return;
+    this.#setMuted(publication, muted);
+    const mid = publication.transceiver?.mid;
+    if (!mid || !this.#joined) return;
+    try {
+      await this.#session.request({ type: 'mute', mid, muted, ...(!muted && { version: this.version }) });
+    } catch (error) {
+      if (!muted) this.#setMuted(publication, true);
+      throw error;
+    }
+  }
+
+  #setMuted(publication, muted) {
     publication.muted = muted;
     if (publication.track) publication.track.enabled = !muted;
-    const mid = publication.transceiver?.mid;
-    if (mid && this.#joined) await this.#session.request({ type: 'mute', mid, muted });
+  }
+
+  // What a host muted is silent here too: the browser says that the microphone rests.
+  #selfMuted({ track, muted, by }) {
+    const publication = [...this.#publications.values()].find((one) => one.transceiver?.mid === track.mid);
+    if (publication && muted && by !== undefined) this.#setMuted(publication, true);
+    this.#dispatch('selfMuted', { source: track.source, muted, by });
   }
 
   // What is received.
@@ -487,6 +538,17 @@ export class Room extends EventTarget {
         if (this.#pc?.remoteDescription && this.#joined) this.#addCandidate(message);
         else this.#remoteCandidates.push(message);
         break;
+      case 'message':
+      case 'reaction':
+      case 'unmuteRequested':
+        this.#dispatch(message.type, message);
+        break;
+      case 'lobby':
+        if (message.re === undefined) this.#letIn?.(message.state);
+        break;
+      case 'roomEnded':
+        this.#end({ kicked: 'removed', banned: 'banned' }[message.reason] ?? 'roomEnded');
+        break;
       case 'iceRestart':
         if (message.re === undefined) this.#restart('the server asked');
         break;
@@ -504,6 +566,7 @@ export class Room extends EventTarget {
 
   #end(reason) {
     if (this.#state === 'closed') return;
+    this.#letIn?.(reason);
     this.#session.removeEventListener('message', this.#onMessage);
     this.#session.removeEventListener('restarted', this.#onRestarted);
     this.#session.removeEventListener('closed', this.#onClosed);

@@ -1,4 +1,5 @@
-// Who is in a room and what they publish, and whether it is being recorded, as the server's events tell it.
+// Who is in a room and as what, what they publish, who waits for it, what the room is like, and whether it is being recorded,
+// as the server's events tell it.
 
 /** The participants of one room; `tell(type, detail)` is told what changed, in the words of Room's events. */
 export class Roster {
@@ -7,12 +8,18 @@ export class Roster {
   participants = new Map();
   /** `{payload}` while the room is being recorded: `headers`, or `whole`; null otherwise. */
   recording = null;
+  /** `{locked, lobby, metadata?}`. */
+  settings = { locked: false, lobby: false };
+  /** Who waits to come in, as hosts are told: id → `{id, user, name}`. */
+  waiting = new Map();
 
   constructor(tell) { this.#tell = tell; }
 
   /** Begins with what `joined` said. */
-  snapshot({ participant, participants, recording }) {
+  snapshot({ participant, participants, recording, settings, waiting }) {
     this.recording = recording ?? null;
+    this.settings = settings ?? { locked: false, lobby: false };
+    this.waiting = new Map((waiting ?? []).map((one) => [one.id, one]));
     this.self = participant;
     this.participants = new Map(participants.map((one) => [one.id, one]));
   }
@@ -27,7 +34,11 @@ export class Roster {
       case 'participantUpdated': {
         const { participant } = message;
         const known = participant.id === this.self?.id ? this.self : this.participants.get(participant.id);
-        if (known) this.#tell('participantUpdated', { participant: Object.assign(known, participant) });
+        if (!known) return true;
+        const before = { role: known.role, hand: known.hand, invited: known.invited };
+        // What the message does not name is not so any more.
+        for (const key of ['hand', 'invited', 'metadata', 'name']) delete known[key];
+        this.#tell('participantUpdated', { participant: Object.assign(known, participant), before });
         return true;
       }
       case 'participantLeft': {
@@ -45,6 +56,17 @@ export class Roster {
       case 'trackMuted':
         this.#trackChanged(message);
         return true;
+      case 'roomUpdated':
+        this.settings = message.settings;
+        this.#tell('settings', { settings: this.settings });
+        return true;
+      case 'waiting': {
+        const { person, state } = message;
+        if (state === 'waiting') this.waiting.set(person.id, person);
+        else this.waiting.delete(person.id);
+        this.#tell('waiting', { person, state });
+        return true;
+      }
       case 'recording':
         this.recording = message.state === 'on' ? { payload: message.payload } : null;
         this.#tell('recording', { recording: this.recording });
@@ -54,7 +76,7 @@ export class Roster {
     }
   }
 
-  #trackChanged({ type, participant: id, track, muted }) {
+  #trackChanged({ type, participant: id, track, muted, by }) {
     const participant = id === this.self?.id ? this.self : this.participants.get(id);
     if (!participant) return;
     const trackID = typeof track === 'string' ? track : track.id;
@@ -68,5 +90,6 @@ export class Roster {
       known.muted = muted;
     }
     if (participant !== this.self) this.#tell(type, { participant, track: known ?? { id: trackID } });
+    else if (type === 'trackMuted') this.#tell('selfMuted', { track: known ?? { id: trackID }, muted, by });
   }
 }

@@ -10,6 +10,9 @@ const GAP = 10;
 const WIDEST = 16 / 9;
 const TALLEST = 3 / 4;
 const LEAST_HEIGHT = 116;
+/** The same on a narrow screen: three in a row on a phone. */
+const LEAST_HEIGHT_NARROW = 84;
+const NARROW = 480;
 /** Tiles this near to what is scrolled into view are shown soon: their pictures are asked for before. */
 const SIGHT_MARGIN = '200px';
 /** Louder than this is speaking; and it is shown for so long after, in milliseconds. */
@@ -26,6 +29,7 @@ export class Stage {
   });
   #sizesChanged;
   #alone;
+  #hasAudience = false;
 
   /** @param {() => void} sizesChanged told when pictures are shown at other sizes than before */
   constructor(sizesChanged) {
@@ -89,7 +93,8 @@ export class Stage {
     const screens = tiles.filter((tile) => tile.isScreen).length;
     const people = tiles.length - screens;
     this.#element.dataset.screens = String(screens);
-    if (people === 1 && screens === 0 && this.#tiles.has('self')) this.#element.append(this.#alone);
+    const isAlone = people === 1 && screens === 0 && this.#tiles.has('self') && !this.#hasAudience;
+    if (isAlone) this.#element.append(this.#alone);
     else this.#alone.remove();
     this.#element.classList.toggle('is-alone', this.#alone.isConnected);
     const { clientWidth, clientHeight } = this.#element;
@@ -103,6 +108,13 @@ export class Stage {
   /** Marks the tile of whoever has the floor, and no other. */
   showDominant(key) {
     for (const [other, tile] of this.#tiles) tile.dominant = other === key;
+  }
+
+  /** Whether somebody listens who has no tile. */
+  set hasAudience(has) {
+    if (this.#hasAudience === has) return;
+    this.#hasAudience = has;
+    this.layOut();
   }
 
   /** Shows who speaks: participant key → level from 0 to 1. */
@@ -127,8 +139,9 @@ export function fit(width, height, count) {
     const score = Math.min(tileWidth, tileHeight * 4 / 3);
     if (!best || score > best.score + 0.5) best = { score, width: tileWidth, height: tileHeight };
   }
-  if (best.height < LEAST_HEIGHT) {
-    const columns = Math.max(1, Math.floor((width + GAP) / (LEAST_HEIGHT * 4 / 3 + GAP)));
+  const least = width < NARROW ? LEAST_HEIGHT_NARROW : LEAST_HEIGHT;
+  if (best.height < least) {
+    const columns = Math.max(1, Math.floor((width + GAP) / (least * 4 / 3 + GAP)));
     const tileWidth = (width - GAP * (columns - 1)) / columns;
     best = { width: tileWidth, height: tileWidth * 3 / 4 };
   }
@@ -141,6 +154,8 @@ class Tile {
   #label = element('span.tile-name', { dir: 'auto' });
   #badge = element('span.tile-muted', { hidden: true }, icon('microphone-off'),
     element('span.visually-hidden', { textContent: strings.mutedLabel }));
+  #hand = element('span.tile-hand', { hidden: true }, icon('hand'),
+    element('span.visually-hidden', { textContent: strings.handRaised }));
   #bars = new Bars();
   #note = element('p.tile-note', { hidden: true });
   #loudAt = -Infinity;
@@ -152,7 +167,7 @@ class Tile {
     this.isScreen = screen;
     this.element = element('article.tile', { data: { key, kind: screen ? 'screen' : 'camera' } },
       element('div.tile-empty', {}, this.#avatar, this.#note), this.#video,
-      element('footer.tile-label', {}, this.#badge, this.#label, this.#bars.element));
+      element('footer.tile-label', {}, this.#hand, this.#badge, this.#label, this.#bars.element));
     this.element.classList.toggle('own', own);
     if (own && !screen) this.#video.classList.add('mirrored');
   }
@@ -181,6 +196,7 @@ class Tile {
   set bars(bars) { this.#bars.show(bars); }
 
   set muted(muted) { this.#badge.hidden = !muted; }
+  set hand(raised) { this.#hand.hidden = !raised; }
 
   /** Shows a picture, or the initials when `showing` is false. */
   show(mediaTrack, showing) {

@@ -37,8 +37,20 @@ public struct Replay {
     private final class Room {
         var core: RoomCore
         var egress = Egress()
+        /// Room for a datagram of which a part was recorded.
+        var datagram: [UInt8] = []
 
         init(_ core: consuming RoomCore) { self.core = core }
+    }
+
+    /// What is remembered of an input for the sentence about a difference behind it.
+    private enum Input {
+        case none
+        case opened
+        /// A datagram, and its length where a part of it was recorded.
+        case datagram(Egress.Kind, PeerID, [UInt8], cutFrom: Int?)
+        case command(String)
+        case advanced
     }
 
     private struct Queue<Element> {
@@ -90,7 +102,7 @@ public struct Replay {
     private var difference: ReplayDifference?
     private var recent: [TimedDecision] = []
     private var now = Timestamp(nanoseconds: 0)
-    private var lastInput: CaptureEvent?
+    private var lastInput = Input.none
     private var lastEqualDigest: TimeDelta?
     private var recordedDatagrams = Queue<SentDatagram>()
     private var replayedDatagrams = Queue<SentDatagram>()
@@ -129,11 +141,16 @@ public struct Replay {
             isFresh = true
             digest = OutputDigest(scope: options.digestScope)
             trace?.opened(configuration, at: at)
-        case .rtp(let peer, let bytes, let at): try receive(bytes, .rtp, from: peer, at: at)
-        case .rtcp(let peer, let bytes, let at): try receive(bytes, .rtcp, from: peer, at: at)
+        case .rtp(let peer, let bytes, let at):
+            if let room = try running() { receive(bytes, .rtp, from: peer, in: room, at: at) }
+        case .rtcp(let peer, let bytes, let at):
+            if let room = try running() { receive(bytes, .rtcp, from: peer, in: room, at: at) }
         case .cut(let peer, let kind, let bytes, let length, let at):
-            let missing = max(0, min(length, 65_535) - bytes.count)
-            try receive(bytes + [UInt8](repeating: 0, count: missing), kind, from: peer, at: at)
+            guard let room = try running() else { break }
+            room.datagram.removeAll(keepingCapacity: true)
+            room.datagram.append(contentsOf: bytes)
+            room.datagram.append(contentsOf: repeatElement(0, count: max(0, min(length, 65_535) - bytes.count)))
+            receive(room.datagram, kind, from: peer, in: room, at: at)
         case .command(let command, let at):
             guard let room = try running() else { break }
             summary.commands += 1
@@ -248,14 +265,26 @@ public struct Replay {
         if summary.first == nil { summary.first = at }
         summary.last = at
         now = at
-        lastInput = event
+        remember(event)
         return true
     }
 
+    private mutating func remember(_ event: CaptureEvent) {
+        switch event {
+        case .opened: lastInput = .opened
+        case .rtp(let peer, let bytes, _): lastInput = .datagram(.rtp, peer, bytes, cutFrom: nil)
+        case .rtcp(let peer, let bytes, _): lastInput = .datagram(.rtcp, peer, bytes, cutFrom: nil)
+        case .cut(let peer, let kind, let bytes, let length, _):
+            lastInput = .datagram(kind, peer, bytes, cutFrom: length)
+        case .command(let command, _): lastInput = .command(command.sentence)
+        case .advanced: lastInput = .advanced
+        default: lastInput = .none
+        }
+    }
+
     private mutating func receive(
-        _ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, at: Timestamp
-    ) throws(ReplayError) {
-        guard let room = try running() else { return }
+        _ bytes: [UInt8], _ kind: Egress.Kind, from peer: PeerID, in room: Room, at: Timestamp
+    ) {
         summary.bytesIn += bytes.count
         switch kind {
         case .rtp:
@@ -399,21 +428,21 @@ public struct Replay {
             nearby: recent)
     }
 
-    private static func sentence(_ event: CaptureEvent?) -> String {
-        switch event {
+    private static func sentence(_ input: Input) -> String {
+        switch input {
         case .opened: "the room's opening"
-        case .rtp(let peer, let bytes, _):
+        case .datagram(_, let peer, _, let length?): "a cut datagram from peer \(peer.rawValue), \(length) bytes"
+        case .datagram(.rtp, let peer, let bytes, nil):
             if let header = RTPHeader(bytes.span) {
                 "RTP from peer \(peer.rawValue): SSRC \(Hexadecimal.text(header.ssrc.rawValue)), sequence number "
                     + "\(header.sequenceNumber.rawValue), \(bytes.count) bytes"
             } else {
                 "malformed RTP from peer \(peer.rawValue)"
             }
-        case .cut(let peer, _, _, let length, _): "a cut datagram from peer \(peer.rawValue), \(length) bytes"
-        case .rtcp(let peer, let bytes, _): "RTCP from peer \(peer.rawValue), \(bytes.count) bytes"
-        case .command(let command, _): "the command: \(command.sentence)"
+        case .datagram(.rtcp, let peer, let bytes, nil): "RTCP from peer \(peer.rawValue), \(bytes.count) bytes"
+        case .command(let sentence): "the command: \(sentence)"
         case .advanced: "the advance of the time"
-        default: "the beginning"
+        case .none: "the beginning"
         }
     }
 }

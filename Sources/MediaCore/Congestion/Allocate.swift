@@ -96,6 +96,7 @@ extension RoomCore {
                 ? steps.count - 1 : Self.wantedStep(of: steps, height: slots[s].wantedHeight),
             current: current)
         request.heldRate = given.heldRate(at: now)
+        request.heldStep = given.heldStep(of: steps, at: now)
         request.keepsLowest =
             steps.first.map {
                 given.keepsLowest($0.rate, estimate: peers[Int(slots[s].peer)].bandwidth.estimate, at: now)
@@ -134,7 +135,7 @@ extension RoomCore {
         after.isPaused = given == nil
         // Less because less is wanted is no reason to wait.
         if step < request.current, step < request.wanted {
-            after.lower(from: before.rate, at: now)
+            after.lower(from: before, at: now)
         } else if step > request.current {
             after.raise(at: now)
         }

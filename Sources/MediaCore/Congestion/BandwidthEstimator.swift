@@ -90,7 +90,7 @@ struct BandwidthEstimator: ~Copyable {
     }
 
     /// When `advance` should be called next; nil while nothing is due.
-    var nextDeadline: Timestamp? {
+    @inline(__always) var nextDeadline: Timestamp? {
         var next = configuration.probes ? probes.deadline(estimate: estimate) : nil
         if let oldest = correlator.sent.oldest {
             next.bring(forwardTo: oldest.sentAt + patience)
@@ -103,11 +103,24 @@ struct BandwidthEstimator: ~Copyable {
 
     // MARK: What happens
 
-    /// A packet was sent under a transport-wide sequence number, as part of a probe cluster (0: of none).
-    mutating func noteSent(_ sequence: UInt16, bytes: Int, kind: SentKind, cluster: Int32, at now: Timestamp) {
-        if let sentAt, now - sentAt >= Self.longPause { resume() }
+    /// A packet was sent under a transport-wide sequence number, as part of a probe cluster (0: of none). Gives the next
+    /// deadline where it may have changed: while others are in flight one more changes nothing unless it is a probe's.
+    @discardableResult mutating func noteSent(
+        _ sequence: UInt16, bytes: Int, kind: SentKind, cluster: Int32, at now: Timestamp
+    ) -> Timestamp? {
+        let first = correlator.sent.isEmpty ? nil : correlator.sent.firstInFlight
+        var resumes = false
+        if let sentAt, now - sentAt >= Self.longPause {
+            resume()
+            resumes = true
+        }
         sentAt = now
         correlator.sent.note(sequence, bytes: bytes, kind: kind, cluster: max(cluster, 0), at: now)
+        noteOutgoing(bytes, at: now)
+        return resumes || cluster != 0 || first != correlator.sent.firstInFlight ? nextDeadline : nil
+    }
+
+    @inline(__always) private mutating func noteOutgoing(_ bytes: Int, at now: Timestamp) {
         outgoing.note(Int64(min(max(bytes, 0), SentPackets.maximumBytes)), at: now.nanoseconds)
     }
 

@@ -27,6 +27,8 @@ struct AllocationRequest {
     var current: Int
     /// It may not get a step of this rate or more for now: such a one was given and had to be taken away a moment ago.
     var heldRate: DataRate?
+    /// Nor this step, or one above it.
+    var heldStep: Int?
     /// It keeps its lowest step for now even where that does not fit.
     var keepsLowest = false
     var isScreen = false
@@ -37,8 +39,9 @@ struct AllocationRequest {
 
     /// Whether a step, which it does not have, has to wait.
     func isHeld(_ step: Int) -> Bool {
-        guard let heldRate, step > current, step < steps.count else { return false }
-        return steps[step].rate >= heldRate
+        guard step > current, step < steps.count else { return false }
+        if let heldStep, step >= heldStep { return true }
+        return heldRate.map { steps[step].rate >= $0 } ?? false
     }
 }
 
@@ -74,6 +77,8 @@ enum BitrateAllocator {
     /// Another encoding begins with a key frame; what had to be taken away a moment ago needs a reason to come back.
     static let marginOther: Int64 = 112
     static let marginHeld: Int64 = 140
+    /// The step that was taken away, where it is measured to take less now.
+    static let marginHeldStep: Int64 = 120
     static let marginKept: Int64 = 96
 
     /// What a step counts for in the budget.
@@ -81,7 +86,10 @@ enum BitrateAllocator {
         guard step >= 0 else { return 0 }
         let rate = request.steps[step].rate.bitsPerSecond
         guard step > request.current else { return rate / 100 * marginKept }
-        if request.isHeld(step) { return rate / 100 * marginHeld }
+        if request.isHeld(step) {
+            let isAsMuch = request.heldRate.map { request.steps[step].rate >= $0 } ?? false
+            return rate / 100 * (isAsMuch ? marginHeld : marginHeldStep)
+        }
         let isOther = request.current >= 0 && request.steps[step].encoding != request.steps[request.current].encoding
         return rate / 100 * (isOther ? marginOther : marginUp)
     }

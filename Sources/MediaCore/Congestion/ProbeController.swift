@@ -15,8 +15,9 @@ enum ProbeReason: UInt8, BitwiseCopyable {
 
 /// Decides on probes.
 struct ProbeController: BitwiseCopyable {
-    /// A cluster takes so long, more where the delay is noisy, and has so many packets at least.
-    static let duration = TimeDelta.milliseconds(25)
+    /// A cluster takes so long, more where the delay is noisy, and has so many packets at least: over 25 ms ten milliseconds
+    /// of jitter make an error of a tenth.
+    static let duration = TimeDelta.milliseconds(40)
     static let noiseFactor: Int64 = 6
     static let longestDuration = TimeDelta.milliseconds(60)
     static let packets = 5
@@ -36,6 +37,8 @@ struct ProbeController: BitwiseCopyable {
     static let leastInterval = TimeDelta.seconds(1)
     static let interval = TimeDelta.milliseconds(2_500)
     static let longestInterval = TimeDelta.seconds(5)
+    /// Over-use so soon after a probe is that probe's fault.
+    static let takenBack = TimeDelta.milliseconds(1_500)
     /// After the queue was too full no probe is sent for so long.
     static let calm = TimeDelta.milliseconds(500)
     /// A fall to less than this within this time, in percent, is probed when all is calm: at so much of the old rate.
@@ -112,6 +115,8 @@ struct ProbeController: BitwiseCopyable {
 
     /// The queue was found too full.
     mutating func noteOveruse(at now: Timestamp) {
+        // What a probe raised is taken back at once: it promised too much, and the next may too.
+        if let lastAt, now - lastAt < Self.takenBack { wait = min(max(wait, Self.interval) * 2, Self.longestInterval) }
         pending = nil
         sentAt = nil
         calmFrom = now + Self.calm

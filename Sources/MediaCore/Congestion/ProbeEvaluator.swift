@@ -13,14 +13,16 @@ struct ProbeResult: BitwiseCopyable {
 /// Measures the cluster sent last: by the line that fits best through how many bytes had come when, for one packet's delay goes
 /// to and fro by as much as half a cluster takes.
 struct ProbeEvaluator: BitwiseCopyable {
-    /// Of a cluster's packets and bytes at least so many have to have arrived, in percent.
-    static let arrivedPercent: Int64 = 60
+    /// Of a cluster's packets and bytes at least so many have to have arrived, in percent: of half a cluster jitter makes
+    /// almost any rate, and the highest would be believed.
+    static let arrivedPercent: Int64 = 80
     /// Packets sent or arrived over a longer time than this were no run.
     static let longest = TimeDelta.seconds(1)
-    /// Arrived no further apart than this much more than sent, in percent: the path carries the rate.
+    /// Arrived no further apart than this much more than sent, in percent: the path carries the rate, of which so much is safe.
     static let carriedPercent = 8.0
+    static let carriedSafePercent: Int64 = 97
     /// Where it does not, so much of what arrived is safe, in percent.
-    static let safePercent: Int64 = 95
+    static let safePercent: Int64 = 90
     /// A result that lowers the estimate needs so many packets, and so much of what was to be sent, in percent.
     static let surePackets: Int64 = 6
     static let surePercent: Int64 = 90
@@ -90,9 +92,12 @@ struct ProbeEvaluator: BitwiseCopyable {
         let sent = (n * sumBytesSent - sumBytes * sumSent) / spread
         let came = (n * sumBytesArrived - sumBytes * sumArrived) / spread
         guard sent > 0.000_01, came > 0.000_01 else { return nil }
-        let sending = DataRate(bitsPerSecond: Int64(8e6 / sent))
-        if came <= sent * (1 + Self.carriedPercent / 100) { return ProbeResult(rate: sending, isSaturated: false) }
         let arriving = DataRate(bitsPerSecond: Int64(8e6 / came))
+        // The first packets of a cluster may fit a bucket that the rest does not.
+        if came <= sent * (1 + Self.carriedPercent / 100), bytes * 100 >= wantedBytes * Self.surePercent {
+            let carried = min(arriving, DataRate(bitsPerSecond: Int64(8e6 / sent)))
+            return ProbeResult(rate: carried.scaled(by: Self.carriedSafePercent, over: 100), isSaturated: false)
+        }
         let isSure = packets >= Self.surePackets && bytes * 100 >= wantedBytes * Self.surePercent
         return ProbeResult(
             rate: arriving.scaled(by: Self.safePercent, over: 100), isSaturated: true, isSure: isSure)

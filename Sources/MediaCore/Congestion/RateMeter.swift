@@ -6,9 +6,9 @@ struct RateMeter: BitwiseCopyable {
     static let stretch = TimeDelta.milliseconds(25)
     static let stretches = 20
 
-    /// The bytes of each stretch, the newest first.
+    /// The bytes of each stretch, at its number modulo their count.
     private var bytes: InlineArray<20, Int32> = InlineArray(repeating: 0)
-    /// Which stretch the first of these is, and which was the first of all.
+    /// The newest stretch, and which was the first of all.
     private var place: Int64 = 0
     private var first: Int64?
     /// The newest moment noted.
@@ -21,7 +21,7 @@ struct RateMeter: BitwiseCopyable {
         let wanted = min(max(count, 2), Self.stretches)
         guard let first, place &- first >= Int64(wanted) else { return nil }
         var total: Int64 = 0
-        for i in 0..<wanted { total &+= Int64(bytes[i]) }
+        for back in 0..<wanted { total &+= Int64(bytes[index(back)]) }
         let length = Self.stretch.nanoseconds
         // Of the newest stretch only what has gone by of it.
         let open = min(max(last &- place &* length, 0), length)
@@ -32,32 +32,44 @@ struct RateMeter: BitwiseCopyable {
     mutating func note(_ size: Int64, at now: Int64) {
         let length = Self.stretch.nanoseconds
         let here = now >= 0 ? now / length : (now &+ 1) / length &- 1
-        let steps = here &- place
+        var steps = here &- place
         if first == nil || steps <= -Int64(Self.stretches) || steps >= Int64(Self.stretches) {
             // The first, a leap of the clock, or a pause: what came before says nothing of the rate now.
             self = RateMeter()
             first = here
             place = here
             last = now
-        } else if steps > 0 {
-            for i in stride(from: Self.stretches - 1, through: 0, by: -1) {
-                let from = Int64(i) &- steps
-                bytes[i] = from >= 0 ? bytes[Int(from)] : 0
+        } else {
+            while steps > 0 {
+                place &+= 1
+                steps &-= 1
+                bytes[index(0)] = 0
             }
-            place = here
         }
         last = max(last, now)
         let back = Int(place &- here)
-        if back >= 0, back < Self.stretches { bytes[back] = Int32(clamping: Int64(bytes[back]) &+ size) }
+        guard back >= 0, back < Self.stretches else { return }
+        let at = index(back)
+        bytes[at] = Int32(clamping: Int64(bytes[at]) &+ size)
+    }
+
+    /// Where the bytes of the stretch so many before the newest are.
+    @inline(__always) private func index(_ back: Int) -> Int {
+        let rest = Int(truncatingIfNeeded: (place &- Int64(back)) % Int64(Self.stretches))
+        return rest < 0 ? rest + Self.stretches : rest
     }
 }
 
 extension RateMeter: CheckpointField {
     mutating func code<C: CheckpointCoder>(_ c: inout C) throws(CheckpointError) {
-        for i in 0..<Self.stretches { try c.code(&bytes[i], 0...Int64(Int32.max)) }
+        // The newest first, wherever it is.
+        var newestFirst = InlineArray<20, Int32>(repeating: 0)
+        for back in 0..<Self.stretches { newestFirst[back] = bytes[index(back)] }
+        for back in 0..<Self.stretches { try c.code(&newestFirst[back], 0...Int64(Int32.max)) }
         let places = CheckpointLimit.moment / Self.stretch.nanoseconds
         try c.code(&place, -places...places)
         try c.optional(&first, 0) { c, v throws(CheckpointError) in try c.code(&v, -places...places) }
         try c.code(&last, -CheckpointLimit.moment...CheckpointLimit.moment)
+        for back in 0..<Self.stretches { bytes[index(back)] = newestFirst[back] }
     }
 }

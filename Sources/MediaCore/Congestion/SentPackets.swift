@@ -43,8 +43,7 @@ struct SentPackets: ~Copyable {
     /// The largest packet.
     static let maximumBytes = 65_535
 
-    private var rows: [SentRow]
-    private var mask: Int
+    private var rows: Ring<SentRow>
     /// The number of the newest packet; nil before the first.
     private(set) var newest: Int64?
     /// No packet before this one is in flight.
@@ -52,22 +51,19 @@ struct SentPackets: ~Copyable {
     /// The bytes in flight.
     private(set) var inFlightBytes: Int64 = 0
 
-    init() {
-        rows = [SentRow](repeating: SentRow(), count: Self.smallest)
-        mask = Self.smallest - 1
-    }
+    init() { rows = Ring(repeating: SentRow(), count: Self.smallest) }
 
     /// The number of rows, for tests.
     var capacity: Int { rows.count }
 
-    @inline(__always) private func place(_ number: Int64) -> Int { Int(truncatingIfNeeded: number) & mask }
-
     /// The packet of a number, unless it was never sent or is forgotten.
     @inline(__always) func find(_ number: Int64) -> SentRow? {
         guard let newest, number <= newest, number >= oldestFindable else { return nil }
-        let row = rows[place(number)]
-        return row.number == number ? row : nil
+        return rows[number].number == number ? rows[number] : nil
     }
+
+    /// Nothing is in flight.
+    var isEmpty: Bool { newest.map { firstInFlight > $0 } ?? true }
 
     /// The number from which on packets are found.
     var oldestFindable: Int64 { firstInFlight &- Self.reordering }
@@ -75,8 +71,7 @@ struct SentPackets: ~Copyable {
     /// The oldest packet in flight.
     var oldest: SentRow? {
         guard let newest, firstInFlight <= newest else { return nil }
-        let row = rows[place(firstInFlight)]
-        return row.number == firstInFlight ? row : nil
+        return rows[firstInFlight].number == firstInFlight ? rows[firstInFlight] : nil
     }
 
     /// The extended number of a 16-bit one that feedback names: the newest that was sent with it.
@@ -113,24 +108,21 @@ struct SentPackets: ~Copyable {
         while row.number &- oldestFindable >= Int64(rows.count) {
             if rows.count < Self.largest { grow() } else { giveUp(before: firstInFlight &+ 1) }
         }
-        rows[place(row.number)] = row
+        rows[row.number] = row
         newest = row.number
     }
 
     private mutating func grow() {
-        var larger = [SentRow](repeating: SentRow(), count: rows.count * 2)
-        let mask = larger.count - 1
-        for row in rows where row.number != .min { larger[Int(truncatingIfNeeded: row.number) & mask] = row }
+        var larger = Ring(repeating: SentRow(), count: rows.count * 2)
+        for place in 0..<rows.count where rows[place].number != .min { larger[rows[place].number] = rows[place] }
         rows = larger
-        self.mask = mask
     }
 
     /// Notes what became of a packet that was found.
     mutating func settle(_ number: Int64, _ state: SentState) {
-        let at = place(number)
-        guard rows[at].number == number else { return }
-        if rows[at].state == .inFlight { inFlightBytes &-= Int64(rows[at].bytes) }
-        rows[at].state = state
+        guard rows[number].number == number else { return }
+        if rows[number].state == .inFlight { inFlightBytes &-= Int64(rows[number].bytes) }
+        rows[number].state = state
         if number == firstInFlight { skipSettled() }
     }
 
@@ -152,11 +144,11 @@ struct SentPackets: ~Copyable {
     /// Moves on to the oldest packet in flight, or behind the newest packet. Each packet is stepped over once.
     private mutating func skipSettled() {
         guard let newest else { return }
-        while firstInFlight <= newest, rows[place(firstInFlight)].state != .inFlight { firstInFlight &+= 1 }
+        while firstInFlight <= newest, rows[firstInFlight].state != .inFlight { firstInFlight &+= 1 }
     }
 
     private mutating func forgetAll(before number: Int64) {
-        for i in rows.indices { rows[i].number = .min }
+        for place in 0..<rows.count { rows[place].number = .min }
         inFlightBytes = 0
         firstInFlight = number
     }
@@ -174,7 +166,7 @@ extension SentPackets {
         var before = Timestamp(nanoseconds: 0)
         var number = first
         while number <= newest {
-            let row = rows[place(number)]
+            let row = rows[number]
             number &+= 1
             guard row.number == number &- 1 else {
                 w.byte(SentFlag.absent)
@@ -209,13 +201,13 @@ extension SentPackets {
         var before = Timestamp(nanoseconds: 0)
         for number in (newest &+ 1 &- count)...newest {
             guard let row = try Self.restored(&r, number: number, behind: &before) else { continue }
-            rows[place(number)] = row
+            rows[number] = row
             if row.state == .inFlight { inFlightBytes &+= Int64(row.bytes) }
             try r.require(row.state != .inFlight || number >= firstInFlight)
         }
         try r.require(firstInFlight > newest || oldest?.state == .inFlight)
         for number in stride(from: firstInFlight, through: newest, by: 1) {
-            try r.require(rows[place(number)].number == number)
+            try r.require(rows[number].number == number)
         }
     }
 

@@ -50,14 +50,32 @@ struct SlotAllocation: BitwiseCopyable {
     /// When it got more, and when it lost something, last.
     var raisedAt: Timestamp?
     var loweredAt: Timestamp?
-    /// What it had before it lost something.
+    /// What it had before it lost something: its rate and which step that was.
     var lostRate = DataRate.zero
+    var lostLayer: UInt8 = 0
+    var lostSpatial: UInt8 = 0
+    var lostTemporal: UInt8 = 0
     var hold = SlotAllocation.shortestHold
 
-    /// It does not get a step that takes as much as this, or more. Nobody is left without a picture for longer than need be.
+    /// It does not get for now what it lost, or what takes as much. Nobody is left without a picture for longer than need be.
+    private func isHolding(at now: Timestamp) -> Bool {
+        loweredAt.map { now - $0 < (isPaused ? min(hold, Self.shortestHold * 2) : hold) } ?? false
+    }
+
+    /// It does not get a step that takes as much as this, or more.
     func heldRate(at now: Timestamp) -> DataRate? {
-        let isHeld = loweredAt.map { now - $0 < (isPaused ? min(hold, Self.shortestHold * 2) : hold) } ?? false
-        return isHeld ? lostRate.scaled(by: 95, over: 100) : nil
+        isHolding(at: now) ? lostRate.scaled(by: 95, over: 100) : nil
+    }
+
+    /// It does not get this step, or one above it, whatever it is measured to take at the moment: the rates of layers go to and
+    /// fro by more than any margin.
+    func heldStep(of steps: StepList, at now: Timestamp) -> Int? {
+        guard isHolding(at: now) else { return nil }
+        return steps.firstIndex {
+            if $0.layer != lostLayer { return $0.layer > lostLayer }
+            if $0.spatial != lostSpatial { return $0.spatial > lostSpatial }
+            return $0.temporal >= lostTemporal
+        }
     }
 
     /// The lowest step, which does not fit, is shown all the same for now: what was measured of it may be a page that was
@@ -79,9 +97,12 @@ struct SlotAllocation: BitwiseCopyable {
         isLeaving = false
     }
 
-    /// Something has to be given back of what took so much.
-    mutating func lower(from rate: DataRate, at now: Timestamp) {
-        lostRate = rate
+    /// Something has to be given back of what was given before.
+    mutating func lower(from before: SlotAllocation, at now: Timestamp) {
+        lostRate = before.rate
+        lostLayer = before.layer
+        lostSpatial = before.spatial
+        lostTemporal = before.temporal
         if let raisedAt, now - raisedAt < Self.tooSoon { hold = min(hold * 2, Self.longestHold) }
         loweredAt = now
     }
@@ -143,6 +164,9 @@ extension SlotAllocation: CheckpointField {
         try c.code(&raisedAt)
         try c.code(&loweredAt)
         try c.code(&lostRate)
+        try c.code(&lostLayer)
+        try c.code(&lostSpatial)
+        try c.code(&lostTemporal)
         try c.code(&hold)
         try c.require(hold >= Self.shortestHold && hold <= Self.longestHold)
     }

@@ -76,14 +76,25 @@ extension RoomCore {
         _ packet: HistoryPacket, place: Int, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
     ) -> Bool {
         let receiver = Int(slots[s].peer)
-        if source.isVideo, packet.isKeyFrame, slots[s].isAboutToSwitch(to: source.encoding) { limitForSwitch(s) }
+        guard source.isVideo else {
+            // Sound has no layers.
+            let outcome = slots[s].forward(
+                packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
+            return note(outcome, packet, e, source, s, into: &out)
+        }
+        if packet.isKeyFrame, slots[s].isAboutToSwitch(to: source.encoding) { limitForSwitch(s) }
         let before = slots[s].layers.level
         let outcome = slots[s].forward(
             packet, place: place, from: encodings[e].history, source, to: &peers[receiver], into: &out)
-        let level = slots[s].layers.level
-        if level.spatial != before.spatial || level.temporal != before.temporal {
-            layersSwitched(s, e, from: before, into: &out)
-        }
+        if slots[s].layers.level.differs(from: before) { layersSwitched(s, e, from: before, into: &out) }
+        return note(outcome, packet, e, source, s, into: &out)
+    }
+
+    /// Notes what became of a packet on a slot; true when the slot switched to its encoding with it.
+    @inline(__always) private mutating func note(
+        _ outcome: ReceiveSlot.Outcome, _ packet: HistoryPacket, _ e: Int, _ source: SourceContext, _ s: Int,
+        into out: inout Egress
+    ) -> Bool {
         switch outcome {
         case .dropped(let reason):
             statistics.drop(reason)
@@ -100,7 +111,8 @@ extension RoomCore {
             noteSent(packet, s, source.now, out)
             out.decisions.append(
                 .switched(
-                    peer: peers[receiver].id, slot: slots[s].plan.mid, track: tracks[Int(encodings[e].track)].id,
+                    peer: peers[Int(slots[s].peer)].id, slot: slots[s].plan.mid,
+                    track: tracks[Int(encodings[e].track)].id,
                     layer: encodings[e].layer, waited: waited))
             return true
         }

@@ -19,6 +19,9 @@ struct LayerFilter: BitwiseCopyable {
         var temporal: UInt8
         /// The decode target, of a stream with Dependency Descriptors.
         var target = LayerFilter.all
+
+        /// Whether other layers are forwarded.
+        func differs(from other: Level) -> Bool { spatial != other.spatial || temporal != other.temporal }
     }
 
     /// What becomes of a packet.

@@ -202,6 +202,14 @@ struct ReceiveSlot: ~Copyable {
         hasQueuedSwitch = false
     }
 
+    /// A key frame of an encoding came while the slot leaves the one that it shows for a lower one. Publishers send the key
+    /// frames of all layers at once: that of the old one would take the path's time for many of the lower's, and what waits
+    /// of the old one delays the lower's.
+    mutating func leave(_ encoding: Int32) {
+        guard current >= 0, isWaiting else { return }
+        if encoding == current || beginsSwitch(to: encoding) { stop() }
+    }
+
     /// Whether a packet of an encoding would be forwarded when its turn comes, and if so whether as part of a switch; nil when
     /// it is known already that it would not.
     @inline(__always) func willForward(_ encoding: Int32, isKeyFrame: Bool) -> Bool? {
@@ -284,7 +292,7 @@ struct ReceiveSlot: ~Copyable {
         }
         record.isEmpty = fate.isEmpty
         if !fate.isEmpty {
-            record.picture = pictures.map(SourcePicture(packet))
+            if packet.vp8 != nil || packet.vp9 != nil { record.picture = pictures.map(SourcePicture(packet)) }
             if let frame = packet.dependency { describe(frame, source, &record) }
         }
         record.marker = fate.marker || (firstOfTalk && !source.isVideo)
@@ -308,7 +316,9 @@ struct ReceiveSlot: ~Copyable {
             return .dropped(.egressFull)
         }
         sent?.note(record)
-        out.commit(length, to: receiver.id, kind: .rtp)
+        // By RTX it is sent again under another number, without RTX as it is.
+        let mayBePadded = plan.rtxSSRC != nil && plan.codecs[codec].rtxPayloadType != nil
+        out.commit(length, to: receiver.id, kind: .rtp, mayBePadded: mayBePadded)
         receiver.noteSent(
             length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
         firstOfTalk = false
@@ -369,7 +379,7 @@ struct ReceiveSlot: ~Copyable {
     }
 
     /// - Parameter strips: whether redundancy is taken out though the slot would have it.
-    private func address(_ codec: Int, _ packet: HistoryPacket, strips: Bool) -> SlotAddress {
+    @inline(__always) private func address(_ codec: Int, _ packet: HistoryPacket, strips: Bool) -> SlotAddress {
         let payloadType = plan.codecs[codec].payloadType
         var address = SlotAddress(ssrc: plan.ssrc, mid: plan.mid, payloadType: payloadType)
         guard packet.redHead != 0 else { return address }
@@ -484,7 +494,7 @@ struct ReceiveSlot: ~Copyable {
                 record, slot: address(Int(record.codec), packet, strips: form != nil), as: form, packet, place: place,
                 from: history, map: receiver.extensions, into: &out)
         else { return .egressFull }
-        out.commit(length, to: receiver.id, kind: .rtp)
+        out.commit(length, to: receiver.id, kind: .rtp, mayBePadded: form != nil)
         // The very same bytes under the same number tell the estimate nothing of when they arrived.
         receiver.noteSent(
             length, kind, transportSequence: form == nil ? nil : transportSequence, at: now)

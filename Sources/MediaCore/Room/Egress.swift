@@ -19,6 +19,9 @@ public struct Egress: ~Copyable {
         public let offset: Int
         /// Its length in bytes, before protection.
         public let count: Int
+        /// Whether padding may be added to it (RFC 3550 §5.1): nothing else is ever sent under its number. What would be sent again
+        /// as the same bytes must stay as it is.
+        public let mayBePadded: Bool
     }
 
     /// The datagrams, in the order in which they are to be sent.
@@ -43,7 +46,7 @@ public struct Egress: ~Copyable {
     }
 
     /// Gives the bytes of a datagram, with `tailRoom` free bytes behind them, and the count of the datagram itself: for
-    /// protection in place. An index that is not in `datagrams` is a programming error and traps.
+    /// protection in place. Where they are is good until the arena is emptied. An index that is not in `datagrams` is a programming error and traps.
     public mutating func withBytes<R>(
         of index: Int, _ body: (_ bytes: UnsafeMutableRawBufferPointer, _ count: Int) -> R
     ) -> R {
@@ -92,8 +95,9 @@ public struct Egress: ~Copyable {
     }
 
     /// Adds the datagram written at the place got from `place(for:)`.
-    @inline(__always) mutating func commit(_ count: Int, to peer: PeerID, kind: Kind) {
-        datagrams.append(Datagram(peer: peer, kind: kind, offset: used, count: count))
+    @inline(__always) mutating func commit(_ count: Int, to peer: PeerID, kind: Kind, mayBePadded: Bool = false) {
+        datagrams.append(
+            Datagram(peer: peer, kind: kind, offset: used, count: count, mayBePadded: mayBePadded))
         used = (used + count + Self.tailRoom + 15) & ~15
     }
 }

@@ -46,16 +46,8 @@ struct Participant: ~Copyable {
     /// The SSRC that transport feedback names: the last that sent.
     var lastMediaSSRC = SSRC(0)
 
-    // When something is due; early is allowed, late is not.
-    var nextReport: Timestamp?
-    var nextFeedback: Timestamp?
-    var nextNack: Timestamp?
-    var nextKeyFrame: Timestamp?
-    var nextLiveness: Timestamp?
-    var nextFreeze: Timestamp?
-    var nextEstimate: Timestamp?
-    var nextPace: Timestamp?
-    var nextAllocation: Timestamp?
+    /// When something is due; early is allowed, late is not.
+    var timers = PeerTimers()
 
     init(id: PeerID, order: UInt32, firstTransportSequence: UInt16, bitrate: BitrateConfiguration) {
         self.id = id
@@ -63,20 +55,45 @@ struct Participant: ~Copyable {
         bandwidth = BandwidthEstimator(bitrate)
         transportSequencer = TransportSequencer(first: firstTransportSequence)
     }
+}
 
-    /// The earliest thing due.
-    var deadline: Deadline? {
-        var earliest: Deadline?
-        if let at = nextReport { earliest = .earliest(earliest, Deadline(at: at, reason: .reports)) }
-        if let at = nextFeedback { earliest = .earliest(earliest, Deadline(at: at, reason: .transportFeedback)) }
-        if let at = nextNack { earliest = .earliest(earliest, Deadline(at: at, reason: .nack)) }
-        if let at = nextKeyFrame { earliest = .earliest(earliest, Deadline(at: at, reason: .keyFrameRequest)) }
-        if let at = nextLiveness { earliest = .earliest(earliest, Deadline(at: at, reason: .liveness)) }
-        if let at = nextFreeze { earliest = .earliest(earliest, Deadline(at: at, reason: .freezes)) }
-        if let at = nextPace { earliest = .earliest(earliest, Deadline(at: at, reason: .pacing)) }
-        if let at = nextEstimate { earliest = .earliest(earliest, Deadline(at: at, reason: .estimate)) }
-        if let at = nextAllocation { earliest = .earliest(earliest, Deadline(at: at, reason: .allocation)) }
-        return earliest
+/// When each thing that a peer may need is due.
+extension Participant {
+    var nextReport: Timestamp? {
+        get { timers[.reports] }
+        set { timers[.reports] = newValue }
+    }
+    var nextFeedback: Timestamp? {
+        get { timers[.transportFeedback] }
+        set { timers[.transportFeedback] = newValue }
+    }
+    var nextNack: Timestamp? {
+        get { timers[.nack] }
+        set { timers[.nack] = newValue }
+    }
+    var nextKeyFrame: Timestamp? {
+        get { timers[.keyFrameRequest] }
+        set { timers[.keyFrameRequest] = newValue }
+    }
+    var nextLiveness: Timestamp? {
+        get { timers[.liveness] }
+        set { timers[.liveness] = newValue }
+    }
+    var nextFreeze: Timestamp? {
+        get { timers[.freezes] }
+        set { timers[.freezes] = newValue }
+    }
+    var nextEstimate: Timestamp? {
+        get { timers[.estimate] }
+        set { timers[.estimate] = newValue }
+    }
+    var nextPace: Timestamp? {
+        get { timers[.pacing] }
+        set { timers[.pacing] = newValue }
+    }
+    var nextAllocation: Timestamp? {
+        get { timers[.allocation] }
+        set { timers[.allocation] = newValue }
     }
 }
 

@@ -100,7 +100,7 @@ public struct RoomCore: ~Copyable {
         out.beginCall()
         for i in peerOrder.indices {
             let p = Int(peerOrder[i])
-            guard let due = peers[p].deadline, due.at <= now else { continue }
+            guard peers[p].timers.due <= now else { continue }
             if let at = peers[p].nextReport, at <= now { writeReports(to: p, at: now, into: &out) }
             if let at = peers[p].nextNack, at <= now { writeNacks(to: p, at: now, into: &out) }
             if let at = peers[p].nextKeyFrame, at <= now { repeatKeyFrameRequests(of: p, at: now, into: &out) }
@@ -118,8 +118,15 @@ public struct RoomCore: ~Copyable {
 
     /// When `advance(to:into:)` should be called next, or nil when nothing is going on.
     public var nextDeadline: Deadline? {
-        var earliest: Deadline?
-        for i in peerOrder.indices { earliest = .earliest(earliest, peers[Int(peerOrder[i])].deadline) }
+        var first = Timestamp(nanoseconds: .max)
+        var busiest = -1
+        for i in peerOrder.indices {
+            let p = Int(peerOrder[i])
+            guard peers[p].timers.due < first else { continue }
+            first = peers[p].timers.due
+            busiest = p
+        }
+        var earliest = busiest >= 0 ? peers[busiest].timers.deadline : nil
         if let at = nextSpeakers { earliest = .earliest(earliest, Deadline(at: at, reason: .speakers)) }
         if let at = speakers.next { earliest = .earliest(earliest, Deadline(at: at, reason: .floor)) }
         if let at = nextLayers { earliest = .earliest(earliest, Deadline(at: at, reason: .layers)) }

@@ -4,27 +4,30 @@
 /// A table of rows that may own storage, addressed by small integers that are used again once their row is removed.
 @safe struct Slab<Row: ~Copyable>: ~Copyable {
     private var rows: UnsafeMutablePointer<Row>
-    private var isUsed: [Bool] = []
+    private var isUsed: UnsafeMutablePointer<Bool>
     private var free: [Int32] = []
     private var capacity: Int
     /// The number of rows there are.
     private(set) var count = 0
+    /// One past the highest number ever given out: what to walk over, with `contains`.
+    private(set) var limit = 0
 
     init(capacity: Int = 8) {
         self.capacity = max(capacity, 1)
         unsafe rows = .allocate(capacity: self.capacity)
+        unsafe isUsed = .allocate(capacity: self.capacity)
     }
 
     deinit {
-        for index in 0..<isUsed.count where isUsed[index] { unsafe (rows + index).deinitialize(count: 1) }
+        for index in 0..<limit where unsafe isUsed[index] { unsafe (rows + index).deinitialize(count: 1) }
         unsafe rows.deallocate()
+        unsafe isUsed.deallocate()
     }
 
-    /// One past the highest number ever given out: what to walk over, with `contains`.
-    var limit: Int { isUsed.count }
-
     /// Whether there is a row of this number.
-    @inline(__always) func contains(_ index: Int) -> Bool { index >= 0 && index < isUsed.count && isUsed[index] }
+    @inline(__always) func contains(_ index: Int) -> Bool {
+        unsafe index >= 0 && index < limit && isUsed[index]
+    }
 
     /// Adds a row and returns its number, the one freed last if any.
     mutating func insert(_ row: consuming Row) -> Int {
@@ -35,7 +38,7 @@
             index = extend()
         }
         unsafe (rows + index).initialize(to: row)
-        isUsed[index] = true
+        unsafe isUsed[index] = true
         count += 1
         return index
     }
@@ -45,14 +48,19 @@
         unsafe larger.moveInitialize(from: rows, count: capacity)
         unsafe rows.deallocate()
         unsafe rows = larger
+        let flags = UnsafeMutablePointer<Bool>.allocate(capacity: capacity * 2)
+        unsafe flags.moveInitialize(from: isUsed, count: capacity)
+        unsafe isUsed.deallocate()
+        unsafe isUsed = flags
         capacity *= 2
     }
 
     /// Makes one more number, without a row.
     private mutating func extend() -> Int {
-        let index = isUsed.count
+        let index = limit
         if index == capacity { grow() }
-        isUsed.append(false)
+        unsafe (isUsed + index).initialize(to: false)
+        limit += 1
         return index
     }
 
@@ -60,7 +68,7 @@
     mutating func remove(_ index: Int) {
         precondition(contains(index), "a row that is not there cannot be removed")
         unsafe (rows + index).deinitialize(count: 1)
-        isUsed[index] = false
+        unsafe isUsed[index] = false
         free.append(Int32(truncatingIfNeeded: index))
         count -= 1
     }
@@ -115,6 +123,38 @@ extension Slab where Row: CheckpointRow & ~Copyable {
     }
 }
 
+/// A fixed number of small rows, a power of two, addressed by a running number of which the lowest bits count. An array would
+/// be asked whether it is shared, in memory of its own, at each change.
+@safe struct Ring<Row: BitwiseCopyable>: ~Copyable {
+    private let rows: UnsafeMutablePointer<Row>
+    private let mask: Int
+
+    init(repeating row: Row, count: Int) {
+        precondition(count > 0 && count & (count - 1) == 0, "the size of a ring is a power of two")
+        mask = count - 1
+        unsafe rows = .allocate(capacity: count)
+        unsafe rows.initialize(repeating: row, count: count)
+    }
+
+    deinit { unsafe rows.deallocate() }
+
+    /// The number of rows.
+    var count: Int { mask + 1 }
+
+    /// The place of a number.
+    @inline(__always) func place(_ number: Int64) -> Int { Int(truncatingIfNeeded: number) & mask }
+
+    /// The row of a place or any number; every number has one.
+    @inline(__always) subscript(number: Int64) -> Row {
+        _read { yield unsafe rows[Int(truncatingIfNeeded: number) & mask] }
+        _modify { yield unsafe &rows[Int(truncatingIfNeeded: number) & mask] }
+    }
+    @inline(__always) subscript(place: Int) -> Row {
+        _read { yield unsafe rows[place & mask] }
+        _modify { yield unsafe &rows[place & mask] }
+    }
+}
+
 /// Bytes of a fixed size, neither moved nor zeroed: memory that is never written is never resident.
 @safe struct ByteSlab: ~Copyable {
     private let base: UnsafeMutableRawPointer
@@ -141,6 +181,18 @@ extension Slab where Row: CheckpointRow & ~Copyable {
             check(offset, 1)
             unsafe base.storeBytes(of: newValue, toByteOffset: offset, as: UInt8.self)
         }
+    }
+
+    /// Writes 64 bits at an offset, network order.
+    @inline(__always) mutating func put64(_ value: UInt64, at offset: Int) {
+        check(offset, 8)
+        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
+    }
+
+    /// Writes 32 bits at an offset, network order.
+    @inline(__always) mutating func put32(_ value: UInt32, at offset: Int) {
+        check(offset, 4)
+        unsafe base.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
     }
 
     /// Copies `source[range]` to an offset.

@@ -23,6 +23,9 @@ extension Egress {
 extension RoomCore {
     /// The canonical name of everything that the server sends (RFC 3550 §6.5.1): one name, one clock.
     static let canonicalName = Token("majlis".utf8)
+    /// More than a quarter makes no encoder repeat more; of a few packets lost no part is told.
+    static let mostToldLoss: UInt32 = 64
+    static let leastExpected: UInt32 = 25
     /// The bytes of a source description with it.
     static let descriptionBytes = 24
 
@@ -175,14 +178,30 @@ extension RoomCore {
                 guard let ssrc = encodings[e].ssrc, encodings[e].statistics.isStarted, encodings[e].monitor.isAlive
                 else { continue }
                 let summary = encodings[e].statistics.summarise(at: now)
+                let fraction = encodings[e].isVideo ? 0 : receiversLoss(of: e, at: now)
                 blocks.append(
                     ReportBlock(
-                        ssrc: ssrc, fractionLost: summary.fractionLost, cumulativeLost: summary.cumulativeLost,
+                        ssrc: ssrc, fractionLost: max(summary.fractionLost, fraction),
+                        cumulativeLost: summary.cumulativeLost,
                         extendedHighest: summary.extendedHighest, jitter: summary.jitter,
                         lastSenderReport: summary.lastSenderReport,
                         delaySinceLastSenderReport: summary.delaySinceLastSenderReport))
             }
         }
+    }
+
+    /// Of sound that a publisher sends, the part that the worst of its receivers lost lately, in 256ths. Its encoder
+    /// chooses by the fraction lost how much it repeats for whom a packet is lost (Opus in-band FEC, RFC 6716 §2.1.7), and the
+    /// loss that matters to it may be behind the server. What was lost on the way to the server stays told by the
+    /// cumulative number, by which senders judge their own path.
+    private func receiversLoss(of e: Int, at now: Timestamp) -> UInt8 {
+        var worst: UInt32 = 0
+        for number in encodings[e].fanout {
+            let report = slots[Int(number)].report
+            guard report.isFresh(at: now), report.expected >= Self.leastExpected else { continue }
+            worst = max(worst, min(report.lost * 256 / report.expected, Self.mostToldLoss))
+        }
+        return UInt8(worst)
     }
 
     /// A report of each slot that has sent: the moment on both of its clocks, which are one line.

@@ -11,8 +11,9 @@ extension Participant {
         pacer.left(bytes, at: now)
         if kind == .retransmission { demand.resent &+= Int64(bytes) }
         guard givesTransportFeedback, let transportSequence else { return }
-        bandwidth.noteSent(transportSequence, bytes: bytes, kind: kind, cluster: cluster, at: now)
-        nextEstimate.bring(forwardTo: bandwidth.nextDeadline)
+        nextEstimate.bring(
+            forwardTo: bandwidth.noteSent(
+                transportSequence, bytes: bytes, kind: kind, cluster: cluster, at: now))
     }
 
     /// Whether a packet of so many bytes must wait: others do already, or the pace does not allow it.
@@ -27,6 +28,9 @@ extension RoomCore {
     static let headerBytes = 40
     /// What waited so long is of no use any more: its receiver has asked for a key frame long since.
     static let longestWait = TimeDelta.seconds(2)
+    /// A probe begins while no more waits than takes this long: at a low frame rate something always does, and it is sent as
+    /// the first of the probe.
+    static let longestBeforeProbe = TimeDelta.milliseconds(100)
     /// A repeated packet whose payload is not longer than this is no padding.
     static let shortestPadding = 200
     /// How many of the packets sent last are looked through for one.
@@ -36,9 +40,11 @@ extension RoomCore {
     @inline(__always) mutating func queue(
         _ packet: HistoryPacket, _ e: Int, _ source: SourceContext, to s: Int
     ) -> Bool {
+        guard source.isVideo else { return false }
         let receiver = Int(slots[s].peer)
         let bytes = Int(packet.length) + Self.headerBytes
-        guard source.isVideo, peers[receiver].mustWait(bytes, at: source.now) else { return false }
+        if packet.isKeyFrame, slots[s].allocation.isLeaving { slots[s].leave(source.encoding) }
+        guard peers[receiver].mustWait(bytes, at: source.now) else { return false }
         guard let isSwitch = slots[s].willForward(source.encoding, isKeyFrame: packet.isKeyFrame) else { return false }
         var waiting = QueuedPacket()
         waiting.slot = Int32(truncatingIfNeeded: s)
@@ -153,7 +159,7 @@ extension RoomCore {
     /// lately, once more by RTX, which a receiver drops as duplicates; where there are none, padding alone.
     mutating func probe(_ p: Int, at now: Timestamp, into out: inout Egress) {
         if peers[p].pacer.probe == nil {
-            guard peers[p].isConnected, peers[p].pacer.isEmpty, paddingSlot(of: p) != nil,
+            guard peers[p].isConnected, peers[p].pacer.queueTime <= Self.longestBeforeProbe, paddingSlot(of: p) != nil,
                 let cluster = peers[p].bandwidth.takeProbe(at: now)
             else { return }
             peers[p].pacer.probe = RunningProbe(cluster: cluster, startedAt: now, nextAt: now)
@@ -171,6 +177,7 @@ extension RoomCore {
             guard running.nextAt <= now else { return }
             guard sendPadding(to: p, at: now, into: &out) else {
                 peers[p].pacer.probe = nil
+                peers[p].nextEstimate.bring(forwardTo: peers[p].bandwidth.nextDeadline)
                 return
             }
         }

@@ -17,7 +17,7 @@ enum PacketComposer {
     private static let growth = VP8Descriptor.maximumLength
 
     /// Writes a packet to the arena and gives its length, or nil when it does not fit.
-    static func compose(
+    @inline(__always) static func compose(
         _ sent: SentPacket, slot: SlotAddress, as retransmission: RetransmissionForm?, _ packet: HistoryPacket,
         place: Int, from history: borrowing PacketHistory, map: HeaderExtensionMap, into out: inout Egress
     ) -> Int? {
@@ -27,6 +27,51 @@ enum PacketComposer {
             RTPHeaderWriter.maximumLength + RTPHeaderWriter.maximumLength(dependencyOf: dependency)
             + RTXPayload.headLength + growth + length
         guard let at = out.place(for: room) else { return nil }
+        let isRewrittenInPlace = sent.isEmpty || packet.vp8?.isRewrittenInPlace ?? true
+        let isShort = dependency == 0 && isRewrittenInPlace && ShortHeader.fits(map)
+        guard
+            let head =
+                isShort
+                ? writeShortHead(sent, slot, retransmission, packet, map, at: at, in: &out)
+                : writeHead(
+                    sent, slot, retransmission, packet, dependency: dependency, place: place, from: history, map,
+                    at: at, room: room, in: &out), head.skipped <= length
+        else { return nil }
+        let start = place * PacketHistory.slotBytes
+        out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
+        if head.skipped == 0, !sent.isEmpty {
+            rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out)
+        }
+        if let blocks = slot.blockPayloadType, !sent.isEmpty {
+            out.arena.withMutableSpan(at + head.length, length) { span in
+                REDPayload.write(blocks, headLength: Int(packet.redHead), into: &span, at: 0)
+            }
+        }
+        return head.length + length - head.skipped
+    }
+
+    /// What comes before the payload, where its descriptor keeps its length: gives the bytes written and left out.
+    @inline(__always) private static func writeShortHead(
+        _ sent: SentPacket, _ slot: SlotAddress, _ retransmission: RetransmissionForm?, _ packet: HistoryPacket,
+        _ map: HeaderExtensionMap, at: Int, in out: inout Egress
+    ) -> (length: Int, skipped: Int)? {
+        var length = ShortHeader.write(
+            sent, slot: slot, as: retransmission, packet, map, into: &out.arena, at: at)
+        if retransmission != nil {
+            out.arena.withMutableSpan(at + length, RTXPayload.headLength) { span in
+                RTXPayload.writeHead(SequenceNumber(UInt16(truncatingIfNeeded: sent.number)), into: &span, at: 0)
+            }
+            length += RTXPayload.headLength
+        }
+        return (length, Int(slot.skipped))
+    }
+
+    /// What comes before the payload, of any form: gives the bytes written and left out; nil when it does not fit.
+    @inline(never) private static func writeHead(
+        _ sent: SentPacket, _ slot: SlotAddress, _ retransmission: RetransmissionForm?, _ packet: HistoryPacket,
+        dependency: Int, place: Int, from history: borrowing PacketHistory, _ map: HeaderExtensionMap, at: Int,
+        room: Int, in out: inout Egress
+    ) -> (length: Int, skipped: Int)? {
         var header = EgressHeader(
             marker: sent.marker, payloadType: slot.payloadType,
             sequenceNumber: SequenceNumber(UInt16(truncatingIfNeeded: sent.number)),
@@ -52,37 +97,23 @@ enum PacketComposer {
             extensions.absoluteSendTime = retransmission.absoluteSendTime
             extensions.transportSequence = SequenceNumber(retransmission.transportSequence)
         }
-        let head: (length: Int, skipped: Int)?
         let isRetransmission = retransmission != nil
         let skipped = Int(slot.skipped)
         if dependency == 0 {
-            head = writeHead(
+            return writeHead(
                 sent, header, extensions, packet, skipped: skipped, isRetransmission, map, dependency: Span(), at: at,
                 room: room, in: &out)
-        } else {
-            var descriptor = InlineArray<260, UInt8>(repeating: 0)
-            let count = rewritten(packet, sent.dependency, place: place, history, &descriptor)
-            head = writeHead(
-                sent, header, extensions, packet, skipped: skipped, isRetransmission, map,
-                dependency: descriptor.span.extracting(0..<count), at: at, room: room, in: &out)
         }
-        guard let head, head.skipped <= length else { return nil }
-        let start = place * PacketHistory.slotBytes
-        out.arena.copy(history.bytes, from: start + head.skipped, count: length - head.skipped, to: at + head.length)
-        if head.skipped == 0, !sent.isEmpty {
-            rewrite(packet, sent.picture, at: at + head.length, length: length, in: &out)
-        }
-        if let blocks = slot.blockPayloadType, !sent.isEmpty {
-            out.arena.withMutableSpan(at + head.length, length) { span in
-                REDPayload.write(blocks, headLength: Int(packet.redHead), into: &span, at: 0)
-            }
-        }
-        return head.length + length - head.skipped
+        var descriptor = InlineArray<260, UInt8>(repeating: 0)
+        let count = rewritten(packet, sent.dependency, place: place, history, &descriptor)
+        return writeHead(
+            sent, header, extensions, packet, skipped: skipped, isRetransmission, map,
+            dependency: descriptor.span.extracting(0..<count), at: at, room: room, in: &out)
     }
 
     /// Writes everything before the payload proper: header, RTX head, and a VP8 descriptor where it is written anew. Gives its
     /// length and how much of the payload it stands for, or nil when it does not fit.
-    @inline(__always) private static func writeHead(
+    private static func writeHead(
         _ sent: SentPacket, _ header: EgressHeader, _ extensions: EgressExtensions, _ packet: HistoryPacket,
         skipped: Int, _ isRetransmission: Bool, _ map: HeaderExtensionMap, dependency: Span<UInt8>, at: Int, room: Int,
         in out: inout Egress
@@ -98,7 +129,7 @@ enum PacketComposer {
                 end += RTXPayload.headLength
             }
             // A 7-bit picture id cannot go on a chain of 15 bits: such a descriptor is written anew.
-            if !sent.isEmpty, let vp8 = packet.vp8, vp8.pictureID != nil, !vp8.hasLongPictureID,
+            if !sent.isEmpty, let vp8 = packet.vp8, !vp8.isRewrittenInPlace,
                 let count = vp8.write(
                     pictureID: sent.picture.pictureID,
                     tl0PictureIndex: vp8.tl0PictureIndex == nil ? nil : sent.picture.tl0PictureIndex,

@@ -74,37 +74,28 @@ struct RetransmissionMap: ~Copyable {
     /// The shortest time between two.
     static let shortestInterval = TimeDelta.milliseconds(20)
 
-    private var rows: [SentPacket]
-    private let mask: Int
+    private var rows: Ring<SentPacket>
 
     /// A map of so many packets, a power of two.
-    init(packets: Int) {
-        precondition(packets > 0 && packets & (packets - 1) == 0, "the size of a ring is a power of two")
-        rows = [SentPacket](repeating: SentPacket(), count: packets)
-        mask = packets - 1
-    }
+    init(packets: Int) { rows = Ring(repeating: SentPacket(), count: packets) }
 
-    @inline(__always) mutating func note(_ packet: SentPacket) {
-        rows[Int(truncatingIfNeeded: packet.number) & mask] = packet
-    }
+    @inline(__always) mutating func note(_ packet: SentPacket) { rows[packet.number] = packet }
 
     /// The packet of a number, or nil when it was not sent or is forgotten.
     func find(_ number: Int64) -> SentPacket? {
-        let row = rows[Int(truncatingIfNeeded: number) & mask]
-        return row.number == number ? row : nil
+        rows[number].number == number ? rows[number] : nil
     }
 
     /// The packet of a number was sent again.
     mutating func noteResent(_ number: Int64, at now: Timestamp) {
-        let place = Int(truncatingIfNeeded: number) & mask
-        guard rows[place].number == number else { return }
-        rows[place].resent &+= 1
-        rows[place].resentAt = now
+        guard rows[number].number == number else { return }
+        rows[number].resent &+= 1
+        rows[number].resentAt = now
     }
 
     /// Forgets everything: what was sent cannot be composed again as it was.
     mutating func removeAll() {
-        for place in rows.indices { rows[place].number = .min }
+        for place in 0..<rows.count { rows[place].number = .min }
     }
 }
 
@@ -125,11 +116,11 @@ private enum SentFlag {
 extension RetransmissionMap {
     func save(into w: inout CheckpointWriter) {
         var count: UInt64 = 0
-        for row in rows.indices where rows[row].number != .min { count += 1 }
+        for place in 0..<rows.count where rows[place].number != .min { count += 1 }
         w.write(count)
         var before = SentPacket()
         before.number = 0
-        for place in rows.indices where rows[place].number != .min {
+        for place in 0..<rows.count where rows[place].number != .min {
             let row = rows[place]
             Self.save(row, behind: before, into: &w)
             before = row
@@ -185,7 +176,7 @@ extension RetransmissionMap {
         var last = -1
         for _ in 0..<count {
             let row = try Self.restore(behind: before, &r)
-            let place = Int(truncatingIfNeeded: row.number) & mask
+            let place = rows.place(row.number)
             try r.require(place > last)
             last = place
             rows[place] = row

@@ -42,6 +42,9 @@ public struct VP8Descriptor: Hashable, Sendable, BitwiseCopyable {
     /// The key frame's height in pixels, or zero as for the width.
     public var height: UInt16 = 0
 
+    /// Whether the numbers of a chain whose picture numbers have 15 bits fit the descriptor as it is.
+    var isRewrittenInPlace: Bool { pictureID == nil || hasLongPictureID }
+
     /// Whether the packet begins a frame.
     public var startsFrame: Bool { startsPartition && partitionIndex == 0 }
 

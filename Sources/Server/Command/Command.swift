@@ -1,12 +1,28 @@
 // The command `majlis`: what its subcommands are and what they print. Exit codes: 0 done, 1 failed, 2 used wrongly.
 import Glibc
 
+/// A subcommand that another module brings along.
+public struct Subcommand {
+    let name: String
+    let usage: String
+    let run: ([String]) -> Int32
+
+    /// - Parameters:
+    ///   - name: the word after `majlis`.
+    ///   - usage: what follows the word in the list of subcommands, in one line.
+    ///   - run: takes what follows the word, and answers the exit code.
+    public init(name: String, usage: String, run: @escaping ([String]) -> Int32) {
+        (self.name, self.usage, self.run) = (name, usage, run)
+    }
+}
+
 /// The command.
 public enum Command {
     /// The version that `majlis version` prints and the server reports.
     public static let version = "0.1.0"
 
-    static let usage = """
+    private static func usage(_ others: [Subcommand]) -> String {
+        """
         majlis \(version): a WebRTC signalling server and selective forwarding unit
 
           majlis serve [--dev] [--config FILE] [--print-config] [--KEY VALUE ...]
@@ -19,14 +35,16 @@ public enum Command {
           majlis capture convert IN OUT [--codec PT=NAME ...] [--extension ID=NAME ...] [--srtp-key HEX ...]
           majlis capture rewrite IN OUT [--from SECONDS] [--until SECONDS] [--headers]
           majlis replay FILE [--until SECONDS] [--report FILE.html] [--set KEY=VALUE ...] [--json]
-          majlis version
+        \(others.map { "  majlis \($0.name) \($0.usage)\n" }.joined())  majlis version
 
         Each of them says more with --help.
 
         """
+    }
 
-    /// Runs the command with its arguments (without the program's name) and returns its exit code.
-    public static func run(_ arguments: [String]) -> Int32 {
+    /// Runs the command with its arguments (without the program's name) and returns its exit code. `others` are the subcommands
+    /// of modules that this one does not know.
+    public static func run(_ arguments: [String], beside others: [Subcommand] = []) -> Int32 {
         let rest = Array(arguments.dropFirst())
         do {
             switch arguments.first {
@@ -40,12 +58,13 @@ public enum Command {
                 print("majlis \(version)")
                 return 0
             case "help", "--help", "-h":
-                print(usage, terminator: "")
+                print(usage(others), terminator: "")
                 return 0
             case nil:
-                complain(usage, prefix: "")
+                complain(usage(others), prefix: "")
                 return 2
             case .some(let word):
+                if let other = others.first(where: { $0.name == word }) { return other.run(rest) }
                 complain("there is no `majlis \(word)`; `majlis help` lists what there is")
                 return 2
             }

@@ -13,7 +13,8 @@ enum TokenCommand {
           --name NAME       the name to show
           --hours N         how long it is good, 1 to 8760 (default 1)
           --listen-only     may not publish
-          --moderate        may act on others
+          --moderate        may act on others: a host of the room
+          --role ROLE       speaker or listener, where the room's default shall not count
           --hidden          the others are not told
           --admin           may use the operators' interface (majlis rooms, capture, explain): of the one room where
                             --room names one, of all otherwise
@@ -27,7 +28,7 @@ enum TokenCommand {
     private static let switches: Set<String> = ["listen-only", "moderate", "hidden", "admin", "can-record", "help"]
     private static let own: Set<String> = [
         "room", "user", "name", "hours", "listen-only", "moderate", "hidden", "admin", "can-record", "config", "secret",
-        "help",
+        "help", "role",
     ]
 
     static func run(_ rest: [String]) throws -> Int32 {
@@ -61,6 +62,12 @@ enum TokenCommand {
         claims.audience = configuration.tokens.audience.isEmpty ? [] : [configuration.tokens.audience]
         if arguments.has("listen-only") { claims.canPublish = .all(false) }
         claims.canModerate = arguments.has("moderate")
+        if let role = arguments.value("role") {
+            guard TokenClaims.roles.contains(role) else {
+                throw ConfigurationError("--role takes host, speaker or listener")
+            }
+            claims.role = role
+        }
         claims.hidden = arguments.has("hidden")
         claims.admin = isAdmin
         claims.canRecord = arguments.has("can-record")

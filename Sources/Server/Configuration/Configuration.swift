@@ -41,6 +41,17 @@ public struct Configuration: Sendable, Equatable {
         public var codecs = ["opus", "VP8"]
         /// Seconds that an empty room is kept.
         public var emptySeconds = 20
+        /// The role of people whose token gives none: speaker or listener.
+        public var defaultRole = "speaker"
+        /// Have people wait in a lobby until a host admits them.
+        public var lobby = false
+        /// Seconds that a room may be without the last of its hosts until a speaker takes their place; 0 is for ever.
+        public var successionSeconds = 30
+        /// What all hear of because of one person, unmutes, hands, messages and what hosts do: so often a second; four times as
+        /// often at once.
+        public var changesPerSecond = 10
+        /// Events of all rooms that GET /v1/events can still tell.
+        public var keptEvents = 10_000
         /// Tracks one person may publish.
         public var maximumPublishedTracks = 8
         /// Receive slots one person may have.
@@ -171,6 +182,9 @@ extension Configuration {
             throw ConfigurationError("captures.record is nothing or headers, not \"\(captures.record)\"")
         }
         let known = ["opus", "vp8", "vp9", "h264", "av1"]
+        guard ["speaker", "listener"].contains(rooms.defaultRole) else {
+            throw ConfigurationError("rooms.defaultRole is speaker or listener")
+        }
         for codec in rooms.codecs where !known.contains(codec.lowercased()) {
             throw ConfigurationError("rooms.codecs names \(codec); known are opus, VP8, VP9, H264 and AV1")
         }

@@ -94,6 +94,20 @@ struct Setting: Sendable {
             "rooms.codecs", \.rooms.codecs,
             "What may be published, first choice first: opus, VP8, VP9, H264, AV1."),
         number("rooms.emptySeconds", \.rooms.emptySeconds, 0...86_400, "Seconds that an empty room is kept."),
+        text(
+            "rooms.defaultRole", \.rooms.defaultRole,
+            "The role of people whose token gives none: speaker or listener."),
+        flag("rooms.lobby", \.rooms.lobby, "Have people wait in a lobby until a host admits them."),
+        number(
+            "rooms.successionSeconds", \.rooms.successionSeconds, 0...86_400,
+            "Seconds a room may be without the last of its hosts until a speaker takes their place; 0 is for ever."),
+        number(
+            "rooms.changesPerSecond", \.rooms.changesPerSecond, 1...1_000_000,
+            "Unmutes, hands, messages and acts of a host by one person, which all hear of, a second; four times as many at once."
+        ),
+        number(
+            "rooms.keptEvents", \.rooms.keptEvents, 1...1_000_000,
+            "Events of all rooms that GET /v1/events can still tell."),
         number(
             "rooms.maximumPublishedTracks", \.rooms.maximumPublishedTracks, 1...16, "Tracks one person may publish."),
         number("rooms.maximumSlots", \.rooms.maximumSlots, 0...64, "Receive slots one person may have."),

@@ -39,7 +39,7 @@ extension MediaTurn {
             }
             if run.event < lastEvent { report(egress.events[run.event..<lastEvent], of: run.room) }
         }
-        let flushed = Self.send(waiting, from: &egress)
+        let flushed = Self.send(waiting, from: &egress, burst)
         for peer in waiting { peer.pending.removeAll(keepingCapacity: true) }
         waiting.removeAll(keepingCapacity: true)
         runs.removeAll(keepingCapacity: true)
@@ -47,38 +47,45 @@ extension MediaTurn {
         metrics.sentPackets.add(flushed.sent)
         metrics.sentBytes.add(flushed.bytes)
         metrics.droppedSends.add(flushed.dropped)
+        metrics.sendCalls.add(flushed.calls)
         metrics.flushNanoseconds.add(Int(MonotonicClock.now - started))
     }
 
-    /// Sends to each peer what waits for it. Static, and the arena an argument, so that it is taken exclusively once for
-    /// all packets and not for each.
-    private static func send(_ waiting: [MediaPeer], from egress: inout Egress) -> (sent: Int, bytes: Int, dropped: Int)
-    {
-        var sent = 0
-        var bytes = 0
-        var dropped = 0
+    /// Sends to each peer what waits for it, as many packets in one call as the kernel takes. Static, and the arena an argument,
+    /// so that it is taken exclusively once for all packets and not for each.
+    private static func send(
+        _ waiting: [MediaPeer], from egress: inout Egress, _ burst: PacketBurst
+    ) -> BurstOutcome {
+        var flushed = BurstOutcome()
         for peer in waiting {
             guard let transport = peer.transport else {
-                dropped += peer.pending.count
+                flushed.dropped += peer.pending.count
                 continue
             }
             for index in peer.pending {
                 let datagram = egress.datagrams[index]
-                let outcome = unsafe egress.withBytes(of: index) { bytes, count in
+                // The bytes stay where they are until the arena is emptied, behind this.
+                unsafe egress.withBytes(of: index) { bytes, count in
                     switch datagram.kind {
-                    case .rtp: unsafe transport.sendRTP(bytes, count: count)
-                    case .rtcp: unsafe transport.sendRTCP(bytes, count: count)
+                    case .rtp:
+                        if unsafe burst.add(bytes, count: count, mayBePadded: datagram.mayBePadded) { return }
+                        flushed += transport.send(burst)
+                        _ = unsafe burst.add(bytes, count: count, mayBePadded: datagram.mayBePadded)
+                    case .rtcp:
+                        flushed += transport.send(burst)
+                        flushed.calls += 1
+                        if case .sent = unsafe transport.sendRTCP(bytes, count: count) {
+                            flushed.sent += 1
+                            flushed.bytes += count
+                        } else {
+                            flushed.dropped += 1
+                        }
                     }
                 }
-                if case .sent = outcome {
-                    sent += 1
-                    bytes += datagram.count
-                } else {
-                    dropped += 1
-                }
             }
+            flushed += transport.send(burst)
         }
-        return (sent, bytes, dropped)
+        return flushed
     }
 
     /// Tells the control plane what slots show; several changes of one peer travel together.

@@ -23,6 +23,8 @@ final class MediaTurn {
     var touched: [MediaRoom] = []
     /// Peers with datagrams in this turn's egress.
     var waiting: [MediaPeer] = []
+    /// What one of them is sent next.
+    let burst = PacketBurst()
     let peerReports = PeerReports()
     /// Rooms with a recording that was asked for, and those whose flight recording is kept at the end of this turn.
     var recorded: [MediaRoom] = []

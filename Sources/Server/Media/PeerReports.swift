@@ -8,6 +8,11 @@ final class PeerReports {
     static let period: Int64 = 1_000_000_000
     /// A report that says nothing new is told all the same after this many periods.
     static let quietPeriods = 5
+    /// A report takes no more than this part of what the path carries, in thousandths: it goes the same way as the media, and
+    /// its bytes are these and those of each slot, about.
+    static let shareThousandths: Int64 = 20
+    static let messageBytes: Int64 = 400
+    static let slotBytes: Int64 = 250
     /// So many reports in a row above the limit of loss are worth keeping.
     static let lossyPeriods = 5
     /// Reports of one turn: the peers of a worker are spread over the second, and a storm of joins must not hold media up.
@@ -65,13 +70,22 @@ final class PeerReports {
         state.counters = quality.counters
         state.quietPeriods += 1
         let isNews = state.told.map { quality.differs(from: $0) || state.quietPeriods >= Self.quietPeriods } ?? true
-        let isTold = !isFirst && isNews
+        let isTold = !isFirst && isNews && state.quietPeriods >= Self.leastPeriods(of: quality)
         if isTold {
             state.told = quality
             state.quietPeriods = 0
         }
         states[name] = state
         return isTold
+    }
+
+    /// How many periods lie between two reports at least, 1 to `quietPeriods`.
+    static func leastPeriods(of quality: PeerQuality) -> Int {
+        guard let estimate = quality.estimate else { return 1 }
+        let slots = quality.slots.count { $0.status != .empty }
+        let bits = (messageBytes + slotBytes * Int64(slots)) * 8_000
+        let share = max(estimate.bitsPerSecond, 1_000) * shareThousandths
+        return Int(min(max((bits + share - 1) / share, 1), Int64(quietPeriods)))
     }
 
     /// Counts a receiver's loss. True when it has been above the limit for long enough; then counts anew.

@@ -64,7 +64,9 @@ enum AdminBody {
         var worker: Int
         var recording: Recording?
 
-        enum Key: String, CodingKey { case name, people, version, worker, recording, lastRecording, participants }
+        enum Key: String, CodingKey {
+            case name, people, version, worker, recording, lastRecording, settings, waiting, participants
+        }
 
         func encode(to encoder: any Encoder) throws {
             var fields = encoder.container(keyedBy: Key.self)
@@ -79,12 +81,16 @@ enum AdminBody {
     struct RoomDetails: Encodable {
         var room: Room
         var lastRecording: Ended?
+        var settings: RoomSettings
+        var waiting: [WaitingDescription]
         var participants: [Participant]
 
         func encode(to encoder: any Encoder) throws {
             try room.encode(to: encoder)
             var fields = encoder.container(keyedBy: Room.Key.self)
             try fields.encode(lastRecording, forKey: .lastRecording)
+            try fields.encode(settings, forKey: .settings)
+            try fields.encode(waiting, forKey: .waiting)
             try fields.encode(participants, forKey: .participants)
         }
     }
@@ -97,6 +103,8 @@ enum AdminBody {
         var hidden: Bool
         var transport: String
         var socketLost: Bool
+        var role: String
+        var hand: UInt64?
         var tracks: [TrackDescription]
     }
     struct Started: Encodable {
@@ -105,6 +113,37 @@ enum AdminBody {
         var seconds: Int
     }
     struct Kept: Encodable { var path: String }
+    struct Moderated: Encodable { var version: UInt64 }
+    struct Event: Encodable {
+        var number: UInt64
+        var milliseconds: Int64
+        var room: String
+        var version: UInt64
+        var type: String
+        var subject: String?
+        var user: String?
+        var by: String?
+        var detail: String?
+
+        init(_ entry: EventFeed.Entry) {
+            number = entry.number
+            milliseconds = entry.milliseconds
+            room = entry.room
+            version = entry.event.version
+            type = entry.event.kind.rawValue
+            subject = entry.event.subject
+            user = entry.event.user
+            by = entry.event.by
+            detail = entry.event.detail
+        }
+    }
+    struct Events: Encodable {
+        /// Another name means that the server began anew, and its numbers with it.
+        var feed: String
+        var events: [Event]
+        var last: UInt64
+        var forgotten: UInt64
+    }
     struct Explanations: Encodable {
         struct Entry: Encodable {
             var number: UInt64
@@ -137,6 +176,47 @@ enum AdminBody {
         return HTTPResponse(
             status: status, contentType: "application/json", body: Array(data) + [UInt8(ascii: "\n")],
             headers: headers)
+    }
+}
+
+extension AdminBody {
+    /// The bytes of a body that is one JSON object, in UTF-8 (a zero byte makes the decoder guess others), and nests no deeper
+    /// than the decoder can.
+    static func object(of request: GatewayRequest) throws(AdminError) -> [UInt8] {
+        let type = request.contentType?.split(separator: ";").first?.lowercased() ?? ""
+        guard type.filter({ $0 != " " && $0 != "\t" }) == "application/json" else {
+            throw AdminError(415, "unsupportedMediaType", "The body must be application/json.")
+        }
+        let bytes = request.body
+        guard bytes.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) == UInt8(ascii: "{"),
+            !bytes.contains(0), bytes.count(where: { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "[") }) <= 16,
+            String(validating: bytes, as: UTF8.self) != nil
+        else { throw AdminError(400, "malformed", "The body is not one JSON object.") }
+        return bytes
+    }
+}
+
+/// What an operator does as a host would: the fields of the client protocol's `moderate`.
+struct ModerationOrder {
+    let moderation: Moderation
+
+    /// Reads a body. Its bounds are the protocol's.
+    init(_ request: GatewayRequest) throws(AdminError) {
+        let bytes = try AdminBody.object(of: request)
+        let moderate: ClientCommand.Moderate
+        do {
+            moderate = try JSONDecoder().decode(ClientCommand.Moderate.self, from: Data(bytes))
+        } catch {
+            throw AdminError(400, "malformed", "The body is not what moderate of the client protocol is.")
+        }
+        if let fault = ClientMessage.command(.moderate(moderate)).boundsFault {
+            throw AdminError(400, fault.code.rawValue, fault.message)
+        }
+        do throws(ProtocolError) {
+            moderation = try moderate.moderation()
+        } catch {
+            throw AdminError(400, error.code.rawValue, error.message)
+        }
     }
 }
 
@@ -174,16 +254,7 @@ struct CaptureOrder: Equatable {
     /// Reads a body. An empty one asks for the defaults.
     init(_ request: GatewayRequest) throws(AdminError) {
         guard !request.body.isEmpty else { return }
-        let type = request.contentType?.split(separator: ";").first?.lowercased() ?? ""
-        guard type.filter({ $0 != " " && $0 != "\t" }) == "application/json" else {
-            throw AdminError(415, "unsupportedMediaType", "The body must be application/json.")
-        }
-        // One object, in UTF-8 (a zero byte makes the decoder guess others), that nests no deeper than it can.
-        let bytes = request.body
-        guard bytes.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) == UInt8(ascii: "{"),
-            !bytes.contains(0), bytes.count(where: { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "[") }) <= 16,
-            String(validating: bytes, as: UTF8.self) != nil
-        else { throw AdminError(400, "malformed", "The body is not one JSON object.") }
+        let bytes = try AdminBody.object(of: request)
         let body: Body
         do {
             body = try JSONDecoder().decode(Body.self, from: Data(bytes))

@@ -66,6 +66,7 @@ extension ControlPlane {
         let claims = try authenticate(request)
         try authorise(claims, room: route.room)
         guard !isDraining else { throw AdminError(503, "serverShutdown", "The server is going away.") }
+        if route == .events { return try events(request, claims) }
         guard let name = route.room else {
             try allowQuery([], of: request)
             return AdminBody.response(200, AdminBody.Rooms(rooms: summaries(for: claims)))
@@ -87,6 +88,9 @@ extension ControlPlane {
             }
             try startCapture(id, order, in: try room(name), by: claims.subject)
         case (.captures, .delete): try stopCapture(id, in: try room(name), by: claims.subject)
+        case (.moderate, _):
+            let moderation = try ModerationOrder(request).moderation
+            return try moderate(moderation, in: try room(name), by: claims.subject)
         case (.flight, _): keepFlight(id, in: try room(name), by: claims.subject)
         case (.explain, _): try explain(id, request, name)
         default: return AdminBody.response(200, details(of: try room(name)))
@@ -105,17 +109,54 @@ extension ControlPlane {
         }
     }
 
-    private func explain(_ id: RequestID, _ request: GatewayRequest, _ name: String) throws(AdminError) {
-        func number(_ field: String, _ range: ClosedRange<UInt64>) throws(AdminError) -> UInt64? {
-            guard let text = request.query.last(where: { $0.name == field })?.value else { return nil }
-            guard let number = UInt64(text), range.contains(number) else {
-                throw AdminError(
-                    400, "outOfRange", "\(field) is a whole number from \(range.lowerBound) to \(range.upperBound).")
-            }
-            return number
+    private func number(
+        _ field: String, _ range: ClosedRange<UInt64>, of request: GatewayRequest
+    ) throws(AdminError) -> UInt64? {
+        guard let text = request.query.last(where: { $0.name == field })?.value else { return nil }
+        guard let number = UInt64(text), range.contains(number) else {
+            throw AdminError(
+                400, "outOfRange", "\(field) is a whole number from \(range.lowerBound) to \(range.upperBound).")
         }
-        let limit = Int(try number("limit", 1...1_000) ?? 200)
-        let after = try number("after", 0...UInt64(Int64.max))
+        return number
+    }
+
+    /// What happened in rooms: in all, or in the one that the token is for.
+    private func events(_ request: GatewayRequest, _ claims: TokenClaims) throws(AdminError) -> HTTPResponse {
+        try allowQuery(["after", "limit"], of: request)
+        let limit = Int(try number("limit", 1...1_000, of: request) ?? 200)
+        let after = try number("after", 0...UInt64(Int64.max), of: request) ?? 0
+        let page = feed.page(after: after, limit: limit, room: Self.onlyRoom(of: claims))
+        return AdminBody.response(
+            200,
+            AdminBody.Events(
+                feed: feedName, events: page.entries.map { AdminBody.Event($0) }, last: page.last,
+                forgotten: page.forgotten))
+    }
+
+    /// What a host may do, done by an operator.
+    private func moderate(
+        _ moderation: Moderation, in room: RoomRecord, by user: String
+    ) throws(AdminError) -> HTTPResponse {
+        do throws(ProtocolError) {
+            try change(room) { machine, now, actions throws(ProtocolError) in
+                try machine.moderate(moderation, by: .operator, at: now, into: &actions)
+            }
+        } catch {
+            let status =
+                switch error.code {
+                case .unknownParticipant: 404
+                case .overtaken, .forbidden, .roomEnded: 409
+                default: 503
+                }
+            throw AdminError(status, error.code.rawValue, error.message)
+        }
+        log(.info, "moderated", ("room", room.name), ("by", user))
+        return AdminBody.response(200, AdminBody.Moderated(version: room.roster.version))
+    }
+
+    private func explain(_ id: RequestID, _ request: GatewayRequest, _ name: String) throws(AdminError) {
+        let limit = Int(try number("limit", 1...1_000, of: request) ?? 200)
+        let after = try number("after", 0...UInt64(Int64.max), of: request)
         explain(id, after: after, limit: limit, in: try room(name))
     }
 
@@ -143,6 +184,7 @@ extension ControlPlane {
     private func details(of room: RoomRecord) -> AdminBody.RoomDetails {
         AdminBody.RoomDetails(
             room: summary(of: room), lastRecording: room.lastRecording.map { AdminBody.Ended($0) },
+            settings: room.roster.machine.settings, waiting: room.roster.machine.waiting.map(\.description),
             participants: room.roster.participants.filter(\.isPresent).map { participant in
                 let member = room.members[participant.id]
                 let description = participant.description
@@ -150,7 +192,7 @@ extension ControlPlane {
                     id: description.id, number: description.number, user: description.user, name: description.name,
                     device: description.device, hidden: participant.isHidden,
                     transport: (member?.transport ?? .connecting).rawValue, socketLost: member?.isSocketLost ?? true,
-                    tracks: description.tracks)
+                    role: description.role.rawValue, hand: description.hand, tracks: description.tracks)
             })
     }
 }

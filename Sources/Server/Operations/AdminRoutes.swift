@@ -10,11 +10,14 @@ enum AdminRoute: Equatable {
     case captures(String)
     case flight(String)
     case explain(String)
+    case moderate(String)
+    case events
 
     /// The path's form and its methods, as the description has them.
     static let table: [(path: String, methods: [HTTPMethod])] = [
         ("/v1/rooms", [.get]), ("/v1/rooms/{room}", [.get]), ("/v1/rooms/{room}/captures", [.post, .delete]),
         ("/v1/rooms/{room}/flight", [.post]), ("/v1/rooms/{room}/explain", [.get]),
+        ("/v1/rooms/{room}/moderate", [.post]), ("/v1/events", [.get]),
     ]
 
     /// Every operation, as `GET /v1/rooms`.
@@ -27,6 +30,10 @@ enum AdminRoute: Equatable {
     init?(path: String) {
         if path == "/v1/rooms" {
             self = .rooms
+            return
+        }
+        if path == "/v1/events" {
+            self = .events
             return
         }
         let prefix = "/v1/rooms/"
@@ -44,6 +51,9 @@ enum AdminRoute: Equatable {
             case "explain":
                 self = .explain(name)
                 return
+            case "moderate":
+                self = .moderate(name)
+                return
             default: break
             }
         }
@@ -59,6 +69,8 @@ enum AdminRoute: Equatable {
             case .captures: "/v1/rooms/{room}/captures"
             case .flight: "/v1/rooms/{room}/flight"
             case .explain: "/v1/rooms/{room}/explain"
+            case .moderate: "/v1/rooms/{room}/moderate"
+            case .events: "/v1/events"
             }
         return Self.table.first { $0.path == form }?.methods ?? []
     }
@@ -66,8 +78,8 @@ enum AdminRoute: Equatable {
     /// The room that it is about; nil where it is about all.
     var room: String? {
         switch self {
-        case .rooms: nil
-        case .room(let name), .captures(let name), .flight(let name), .explain(let name): name
+        case .rooms, .events: nil
+        case .room(let name), .captures(let name), .flight(let name), .explain(let name), .moderate(let name): name
         }
     }
 }

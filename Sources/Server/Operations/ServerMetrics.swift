@@ -19,6 +19,7 @@ final class WorkerMetrics: Sendable {
     let sentPackets = Counter()
     let sentBytes = Counter()
     let droppedSends = Counter()
+    let sendCalls = Counter()
     let turns = Counter()
     let flushNanoseconds = Counter()
 }
@@ -59,6 +60,9 @@ final class ServerMetrics: Sendable {
         perWorker("sent_packets_total", "RTP and RTCP packets given to the kernel.") { $0.sentPackets.value }
         perWorker("sent_bytes_total", "Their bytes before encryption.") { $0.sentBytes.value }
         perWorker("dropped_sends_total", "Packets that could not be protected or sent.") { $0.droppedSends.value }
+        perWorker("send_calls_total", "Calls of the kernel that sent them: several packets leave in one.") {
+            $0.sendCalls.value
+        }
         perWorker("turns_total", "Turns of the worker's loop.") { $0.turns.value }
         perWorker("flush_nanoseconds_total", "Time spent protecting and sending.") { $0.flushNanoseconds.value }
         return text

@@ -216,8 +216,7 @@ extension ControlPlane {
         _ room: RoomRecord, _ state: ServerMessage.Recording.State, _ payload: CapturePayload
     ) {
         let told = RecordingPayload(rawValue: payload.rawValue) ?? .whole
-        let version = room.roster.nextVersion()
-        tell(room, [.recording(.init(version: version, state: state, payload: told))])
+        settle(room) { machine, _, actions in machine.setRecording(state, told, into: &actions) }
     }
 
     /// What a newcomer is told of a recording that runs.

@@ -22,7 +22,8 @@ extension ServerMessage.Quality {
         self.init(
             mos: quality.meanOpinionScore.map(Self.tenths), rttMilliseconds: quality.roundTrip.map(Self.milliseconds),
             receiving: Direction(quality.toPeer, estimate: quality.estimate), sending: Direction(quality.fromPeer),
-            slots: quality.slots.prefix(Self.maximumSlots).map { Slot($0, estimate: quality.estimate) })
+            slots: Array(
+                quality.slots.lazy.compactMap { Slot($0, estimate: quality.estimate) }.prefix(Self.maximumSlots)))
     }
 
     /// With one digit behind the point.
@@ -46,22 +47,23 @@ extension ServerMessage.Quality.Direction {
 }
 
 extension ServerMessage.Quality.Slot {
-    fileprivate init(_ slot: SlotQuality, estimate: DataRate?) {
-        let status: Status =
-            switch slot.status {
-            case .empty: .empty
-            case .hidden: .hidden
-            case .unsupportedCodec: .unsupportedCodec
-            case _ where slot.isPaused: .paused
-            case _ where slot.isLimited(by: estimate): .limited
-            case _ where slot.isAsWanted: .forwarding
-            case .publisherSilent: .publisherSilent
-            case .awaitingKeyFrame: .awaitingKeyFrame
-            case .frozen: .frozen
-            case .forwarding: .forwarding
-            case .lowerLayer: .lowerLayer
-            case .switchingLayer: .switchingLayer
-            }
+    /// Nil where nothing is on the slot.
+    fileprivate init?(_ slot: SlotQuality, estimate: DataRate?) {
+        let status: Status
+        switch slot.status {
+        case .empty: return nil
+        case .hidden: status = .hidden
+        case .unsupportedCodec: status = .unsupportedCodec
+        case _ where slot.isPaused: status = .paused
+        case _ where slot.isLimited(by: estimate): status = .limited
+        case _ where slot.isAsWanted: status = .forwarding
+        case .publisherSilent: status = .publisherSilent
+        case .awaitingKeyFrame: status = .awaitingKeyFrame
+        case .frozen: status = .frozen
+        case .forwarding: status = .forwarding
+        case .lowerLayer: status = .lowerLayer
+        case .switchingLayer: status = .switchingLayer
+        }
         self.init(
             mid: slot.assignment.mid.text, track: slot.assignment.track.map { RoomRoster.name(of: $0.peer, $0.mid) },
             status: status, layer: slot.layer, temporalLayer: slot.temporalLayer, height: slot.height,

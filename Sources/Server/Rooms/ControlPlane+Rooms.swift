@@ -9,17 +9,28 @@ extension ControlPlane {
 
     func perform(_ command: ClientCommand, _ id: CommandID, for session: SessionRecord) {
         if case .join(let join) = command { return self.join(session, id, join) }
-        guard let place = session.place, place.room.roster.participant(place.id)?.isPresent == true else {
+        if case .leave = command, session.waiting != nil {
+            stopWaiting(session)
+            return answer(session, id, .left)
+        }
+        guard let place = session.place, session.isIn else {
             return answer(session, id, .error(ProtocolError(.notJoined, "Join a room first.")))
         }
+        do throws(ProtocolError) {
+            if let request = try command.roomRequest() { return perform(request, id, for: session, place) }
+        } catch {
+            return answer(session, id, .error(error))
+        }
         switch command {
-        case .join, .answer: break
         case .leave:
-            remove(session, .left)
-            answer(session, id, .left)
+            inOrder {
+                remove(session, .left)
+                answer(session, id, .left)
+            }
         case .offer(let offer):
+            let member = place.room.roster.machine.member(place.id.rawValue)
             ask(session, id) { request in
-                .negotiate(place.room.key, place.id, Self.request(request, offer.sdp, offer.tracks))
+                .negotiate(place.room.key, place.id, Self.request(request, offer.sdp, offer.tracks, member))
             }
         case .candidate(let candidate):
             post(.candidate(place.room.key, place.id, candidate.candidate), to: place.room)
@@ -27,12 +38,12 @@ extension ControlPlane {
         case .iceRestart:
             let servers = iceServers(for: session.machine.claims?.user ?? "")
             answer(session, id, .ok(.init(iceServers: servers)))
-        case .mute(let mute): self.mute(session, place, id, mute)
         case .subscribe(let wishes): subscribe(session, place, id, wishes)
+        default: break
         }
     }
 
-    private func answer(_ session: SessionRecord, _ id: CommandID, _ message: ServerMessage) {
+    func answer(_ session: SessionRecord, _ id: CommandID, _ message: ServerMessage) {
         change(session) { machine, actions in machine.answer(id, message, into: &actions) }
     }
 
@@ -41,12 +52,19 @@ extension ControlPlane {
         workers[room.worker].post(command)
     }
 
-    private static func request(_ number: UInt64, _ sdp: String, _ tracks: [ClientCommand.Track]) -> OfferRequest {
-        OfferRequest(
+    /// What may not be heard is muted from the start: not a packet of it is forwarded before the machine has said so.
+    private static func request(
+        _ number: UInt64, _ sdp: String, _ tracks: [ClientCommand.Track], _ member: RoomMember?
+    ) -> OfferRequest {
+        func isSilenced(_ mid: String) -> Bool {
+            member?.role == .listener || member?.tracks.first { $0.mid == mid }?.isMutedByHost == true
+        }
+        return OfferRequest(
             request: number, sdp: sdp,
             tracks: tracks.map {
                 TrackDeclaration(
-                    mid: $0.mid, source: RoomRoster.source(named: $0.source), isMuted: $0.muted ?? false)
+                    mid: $0.mid, source: RoomRoster.source(named: $0.source),
+                    isMuted: $0.muted ?? false || isSilenced($0.mid))
             })
     }
 
@@ -67,25 +85,59 @@ extension ControlPlane {
         guard session.place == nil else { return refuse(.alreadyJoined, "You are in a room already; leave it first.") }
         guard claims.allows(room: join.room) else { return refuse(.forbidden, "This link is for another room.") }
         guard !isDraining else { return refuse(.serverShutdown, "The server is going away; try again in a moment.") }
+        if let waiting = session.waiting, waiting.room.name != join.room { stopWaiting(session) }
         let device = join.device ?? session.machine.hello?.device
-        if let old = rooms[join.room]?.roster.participant(user: claims.user, device: device),
-            let holder = rooms[join.room]?.members[old.id]?.session
+        replace(claims.user, device, in: join.room, by: session)
+        guard let room = room(named: join.room) else {
+            return refuse(.serverBusy, "The server has as many rooms as it may; try again later.")
+        }
+        let newcomer = Newcomer(
+            user: claims.user, name: claims.name ?? join.name, device: device, isHidden: claims.hidden,
+            canModerate: claims.canModerate, canSpeak: !claims.canPublish.isEmpty, role: claims.role)
+        let waiting = session.waiting?.number
+        do throws(ProtocolError) {
+            let admission = try change(room) { machine, now, actions throws(ProtocolError) in
+                try machine.join(newcomer, waiting: waiting, at: now, into: &actions)
+            }
+            switch admission {
+            case .waiting(let number):
+                startWaiting(session, room, number)
+                answer(session, id, .lobby(.init(state: .waiting)))
+            case .place(let number):
+                if let waiting { room.waiting[waiting] = nil }
+                session.waiting = nil
+                begin(session, id, join, in: room, PeerID(number), claims)
+            }
+        } catch {
+            noteEmpty(room)
+            refuse(error.code, error.message)
+        }
+    }
+
+    /// The same user joins again from the same device: the old participant, or the old place in the lobby, is given up.
+    private func replace(_ user: String, _ device: String?, in name: String, by session: SessionRecord) {
+        guard let device, let room = rooms[name] else { return }
+        var holders: [SessionRecord] = []
+        if let old = room.roster.machine.member(user: user, device: device),
+            let holder = room.members[PeerID(old.number)]?.session
         {
+            holders.append(holder)
+        }
+        for one in room.roster.machine.waiting where one.newcomer.user == user && one.newcomer.device == device {
+            if let holder = room.waiting[one.number], holder !== session { holders.append(holder) }
+        }
+        for holder in holders {
             change(holder) { machine, actions in
                 machine.close(.replaced, reason: "the same person joined again from this device", into: &actions)
             }
         }
-        guard let room = room(named: join.room) else {
-            return refuse(.serverBusy, "The server has as many rooms as it may; try again later.")
-        }
-        guard room.roster.participants.count < configuration.rooms.maximumParticipants else {
-            return refuse(.roomFull, "The room is full: \(configuration.rooms.maximumParticipants) people are in it.")
-        }
-        let name = claims.name ?? join.name
-        guard
-            let number = room.roster.admit(
-                user: claims.user, name: name, device: device, isHidden: claims.hidden)
-        else { return refuse(.serverBusy, "This room has seen too many people; use another.") }
+    }
+
+    /// A place is taken: the worker answers the offer.
+    private func begin(
+        _ session: SessionRecord, _ id: CommandID, _ join: ClientCommand.Join, in room: RoomRecord, _ number: PeerID,
+        _ claims: Claims
+    ) {
         session.place = SessionRecord.Place(room: room, id: number)
         room.members[number] = RoomRecord.Member(session: session)
         room.emptyUntil = nil
@@ -93,10 +145,11 @@ extension ControlPlane {
         let permissions = Permissions(
             publishableSources: Set(claims.canPublish.map { RoomRoster.source(named: $0) }),
             canSubscribe: claims.canSubscribe)
+        let member = room.roster.machine.member(number.rawValue)
         ask(session, id) { request in
             .admit(
                 room.key, number, permissions, isEncrypted: join.encrypted ?? false,
-                Self.request(request, join.offer.sdp, join.tracks))
+                Self.request(request, join.offer.sdp, join.tracks, member))
         }
     }
 
@@ -106,25 +159,15 @@ extension ControlPlane {
         guard rooms.count < configuration.rooms.maximumRooms else { return nil }
         let worker = load.indices.min { load[$0] < load[$1] } ?? 0
         lastRoom += 1
-        let room = RoomRecord(key: RoomKey(serial: lastRoom), name: name, worker: worker)
+        let room = RoomRecord(key: RoomKey(serial: lastRoom), name: name, worker: worker, options: roomOptions)
         rooms[name] = room
         roomByKey[room.key] = room
         metrics.rooms.add(1)
         log(.info, "room opened", ("room", name), ("worker", "\(worker)"))
+        record(FeedEvent(.roomOpened, version: 0), in: room)
         var generator = SystemRandomNumberGenerator()
         post(.openRoom(room.key, name: name, seed: generator.next()), to: room)
         return room
-    }
-
-    private func mute(
-        _ session: SessionRecord, _ place: SessionRecord.Place, _ id: CommandID, _ mute: ClientCommand.Mute
-    ) {
-        guard let mid = Mid(mute.mid), let told = place.room.roster.setMuted(place.id, mid: mid, mute.muted) else {
-            return answer(session, id, .error(ProtocolError(.unknownTrack, "You publish no track \(mute.mid).")))
-        }
-        post(.setMuted(place.room.key, TrackID(peer: place.id, mid: mid), mute.muted), to: place.room)
-        tell(place.room, told, except: place.id)
-        answer(session, id, .ok(.init()))
     }
 
     private func subscribe(
@@ -198,51 +241,59 @@ extension ControlPlane {
         else { return }
         switch result {
         case .failure(let refusal):
-            if room.roster.participant(id)?.isPresent == false { remove(session, .failed) }
+            if !session.isIn { remove(session, .failed) }
             let code = ProtocolError.Code(rawValue: refusal.code) ?? .invalidOffer
             answer(session, command, .error(ProtocolError(code, refusal.message)))
         case .success(let settled):
             let refused = settled.refused.compactMap { entry in
                 RefusedSection.Reason(rawValue: entry.reason).map { RefusedSection(mid: entry.mid, reason: $0) }
             }
-            if room.roster.participant(id)?.isPresent == true {
-                let told = room.roster.renegotiate(id, tracks: settled.tracks, slots: settled.slots)
-                // The core keeps the mutes of the tracks that stay: it is told what the offer says of them.
-                for track in settled.tracks {
-                    post(.setMuted(key, TrackID(peer: id, mid: track.mid), track.isMuted), to: room)
-                }
-                inOrder {
-                    tell(room, told, except: id)
-                    answer(session, command, .answer(.init(sdp: settled.answer, refused: refused)))
-                }
-                return
-            }
-            let told = room.roster.enter(id, tracks: settled.tracks, slots: settled.slots)
-            guard let own = room.roster.participant(id) else { return }
-            metrics.participants.add(1)
-            metrics.joins.add(1)
-            let slots = settled.slots.map { slot in
-                room.roster.describe(
-                    settled.assignments.first { $0.mid == slot.mid }
-                        ?? SlotAssignment(mid: slot.mid, track: nil, reason: .nothing), kind: slot.kind)
-            }
-            log(
-                .info, "joined", ("room", room.name), ("participant", RoomRoster.name(of: id)),
-                ("people", "\(room.roster.participants.count)"))
+            room.roster.settle(id, tracks: settled.tracks, slots: settled.slots)
+            let tracks = RoomRoster.tracks(settled.tracks)
             inOrder {
-                tell(room, told, except: id)
-                answer(
-                    session, command,
-                    .joined(
-                        .init(
-                            room: room.name, version: room.roster.version, participant: own.description,
-                            participants: room.roster.others(than: id),
-                            answer: .init(type: .answer, sdp: settled.answer), refused: refused, slots: slots,
-                            recording: describeRecording(of: room),
-                            resumeWindowSeconds: configuration.sessions.resumeSeconds)))
+                if session.isIn {
+                    settle(room) { machine, _, actions in
+                        machine.renegotiate(id.rawValue, tracks: tracks, into: &actions)
+                    }
+                    answer(session, command, .answer(.init(sdp: settled.answer, refused: refused)))
+                } else {
+                    session.isIn = true
+                    settle(room) { machine, now, actions in
+                        machine.enter(id.rawValue, tracks: tracks, at: now, into: &actions)
+                    }
+                    answerJoin(session, command, room, id, settled, refused)
+                }
             }
             tellSpeakers(to: id, in: room)
         }
+    }
+
+    private func answerJoin(
+        _ session: SessionRecord, _ command: CommandID, _ room: RoomRecord, _ id: PeerID, _ settled: Negotiated,
+        _ refused: [RefusedSection]
+    ) {
+        guard let own = room.roster.participant(id) else { return }
+        metrics.participants.add(1)
+        metrics.joins.add(1)
+        let slots = settled.slots.map { slot in
+            room.roster.describe(
+                settled.assignments.first { $0.mid == slot.mid }
+                    ?? SlotAssignment(mid: slot.mid, track: nil, reason: .nothing), kind: slot.kind)
+        }
+        let machine = room.roster.machine
+        log(
+            .info, "joined", ("room", room.name), ("participant", RoomRoster.name(of: id)),
+            ("people", "\(machine.members.count)"))
+        answer(
+            session, command,
+            .joined(
+                .init(
+                    room: room.name, version: machine.version, participant: own.description,
+                    participants: machine.others(than: id.rawValue),
+                    answer: .init(type: .answer, sdp: settled.answer), refused: refused, slots: slots,
+                    recording: describeRecording(of: room), settings: machine.settings,
+                    waiting: machine.waitingList(for: id.rawValue),
+                    resumeWindowSeconds: configuration.sessions.resumeSeconds)))
     }
 
     private func transportChanged(_ key: RoomKey, _ id: PeerID, _ state: PeerTransportState) {
@@ -299,63 +350,30 @@ extension ControlPlane {
             }
         }
         tellOwedSpeakers(in: room)
-        guard let until = room.emptyUntil, until <= now else { return }
-        rooms[room.name] = nil
-        roomByKey[room.key] = nil
-        metrics.rooms.subtract(1)
-        post(.closeRoom(room.key), to: room)
-        roomClosed(room)
-        log(.info, "room closed", ("room", room.name))
+        if let due = room.roster.machine.nextDeadline, due.nanoseconds <= now {
+            settle(room) { machine, now, actions in machine.advance(to: now, into: &actions) }
+        }
+        if let until = room.emptyUntil, until <= now { close(room) }
     }
 
     /// Takes a session's participant out of its room and tells the others.
     func remove(_ session: SessionRecord, _ reason: RemovalReason) {
         guard let place = session.place else { return }
-        session.place = nil
-        let room = place.room
-        let wasPresent = room.roster.participant(place.id)?.isPresent == true
-        let told = room.roster.leave(place.id, reason: reason)
-        room.members[place.id] = nil
-        load[room.worker] -= 1
-        if wasPresent { metrics.participants.subtract(1) }
-        post(.remove(room.key, place.id, reason), to: room)
-        change(session) { machine, _ in machine.leftRoom() }
-        tell(room, told, except: place.id)
-        if room.roster.participants.isEmpty {
-            room.emptyUntil = MonotonicClock.now + Int64(configuration.rooms.emptySeconds) * 1_000_000_000
-        }
-        log(
-            .info, "left", ("room", room.name), ("participant", RoomRoster.name(of: place.id)),
-            ("reason", "\(reason)"))
-    }
-
-    /// Tells everybody present in a room but one. What telling brings about, such as the end of a session that does not
-    /// listen, is told after it: everybody hears the versions of a room in their order.
-    func tell(_ room: RoomRecord, _ messages: [ServerMessage], except id: PeerID? = nil) {
-        guard !messages.isEmpty else { return }
-        announcements.append(Announcement(room: room, messages: messages, except: id))
-        inOrder {}
-    }
-
-    /// Does something that may tell, and only then tells what was announced meanwhile: the answer to one command begins the
-    /// next, which may tell too.
-    private func inOrder(_ body: () -> Void) {
-        let isOutermost = !isAnnouncing
-        isAnnouncing = true
-        body()
-        guard isOutermost else { return }
-        var next = 0
-        while next < announcements.count {
-            let (room, messages, id) = (
-                announcements[next].room, announcements[next].messages, announcements[next].except
-            )
-            next += 1
-            for participant in room.roster.participants where participant.id != id && participant.isPresent {
-                for message in messages { send(message, to: participant.id, in: room) }
+        let told: ServerMessage.ParticipantLeft.Reason =
+            switch reason {
+            case .left: .left
+            case .timedOut: .timedOut
+            case .replaced: .replaced
+            case .removed: .removed
+            case .failed: .failed
+            case .roomEnded: .roomEnded
             }
+        inOrder {
+            settle(place.room) { machine, now, actions in
+                machine.leave(place.id.rawValue, told, at: now, into: &actions)
+            }
+            vacate(session, place.room, place.id, reason)
         }
-        announcements.removeAll(keepingCapacity: true)
-        isAnnouncing = false
     }
 
     private func send(_ message: ServerMessage, to id: PeerID, in room: RoomRecord?) {

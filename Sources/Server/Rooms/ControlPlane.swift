@@ -41,11 +41,17 @@ actor ControlPlane {
     /// What operators wait for.
     var admin = AdminState()
 
-    /// What is told to everybody present in a room, or to all but one.
+    /// What happened in rooms.
+    var feed: EventFeed
+    /// The name of this run of the server in the feed: its numbers begin anew with each.
+    let feedName = ControlPlane.randomName(bytes: 8)
+
+    /// What somebody is told as long as they are in a room; in any case where `id` is nil.
     struct Announcement {
+        let session: SessionRecord
         let room: RoomRecord
-        let messages: [ServerMessage]
-        let except: PeerID?
+        let id: PeerID?
+        let message: ServerMessage
     }
 
     var lastSocket: UInt64 = 0
@@ -70,6 +76,7 @@ actor ControlPlane {
         self.verifier = verifier
         self.log = log
         self.metrics = metrics
+        feed = EventFeed(capacity: configuration.rooms.keptEvents)
         var session = SessionConfiguration()
         session.helloTimeoutMilliseconds = Int64(configuration.sessions.helloSeconds) * 1_000
         session.resumeWindowSeconds = configuration.sessions.resumeSeconds

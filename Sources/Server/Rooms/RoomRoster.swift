@@ -1,139 +1,61 @@
-// Who is in a room and what they publish, as everybody is told it: the room's version rises by one with each change. Pure:
-// knows no socket, no worker and no clock.
+// A room's machine together with what the media side knows of its people: which of a participant's media sections are tracks
+// and slots, in the core's terms. Pure: knows no socket, no worker and no clock.
 import MediaCore
 import Signalling
 
-/// One participant of a room.
+/// One participant of a room, as the control plane sees it.
 struct RosterParticipant {
-    let id: PeerID
-    let user: String
-    let name: String?
-    let device: String?
-    /// Not shown to the others.
-    let isHidden: Bool
-    /// False while the first offer is being answered: nobody is told of the participant yet.
-    var isPresent = false
-    var tracks: [NegotiatedTrack] = []
-    var slots: [(mid: Mid, kind: MediaKind)] = []
+    let member: RoomMember
+    let tracks: [NegotiatedTrack]
+    let slots: [(mid: Mid, kind: MediaKind)]
 
+    var id: PeerID { PeerID(member.number) }
+    /// False while the first offer is being answered: nobody is told of the participant yet.
+    var isPresent: Bool { member.isPresent }
+    /// Not shown to the others.
+    var isHidden: Bool { member.newcomer.isHidden }
     /// The participant as the others see it.
-    var description: ParticipantDescription {
-        ParticipantDescription(
-            id: RoomRoster.name(of: id), number: id.rawValue, user: user, name: name, device: device,
-            tracks: tracks.map { RoomRoster.describe($0, of: id) })
-    }
+    var description: ParticipantDescription { member.description }
 }
 
 /// The people of one room, in the order in which they came.
 struct RoomRoster {
-    private(set) var version: UInt64 = 0
-    private(set) var participants: [RosterParticipant] = []
-    private var lastNumber: UInt32 = 0
+    var machine: RoomMachine
+    private var tracks: [PeerID: [NegotiatedTrack]] = [:]
+    private var slots: [PeerID: [(mid: Mid, kind: MediaKind)]] = [:]
 
-    /// Something about the room itself changes: the version from then on.
-    mutating func nextVersion() -> UInt64 {
-        version += 1
-        return version
+    init(options: RoomOptions) { machine = RoomMachine(options: options) }
+
+    var version: UInt64 { machine.version }
+    var participants: [RosterParticipant] { machine.members.map { participant($0) } }
+
+    private func participant(_ member: RoomMember) -> RosterParticipant {
+        let id = PeerID(member.number)
+        return RosterParticipant(member: member, tracks: tracks[id] ?? [], slots: slots[id] ?? [])
     }
 
     /// The participant with this number.
-    func participant(_ id: PeerID) -> RosterParticipant? { participants.first { $0.id == id } }
+    func participant(_ id: PeerID) -> RosterParticipant? { machine.member(id.rawValue).map { participant($0) } }
 
-    /// The participant of the same user on the same device, if there is one.
-    func participant(user: String, device: String?) -> RosterParticipant? {
-        guard let device else { return nil }
-        return participants.first { $0.user == user && $0.device == device }
+    /// What an answered offer settled of a participant's media.
+    mutating func settle(_ id: PeerID, tracks: [NegotiatedTrack], slots: [(mid: Mid, kind: MediaKind)]) {
+        self.tracks[id] = tracks
+        self.slots[id] = slots
     }
 
-    /// Takes a place in the room; nobody is told before `enter`. Numbers rise and are never used twice; nil when a room
-    /// has used them all.
-    mutating func admit(user: String, name: String?, device: String?, isHidden: Bool) -> PeerID? {
-        guard lastNumber < UInt32.max else { return nil }
-        lastNumber += 1
-        let id = PeerID(lastNumber)
-        participants.append(
-            RosterParticipant(id: id, user: user, name: name, device: device, isHidden: isHidden))
-        return id
+    /// A participant is gone.
+    mutating func forget(_ id: PeerID) {
+        tracks[id] = nil
+        slots[id] = nil
     }
 
-    /// The first offer is answered: the participant is in the room. Returns what the others are told.
-    mutating func enter(
-        _ id: PeerID, tracks: [NegotiatedTrack], slots: [(mid: Mid, kind: MediaKind)]
-    ) -> [ServerMessage] {
-        guard let index = participants.firstIndex(where: { $0.id == id }), !participants[index].isPresent else {
-            return []
+    /// The tracks of an answered offer, as the machine knows them.
+    static func tracks(_ tracks: [NegotiatedTrack]) -> [RoomTrack] {
+        tracks.map {
+            RoomTrack(
+                mid: $0.mid.text, kind: $0.kind == .audio ? .audio : .video, source: name(of: $0.source),
+                isMuted: $0.isMuted)
         }
-        participants[index].isPresent = true
-        participants[index].tracks = tracks
-        participants[index].slots = slots
-        guard !participants[index].isHidden else { return [] }
-        version += 1
-        return [.participantJoined(.init(version: version, participant: participants[index].description))]
-    }
-
-    /// A later offer is answered. Returns what the others are told: tracks that came and went, and mutes.
-    mutating func renegotiate(
-        _ id: PeerID, tracks: [NegotiatedTrack], slots: [(mid: Mid, kind: MediaKind)]
-    ) -> [ServerMessage] {
-        guard let index = participants.firstIndex(where: { $0.id == id }) else { return [] }
-        let old = participants[index].tracks
-        participants[index].tracks = tracks
-        participants[index].slots = slots
-        guard participants[index].isPresent, !participants[index].isHidden else { return [] }
-        var told: [ServerMessage] = []
-        let owner = Self.name(of: id)
-        for track in old where !tracks.contains(where: { $0.mid == track.mid && $0.source == track.source }) {
-            version += 1
-            told.append(
-                .trackUnpublished(.init(version: version, track: Self.name(of: id, track.mid), participant: owner)))
-        }
-        for track in tracks {
-            if let before = old.first(where: { $0.mid == track.mid && $0.source == track.source }) {
-                guard before.isMuted != track.isMuted else { continue }
-                version += 1
-                told.append(muted(id, track.mid, track.isMuted))
-            } else {
-                version += 1
-                told.append(
-                    .trackPublished(.init(version: version, track: Self.describe(track, of: id), participant: owner)))
-            }
-        }
-        return told
-    }
-
-    /// A track is muted or unmuted. Nil when there is no such track; no message when nothing changed.
-    mutating func setMuted(_ id: PeerID, mid: Mid, _ isMuted: Bool) -> [ServerMessage]? {
-        guard let index = participants.firstIndex(where: { $0.id == id }),
-            let track = participants[index].tracks.firstIndex(where: { $0.mid == mid })
-        else { return nil }
-        guard participants[index].tracks[track].isMuted != isMuted else { return [] }
-        participants[index].tracks[track].isMuted = isMuted
-        guard participants[index].isPresent, !participants[index].isHidden else { return [] }
-        version += 1
-        return [muted(id, mid, isMuted)]
-    }
-
-    /// The participant is gone. Returns what the others are told: nothing when they never knew.
-    mutating func leave(_ id: PeerID, reason: RemovalReason) -> [ServerMessage] {
-        guard let index = participants.firstIndex(where: { $0.id == id }) else { return [] }
-        let gone = participants.remove(at: index)
-        guard gone.isPresent, !gone.isHidden else { return [] }
-        version += 1
-        let told: ServerMessage.ParticipantLeft.Reason =
-            switch reason {
-            case .left: .left
-            case .timedOut: .timedOut
-            case .replaced: .replaced
-            case .removed: .removed
-            case .failed: .failed
-            case .roomEnded: .roomEnded
-            }
-        return [.participantLeft(.init(version: version, participant: Self.name(of: id), reason: told))]
-    }
-
-    /// The others as a newcomer sees them.
-    func others(than id: PeerID) -> [ParticipantDescription] {
-        participants.filter { $0.id != id && $0.isPresent && !$0.isHidden }.map(\.description)
     }
 
     /// What a slot shows, in the protocol's terms.
@@ -159,29 +81,16 @@ struct RoomRoster {
     /// The track that a client's identifier names, when it is there.
     func track(named name: String) -> TrackID? {
         let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].first == "p", let number = UInt32(parts[0].dropFirst()),
-            let mid = Mid(String(parts[1])), let owner = participant(PeerID(number)),
-            owner.tracks.contains(where: { $0.mid == mid })
+        guard parts.count == 2, let number = RoomNames.participant(String(parts[0])), let mid = Mid(String(parts[1])),
+            let owner = participant(PeerID(number)), owner.tracks.contains(where: { $0.mid == mid })
         else { return nil }
         return TrackID(peer: owner.id, mid: mid)
     }
 
-    private func muted(_ id: PeerID, _ mid: Mid, _ isMuted: Bool) -> ServerMessage {
-        .trackMuted(
-            .init(
-                version: version, track: Self.name(of: id, mid), participant: Self.name(of: id), muted: isMuted))
-    }
-
     /// `p7`
-    static func name(of id: PeerID) -> String { "p\(id.rawValue)" }
+    static func name(of id: PeerID) -> String { RoomNames.participant(id.rawValue) }
     /// `p7/1`
-    static func name(of id: PeerID, _ mid: Mid) -> String { "p\(id.rawValue)/\(mid.text)" }
-
-    static func describe(_ track: NegotiatedTrack, of id: PeerID) -> TrackDescription {
-        TrackDescription(
-            id: name(of: id, track.mid), mid: track.mid.text, kind: track.kind == .audio ? .audio : .video,
-            source: name(of: track.source), muted: track.isMuted)
-    }
+    static func name(of id: PeerID, _ mid: Mid) -> String { "\(name(of: id))/\(mid.text)" }
 
     static func name(of source: TrackSource) -> TrackSourceName {
         switch source {

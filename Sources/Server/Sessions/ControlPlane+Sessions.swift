@@ -120,8 +120,8 @@ extension ControlPlane: GatewayDelegate {
             }
         return Claims(
             user: token.subject, name: token.name, room: token.room, canPublish: token.hidden ? [] : sources,
-            canSubscribe: token.canSubscribe, canModerate: token.canModerate, hidden: token.hidden,
-            calls: token.calls)
+            canSubscribe: token.canSubscribe, canModerate: token.canModerate,
+            role: token.role.flatMap { ParticipantRole(rawValue: $0) }, hidden: token.hidden, calls: token.calls)
     }
 
     /// A fresh socket wants to go on with an older session.
@@ -147,6 +147,7 @@ extension ControlPlane: GatewayDelegate {
         if let number = session.machine.connection?.number, sessionBySocket[number] === session {
             sessionBySocket[number] = nil
         }
+        stopWaiting(session)
         guard session.place != nil else { return }
         let removal: RemovalReason =
             switch reason {

@@ -7,6 +7,10 @@ final class SessionRecord {
     var machine: SessionMachine
     /// The room and place, from the moment a place is taken until it is given back.
     var place: Place?
+    /// Whether the participant at the place is in: its first offer is answered.
+    var isIn = false
+    /// The room whose lobby the session waits in, and its number there.
+    var waiting: (room: RoomRecord, number: UInt32)?
     /// The command that a worker's answer will complete, by the request's number.
     var pending: [UInt64: CommandID] = [:]
 
@@ -24,8 +28,10 @@ final class RoomRecord {
     let key: RoomKey
     let name: String
     let worker: Int
-    var roster = RoomRoster()
+    var roster: RoomRoster
     var members: [PeerID: Member] = [:]
+    /// Those in its lobby, by their numbers there.
+    var waiting: [UInt32: SessionRecord] = [:]
     /// Who speaks, as it was told last, with the message's text.
     var speakers: (report: SpeakerReport, text: String)?
     /// When the room is closed for being empty, in nanoseconds of the monotonic clock; nil while somebody is in it.
@@ -46,7 +52,8 @@ final class RoomRecord {
         var failedUntil: Int64?
     }
 
-    init(key: RoomKey, name: String, worker: Int) {
+    init(key: RoomKey, name: String, worker: Int, options: RoomOptions) {
+        roster = RoomRoster(options: options)
         self.key = key
         self.name = name
         self.worker = worker

@@ -14,6 +14,8 @@ public struct Claims: Hashable, Sendable {
     public var canSubscribe: Bool
     /// Whether the user may act on other participants.
     public var canModerate: Bool
+    /// The role that the user has in rooms, or nil for the room's default; who may moderate is host.
+    public var role: ParticipantRole?
     /// Whether the others are not told that the user is there.
     public var hidden: Bool
     /// Whether the user may place and receive calls.
@@ -23,7 +25,7 @@ public struct Claims: Hashable, Sendable {
     public init(
         user: String, name: String? = nil, room: String? = nil,
         canPublish: Set<TrackSourceName> = Set(TrackSourceName.allCases), canSubscribe: Bool = true,
-        canModerate: Bool = false, hidden: Bool = false, calls: Bool = false
+        canModerate: Bool = false, role: ParticipantRole? = nil, hidden: Bool = false, calls: Bool = false
     ) {
         self.user = user
         self.name = name
@@ -31,6 +33,7 @@ public struct Claims: Hashable, Sendable {
         self.canPublish = canPublish
         self.canSubscribe = canSubscribe
         self.canModerate = canModerate
+        self.role = role
         self.hidden = hidden
         self.calls = calls
     }

@@ -100,6 +100,14 @@ private struct ClientFrameWire: Codable {
         case "iceRestart": .command(.iceRestart)
         case "mute": .command(.mute(try .init(from: decoder)))
         case "subscribe": .command(.subscribe(try .init(from: decoder)))
+        case "raiseHand": .command(.raiseHand)
+        case "lowerHand": .command(.lowerHand)
+        case "answerInvitation": .command(.answerInvitation(try .init(from: decoder)))
+        case "stepDown": .command(.stepDown)
+        case "react": .command(.react(try .init(from: decoder)))
+        case "message": .command(.message(try .init(from: decoder)))
+        case "metadata": .command(.metadata(try .init(from: decoder)))
+        case "moderate": .command(.moderate(try .init(from: decoder)))
         case "leave": .command(.leave)
         case "answer": .command(.answer)
         default: nil
@@ -120,7 +128,14 @@ private struct ClientFrameWire: Codable {
         case .command(.candidate(let candidate)): try candidate.encode(to: encoder)
         case .command(.mute(let mute)): try mute.encode(to: encoder)
         case .command(.subscribe(let subscribe)): try subscribe.encode(to: encoder)
-        case .ack, .command(.iceRestart), .command(.leave), .command(.answer): break
+        case .command(.answerInvitation(let answer)): try answer.encode(to: encoder)
+        case .command(.react(let react)): try react.encode(to: encoder)
+        case .command(.message(let message)): try message.encode(to: encoder)
+        case .command(.metadata(let metadata)): try metadata.encode(to: encoder)
+        case .command(.moderate(let moderate)): try moderate.encode(to: encoder)
+        case .ack, .command(.iceRestart), .command(.raiseHand), .command(.lowerHand), .command(.stepDown),
+            .command(.leave), .command(.answer):
+            break
         }
     }
 }

@@ -69,7 +69,23 @@ public enum ClientCommand: Hashable, Sendable {
     case mute(Mute)
     /// Wishes about the own slots.
     case subscribe(Subscribe)
-    /// Leave the room.
+    /// Ask to speak: into the queue of hands.
+    case raiseHand
+    /// No longer ask.
+    case lowerHand
+    /// Answer a host's invitation to speak.
+    case answerInvitation(AnswerInvitation)
+    /// Give up the own role.
+    case stepDown
+    /// Show a sign to all.
+    case react(React)
+    /// Send a text.
+    case message(Message)
+    /// Set the own text about oneself.
+    case metadata(Metadata)
+    /// Act on the room or on others, as a host.
+    case moderate(Moderate)
+    /// Leave the room, or the lobby.
     case leave
     /// A session description answer, which clients never send: the machine refuses it and does not hand it on.
     case answer
@@ -179,11 +195,22 @@ public enum ClientCommand: Hashable, Sendable {
         public var mid: String
         /// Muted from now on, or not.
         public var muted: Bool
+        /// The room's version that the person saw when deciding; an unmute that did not know of a host's mute is refused.
+        public var version: UInt64?
 
         /// A wish to mute or unmute.
-        public init(mid: String, muted: Bool) {
+        public init(mid: String, muted: Bool, version: UInt64? = nil) {
             self.mid = mid
             self.muted = muted
+            self.version = version
+        }
+
+        /// Reads a wish.
+        public init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            mid = try fields.decode(String.self, forKey: .mid)
+            muted = try fields.decode(Bool.self, forKey: .muted)
+            version = try fields.decodeNumberIfPresent(UInt64.self, forKey: .version)
         }
     }
 
@@ -248,6 +275,14 @@ extension ClientCommand {
         case .iceRestart: "iceRestart"
         case .mute: "mute"
         case .subscribe: "subscribe"
+        case .raiseHand: "raiseHand"
+        case .lowerHand: "lowerHand"
+        case .answerInvitation: "answerInvitation"
+        case .stepDown: "stepDown"
+        case .react: "react"
+        case .message: "message"
+        case .metadata: "metadata"
+        case .moderate: "moderate"
         case .leave: "leave"
         case .answer: "answer"
         }

@@ -2,7 +2,7 @@
 
 extension ClientMessage {
     /// The first field out of its bounds, as an error, or nil when all are within.
-    var boundsFault: ProtocolError? {
+    public var boundsFault: ProtocolError? {
         var check = BoundsCheck()
         switch self {
         case .hello(let hello):
@@ -60,8 +60,27 @@ private struct BoundsCheck {
                 text("slots.mid", wish.mid, 1...ProtocolLimits.midBytes)
                 text("slots.pin", wish.pin, 1...ProtocolLimits.trackBytes)
             }
-        case .iceRestart, .leave, .answer: break
+        case .react(let react):
+            text("reaction", react.reaction, 1...ProtocolLimits.reactionBytes)
+        case .message(let message):
+            text("text", message.text, 1...ProtocolLimits.roomMessageBytes)
+            text("to", message.to, 1...ProtocolLimits.trackBytes)
+            valid(command)
+        case .metadata(let metadata):
+            text("metadata", metadata.metadata, 0...ProtocolLimits.metadataBytes)
+        case .moderate(let moderate):
+            text("participant", moderate.participant, 1...ProtocolLimits.trackBytes)
+            text("user", moderate.user, 1...ProtocolLimits.userBytes)
+            text("metadata", moderate.metadata, 0...ProtocolLimits.roomMetadataBytes)
+            valid(command)
+        case .iceRestart, .raiseHand, .lowerHand, .answerInvitation, .stepDown, .leave, .answer: break
         }
+    }
+
+    /// Fields that must be there because another says so, and names of people.
+    private mutating func valid(_ command: ClientCommand) {
+        guard fault == nil else { return }
+        do throws(ProtocolError) { _ = try command.roomRequest() } catch { fault = error }
     }
 
     private mutating func tracks(_ tracks: [ClientCommand.Track]) {

@@ -30,6 +30,16 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
         case roomFull
         /// The room lets nobody in.
         case roomLocked
+        /// A host removed the participant while it was coming in.
+        case removed
+        /// A host banned the user.
+        case banned
+        /// The room has ended.
+        case roomEnded
+        /// Nobody of that name is in the room, or waits for it.
+        case unknownParticipant
+        /// Somebody else decided meanwhile, and that counts.
+        case overtaken
         /// The session description cannot be used.
         case invalidOffer
         /// The client sent an answer; the client always offers.
@@ -122,10 +132,12 @@ public enum CloseCode: UInt16, Hashable, Sendable, CaseIterable {
         guard error.isFatal else { return nil }
         switch error.code {
         case .malformed, .unknownType, .missingField, .staleCommand, .commandGap, .alreadyAuthenticated, .notJoined,
-            .alreadyJoined, .invalidOffer, .unexpectedAnswer, .unknownTrack, .unknownSlot:
+            .alreadyJoined, .invalidOffer, .unexpectedAnswer, .unknownTrack, .unknownSlot, .unknownParticipant,
+            .overtaken:
             self = .malformed
         case .notAuthenticated: self = .unauthorised
-        case .forbidden, .roomFull, .roomLocked: self = .forbidden
+        case .forbidden, .roomFull, .roomLocked, .banned: self = .forbidden
+        case .removed, .roomEnded: self = .roomEnded
         case .resyncNeeded: self = .resyncNeeded
         case .replaced: self = .replaced
         case .tooLarge: self = .tooLarge

@@ -26,6 +26,16 @@ public enum ProtocolLimits {
     public static let trackBytes = 64
     /// UTF-8 bytes of one candidate line (RFC 8839 §5.1), and of a username fragment (RFC 8445 §5.3).
     public static let candidateBytes = 1_024
+    /// UTF-8 bytes of a `react`'s reaction; it may not be empty.
+    public static let reactionBytes = 32
+    /// UTF-8 bytes of a `message`'s text; it may not be empty.
+    public static let roomMessageBytes = 16 * 1024
+    /// UTF-8 bytes of a participant's text about itself.
+    public static let metadataBytes = 1_024
+    /// UTF-8 bytes of a host's text about the room.
+    public static let roomMetadataBytes = 4_096
+    /// UTF-8 bytes of a user (`sub`); it may not be empty.
+    public static let userBytes = 256
     /// Entries of `tracks` in one `join` or `offer`.
     public static let tracks = 64
     /// Entries of `slots` in one `subscribe`.

@@ -34,8 +34,6 @@ extension ServerMessage {
         public struct Slot: Hashable, Sendable, Codable {
             /// What it does.
             public enum Status: String, Hashable, Sendable, CaseIterable, Codable {
-                /// Nothing is on it.
-                case empty
                 /// The client does not show it.
                 case hidden
                 /// It did not negotiate the codec of what is on it.
@@ -112,7 +110,7 @@ extension ServerMessage {
         public var receiving: Direction
         /// From the client to the server.
         public var sending: Direction
-        /// The client's slots, the first `maximumSlots` of them.
+        /// The client's slots that something is on, the first `maximumSlots` of them.
         public var slots: [Slot]
 
         /// A report.

@@ -14,17 +14,66 @@ public struct ParticipantDescription: Hashable, Sendable, Codable {
     public var device: String?
     /// What the participant publishes.
     public var tracks: [TrackDescription]
+    /// What the participant may do.
+    public var role: ParticipantRole
+    /// The place of the raised hand: the lower number was raised first; nil while it is not raised.
+    public var hand: UInt64?
+    /// Whether a host asked the participant to speak, and it has not answered.
+    public var isInvited: Bool
+    /// The participant's own text about itself.
+    public var metadata: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case id, number, user, name, device, tracks, role, hand, isInvited = "invited", metadata
+    }
 
     /// A participant.
     public init(
-        id: String, number: UInt32, user: String, name: String?, device: String?, tracks: [TrackDescription]
+        id: String, number: UInt32, user: String, name: String?, device: String?, tracks: [TrackDescription],
+        role: ParticipantRole = .speaker, hand: UInt64? = nil, isInvited: Bool = false, metadata: String? = nil
     ) {
+        self.role = role
+        self.hand = hand
+        self.isInvited = isInvited
+        self.metadata = metadata
         self.id = id
         self.number = number
         self.user = user
         self.name = name
         self.device = device
         self.tracks = tracks
+    }
+}
+
+extension ParticipantDescription {
+    /// Reads a participant; what an older server does not say is what it was then.
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try fields.decode(String.self, forKey: .id), number: try fields.decode(UInt32.self, forKey: .number),
+            user: try fields.decode(String.self, forKey: .user),
+            name: try fields.decodeIfPresent(String.self, forKey: .name),
+            device: try fields.decodeIfPresent(String.self, forKey: .device),
+            tracks: try fields.decode([TrackDescription].self, forKey: .tracks),
+            role: try fields.decodeIfPresent(ParticipantRole.self, forKey: .role) ?? .speaker,
+            hand: try fields.decodeIfPresent(UInt64.self, forKey: .hand),
+            isInvited: try fields.decodeIfPresent(Bool.self, forKey: .isInvited) ?? false,
+            metadata: try fields.decodeIfPresent(String.self, forKey: .metadata))
+    }
+
+    /// Writes a participant; what is not so is left out.
+    public func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(id, forKey: .id)
+        try fields.encode(number, forKey: .number)
+        try fields.encode(user, forKey: .user)
+        try fields.encodeIfPresent(name, forKey: .name)
+        try fields.encodeIfPresent(device, forKey: .device)
+        try fields.encode(tracks, forKey: .tracks)
+        try fields.encode(role, forKey: .role)
+        try fields.encodeIfPresent(hand, forKey: .hand)
+        if isInvited { try fields.encode(true, forKey: .isInvited) }
+        try fields.encodeIfPresent(metadata, forKey: .metadata)
     }
 }
 

@@ -90,6 +90,13 @@ private struct ServerFrameWire: Codable {
         case "trackUnpublished": return .trackUnpublished(try .init(from: decoder))
         case "trackMuted": return .trackMuted(try .init(from: decoder))
         case "recording": return .recording(try .init(from: decoder))
+        case "roomUpdated": return .roomUpdated(try .init(from: decoder))
+        case "roomEnded": return .roomEnded(try .init(from: decoder))
+        case "lobby": return .lobby(try .init(from: decoder))
+        case "waiting": return .waiting(try .init(from: decoder))
+        case "message": return .message(try .init(from: decoder))
+        case "reaction": return .reaction(try .init(from: decoder))
+        case "unmuteRequested": return .unmuteRequested(try .init(from: decoder))
         case "mediaState": return .mediaState(try .init(from: decoder))
         case "quality": return .quality(try .init(from: decoder))
         case "speakers": return .speakers(try .init(from: decoder))
@@ -125,6 +132,13 @@ private struct ServerFrameWire: Codable {
         case .trackUnpublished(let body): try body.encode(to: encoder)
         case .trackMuted(let body): try body.encode(to: encoder)
         case .recording(let body): try body.encode(to: encoder)
+        case .roomUpdated(let body): try body.encode(to: encoder)
+        case .roomEnded(let body): try body.encode(to: encoder)
+        case .lobby(let body): try body.encode(to: encoder)
+        case .waiting(let body): try body.encode(to: encoder)
+        case .message(let body): try body.encode(to: encoder)
+        case .reaction(let body): try body.encode(to: encoder)
+        case .unmuteRequested(let body): try body.encode(to: encoder)
         case .mediaState(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
         case .speakers(let body): try body.encode(to: encoder)
@@ -155,6 +169,13 @@ extension ServerMessage {
         case .trackUnpublished: "trackUnpublished"
         case .trackMuted: "trackMuted"
         case .recording: "recording"
+        case .roomUpdated: "roomUpdated"
+        case .roomEnded: "roomEnded"
+        case .lobby: "lobby"
+        case .waiting: "waiting"
+        case .message: "message"
+        case .reaction: "reaction"
+        case .unmuteRequested: "unmuteRequested"
         case .mediaState: "mediaState"
         case .quality: "quality"
         case .speakers: "speakers"

@@ -38,6 +38,20 @@ public enum ServerMessage: Hashable, Sendable {
     case trackMuted(TrackMuted)
     /// A recording of the room began or ended.
     case recording(Recording)
+    /// The room's settings changed.
+    case roomUpdated(RoomUpdated)
+    /// The room is over for the client.
+    case roomEnded(RoomEnded)
+    /// Answers `join` where the client has to wait, and says what becomes of it.
+    case lobby(Lobby)
+    /// Tells a host of somebody who waits.
+    case waiting(Waiting)
+    /// A text of a participant.
+    case message(Message)
+    /// A sign of a participant.
+    case reaction(Reaction)
+    /// A host asks the client to unmute.
+    case unmuteRequested(UnmuteRequested)
     /// The server's view of the client's transport.
     case mediaState(MediaState)
     /// How well the client is served; carries no `seq`.
@@ -145,6 +159,10 @@ public enum ServerMessage: Hashable, Sendable {
         public var slots: [SlotDescription]
         /// The recording that runs, if one does.
         public var recording: RecordingDescription?
+        /// What all see of the room itself.
+        public var settings: RoomSettings?
+        /// Who waits to come in; only hosts are told.
+        public var waiting: [WaitingDescription]?
         /// How long the session waits for `resume` once its socket is lost.
         public var resumeWindowSeconds: Int
 
@@ -152,8 +170,11 @@ public enum ServerMessage: Hashable, Sendable {
         public init(
             room: String, version: UInt64, participant: ParticipantDescription,
             participants: [ParticipantDescription], answer: ClientCommand.Description, refused: [RefusedSection],
-            slots: [SlotDescription], recording: RecordingDescription? = nil, resumeWindowSeconds: Int
+            slots: [SlotDescription], recording: RecordingDescription? = nil, settings: RoomSettings? = nil,
+            waiting: [WaitingDescription]? = nil, resumeWindowSeconds: Int
         ) {
+            self.settings = settings
+            self.waiting = waiting
             self.room = room
             self.version = version
             self.participant = participant
@@ -305,9 +326,12 @@ public enum ServerMessage: Hashable, Sendable {
         public var participant: String
         /// Muted from now on, or not.
         public var muted: Bool
+        /// Who did it, where it was not the participant itself: a participant, or `operator`.
+        public var by: String?
 
         /// A change of mute.
-        public init(version: UInt64, track: String, participant: String, muted: Bool) {
+        public init(version: UInt64, track: String, participant: String, muted: Bool, by: String? = nil) {
+            self.by = by
             self.version = version
             self.track = track
             self.participant = participant

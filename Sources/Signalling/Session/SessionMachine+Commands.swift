@@ -141,12 +141,16 @@ extension SessionMachine {
         switch command {
         case .answer: return ProtocolError(.unexpectedAnswer, "The client always offers.")
         case .join(let join):
-            if roomState != .notJoined { return ProtocolError(.alreadyJoined, "Leave the room first.") }
+            if roomState != .notJoined, roomState != .waiting {
+                return ProtocolError(.alreadyJoined, "Leave the room first.")
+            }
             if claims?.allows(room: join.room) != true {
                 return ProtocolError(.forbidden, "The token is not for this room.")
             }
             return nil
-        case .offer, .candidate, .iceRestart, .mute, .subscribe, .leave:
+        case .leave where roomState == .waiting: return nil
+        case .offer, .candidate, .iceRestart, .mute, .subscribe, .raiseHand, .lowerHand, .answerInvitation, .stepDown,
+            .react, .message, .metadata, .moderate, .leave:
             return roomState == .joined ? nil : ProtocolError(.notJoined, "Join a room first.")
         }
     }

@@ -20,6 +20,8 @@ public struct SessionMachine: Sendable {
     public enum RoomState: Hashable, Sendable {
         /// In none.
         case notJoined
+        /// In the lobby of one: nothing but another `join`, or `leave`, makes sense.
+        case waiting
         /// A `join` is being performed.
         case joining
         /// In one.
@@ -202,6 +204,7 @@ public struct SessionMachine: Sendable {
         performing = nil
         switch message {
         case .joined: roomState = .joined
+        case .lobby: roomState = .waiting
         case .left: roomState = .notJoined
         default: if roomState == .joining { roomState = .notJoined }
         }

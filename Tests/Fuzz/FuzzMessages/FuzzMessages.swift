@@ -1,5 +1,5 @@
 // Fuzzes the client protocol. A first byte that is even: the rest is a message, for both decoders. Odd: the rest is a
-// sequence of events for a session's machine.
+// sequence of events for a session's machine; 255, for a room's.
 
 import Signalling
 
@@ -11,6 +11,9 @@ public func fuzzMessages(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let rest = Array(bytes.dropFirst())
     if first & 1 == 0 {
         readMessage(rest)
+    } else if first == 255 {
+        var run = RoomRun(events: rest)
+        run.play()
     } else {
         var run = MachineRun(events: rest)
         run.play()
@@ -123,7 +126,8 @@ struct MachineRun {
         let bodies = [
             #""type":"join","room":"r","offer":{"type":"offer","sdp":""},"tracks":[]"#, #""type":"leave""#,
             #""type":"iceRestart""#, #""type":"candidate","candidate":"""#, #""type":"x""#, #""type":"mute""#,
-            #""type":"answer""#, #""type":"mute","mid":"0","muted":true"#,
+            #""type":"answer""#, #""type":"mute","mid":"0","muted":true"#, #""type":"raiseHand""#,
+            #""type":"moderate","action":"end""#,
         ]
         let body = bodies[Int(next()) % bodies.count]
         let before = machine.lastCommand
@@ -154,7 +158,7 @@ struct MachineRun {
         guard let id = performing else { return machine.answer(CommandID(UInt64(next())), .left, into: &actions) }
         let answers: [ServerMessage] = [
             .ok(.init()), .left, .error(ProtocolError(.internal, "no")), .answer(.init(sdp: "", refused: [])),
-            .answer(.init(sdp: String(repeating: "x", count: 600), refused: [])),
+            .answer(.init(sdp: String(repeating: "x", count: 600), refused: [])), .lobby(.init(state: .waiting)),
         ]
         performing = nil
         machine.answer(id, answers[Int(next()) % answers.count], into: &actions)

@@ -48,6 +48,20 @@ struct RecoveryTests {
         #expect(room.rtp.map(\.bytes) == [original.bytes])
     }
 
+    @Test("Only what is never sent again as the same bytes may be padded")
+    func mayBePadded() throws {
+        for rtx in [true, false] {
+            let room = pair(rtx: rtx)
+            room.receive(audioPacket(1, 100, 0), from: 1)
+            room.receive(videoPacket(1, 101, 3_000, picture: 51), from: 1)
+            let original = try #require(room.sent(to: 2).last)
+            room.now = room.now + .milliseconds(500)
+            room.control(negativeAcknowledgement(220, [original.sequence]), from: 2)
+            #expect(room.rtp.map(\.ssrc) == [220, 210, 220, rtx ? 240 : 220])
+            #expect(room.mayBePadded == [rtx, false, rtx, rtx])
+        }
+    }
+
     @Test("What was never sent, or is overwritten, is not sent again")
     func unknown() throws {
         let room = pair()

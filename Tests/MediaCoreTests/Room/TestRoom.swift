@@ -54,6 +54,8 @@ final class TestRoom {
     var out = Egress(capacity: 8 << 20)
     var now = Timestamp(nanoseconds: 1_000_000_000_000)
     var rtp: [SentRTP] = []
+    /// Which of them may be padded.
+    var mayBePadded: [Bool] = []
     var rtcp: [SentRTCP] = []
     var events: [RoomEvent] = []
     var decisions: [Decision] = []
@@ -143,6 +145,7 @@ final class TestRoom {
     }
     func clear() {
         rtp.removeAll()
+        mayBePadded.removeAll()
         rtcp.removeAll()
         events.removeAll()
         decisions.removeAll()
@@ -169,6 +172,7 @@ final class TestRoom {
                 rtcp.append(SentRTCP(peer: datagram.peer, bytes: bytes))
             } else if let packet = Self.read(bytes, to: datagram.peer) {
                 rtp.append(packet)
+                mayBePadded.append(datagram.mayBePadded)
             }
         }
         events += out.events

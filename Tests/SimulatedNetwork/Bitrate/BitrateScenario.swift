@@ -61,12 +61,24 @@ public struct BitrateScenario: Sendable {
     }
 }
 
+/// What is asked of receivers that share a bottleneck: that it is used, by them all, and what is asked of each. How much each of
+/// them gets is told, and bounded by fairness.
+public func sharedMeasures(_ p: Playback, _ receivers: [UInt32], sharers: (Int) -> Int) -> [Measure] {
+    [
+        Measure(
+            "all: time at 0.9 of the best layers that fit 0.85 of the capacity", "%", .atLeast(90),
+            100 * p.fitting(receivers, usable: 0.85, sharers: sharers))
+    ] + receivers.flatMap { usualMeasures(p, $0, fitting: .reported, sharers: sharers) }
+}
+
 /// What is asked of every receiver behind a bottleneck.
-public func usualMeasures(_ p: Playback, _ receiver: UInt32, sharers: (Int) -> Int = { _ in 1 }) -> [Measure] {
+public func usualMeasures(
+    _ p: Playback, _ receiver: UInt32, fitting: Bound = .atLeast(90), sharers: (Int) -> Int = { _ in 1 }
+) -> [Measure] {
     let who = "receiver \(receiver): "
     return [
         Measure(
-            who + "time at 0.9 of the best layers that fit 0.85 of the capacity", "%", .atLeast(90),
+            who + "time at 0.9 of the best layers that fit 0.85 of the capacity", "%", fitting,
             100 * p.fitting(receiver, usable: 0.85, sharers: sharers)),
         Measure(
             who + "time at 0.9 of the best layers that fit the whole capacity", "%", .reported,

@@ -80,17 +80,29 @@ public final class Playback {
     /// The part of the settled time in which media was forwarded, and not dropped by the queue, at 0.9 of the rate of the best set of layers that fits `usable`
     /// of the capacity (and of that, one of `sharers` equal parts); 1 when nothing was to be judged.
     public func fitting(_ receiver: UInt32, usable: Double, sharers: (Int) -> Int = { _ in 1 }) -> Double {
-        let series = series(receiver)
+        fitting([receiver], usable: usable, sharers: sharers)
+    }
+
+    /// The same of receivers that share a bottleneck, all that was forwarded to them against all that could have been in equal
+    /// shares: how they share it is `fairness`.
+    public func fitting(_ receivers: [UInt32], usable: Double, sharers: (Int) -> Int) -> Double {
+        let all = receivers.map { ($0, series($0)) }
         var good = 0
-        var all = 0
-        for tick in ticks(series) where !isUnsettled(tick, series) {
-            all += 1
-            let capacity = capacity(receiver, tick: tick) * usable / Double(max(1, sharers(tick)))
-            if delivered(series, tick: tick) >= 0.9 * best(receiver, tick: tick, capacity: capacity) {
-                good += 1
+        var count = 0
+        for tick in 0..<meter.ticks {
+            let present = all.filter { ticks($0.1).contains(tick) }
+            guard !present.isEmpty, !present.contains(where: { isUnsettled(tick, $0.1) }) else { continue }
+            count += 1
+            var got = 0.0
+            var most = 0.0
+            for (receiver, series) in present {
+                let capacity = capacity(receiver, tick: tick) * usable / Double(max(1, sharers(tick)))
+                got += delivered(series, tick: tick)
+                most += best(receiver, tick: tick, capacity: capacity)
             }
+            if got >= 0.9 * most { good += 1 }
         }
-        return all == 0 ? 1 : Double(good) / Double(all)
+        return count == 0 ? 1 : Double(good) / Double(count)
     }
 
     /// The rate of the best set of layers, audio included, that a receiver could be sent at this capacity.

@@ -45,7 +45,7 @@ public enum StandardScenarios {
             ]
         ) { p in
             let fairness = p.fairness([2, 3], 5..<125)
-            return usualMeasures(p, 2) { _ in 2 } + usualMeasures(p, 3) { _ in 2 } + [
+            return sharedMeasures(p, [2, 3]) { _ in 2 } + [
                 Measure("least share of the mean rate", "", .atLeast(0.5), fairness.least),
                 Measure("greatest share of the mean rate", "", .atMost(2), fairness.most),
             ]
@@ -91,11 +91,10 @@ public enum StandardScenarios {
         ) { p in
             let sharers: (Int) -> Int = { $0 < 200 ? 1 : $0 < 400 ? 2 : 3 }
             let fairness = p.fairness([2, 3, 4], 45..<120)
-            return usualMeasures(p, 2, sharers: sharers) + usualMeasures(p, 3, sharers: sharers)
-                + usualMeasures(p, 4, sharers: sharers) + [
-                    Measure("least share of the mean rate from 45 s on", "", .atLeast(0.5), fairness.least),
-                    Measure("greatest share of the mean rate from 45 s on", "", .atMost(2), fairness.most),
-                ]
+            return sharedMeasures(p, [2, 3, 4], sharers: sharers) + [
+                Measure("least share of the mean rate from 45 s on", "", .atLeast(0.5), fairness.least),
+                Measure("greatest share of the mean rate from 45 s on", "", .atMost(2), fairness.most),
+            ]
         }
     }
 
@@ -114,11 +113,10 @@ public enum StandardScenarios {
         ) { p in
             let sharers: (Int) -> Int = { $0 >= 400 && $0 < 600 ? 2 : 3 }
             let fairness = p.fairness([2, 3, 4], 65..<120)
-            return usualMeasures(p, 2, sharers: sharers) + usualMeasures(p, 3, sharers: sharers)
-                + usualMeasures(p, 4, sharers: sharers) + [
-                    Measure("least share of the mean rate from 65 s on", "", .atLeast(0.5), fairness.least),
-                    Measure("greatest share of the mean rate from 65 s on", "", .atMost(2), fairness.most),
-                ]
+            return sharedMeasures(p, [2, 3, 4], sharers: sharers) + [
+                Measure("least share of the mean rate from 65 s on", "", .atLeast(0.5), fairness.least),
+                Measure("greatest share of the mean rate from 65 s on", "", .atMost(2), fairness.most),
+            ]
         }
     }
 
