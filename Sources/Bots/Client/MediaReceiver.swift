@@ -96,7 +96,7 @@ struct MediaReceiver {
     /// Counts a packet by its header; answers whether its payload is wanted.
     mutating func note(_ packet: UnsafeRawBufferPointer, arrival: Int64, into tally: inout Tally) -> Bool {
         let span = unsafe Span<UInt8>(_unsafeBytes: packet)
-        guard let header = RTPHeader(span) else { return false }
+        guard let header = RTPHeader(span, isProtected: true) else { return false }
         if header.extensionLength > 0 {
             let elements = HeaderExtensionOffsets(span, header, BotExtensions.map)
             if let sequence = elements?.readTransportSequence(span), arrivals.count < 4_096 {

@@ -320,6 +320,8 @@ export class Room extends EventTarget {
   #build() {
     this.#pc?.close();
     this.#joined = false;
+    this.#restarting = false;
+    clearTimeout(this.#restartTimer);
     this.#localCandidates = [];
     this.#remoteCandidates = [];
     const pc = new RTCPeerConnection({
@@ -494,10 +496,11 @@ export class Room extends EventTarget {
       }
     } catch (error) {
       this.#dispatch('error', { error });
-      if (error.code === 'notJoined') this.#rejoin();
+      // Only while it is still this path's room: a session begun anew has joined again by itself, on another one.
+      if (error.code === 'notJoined' && pc === this.#pc) this.#rejoin();
     }
-    this.#restarting = false;
     if (pc !== this.#pc || this.#state === 'closed') return;
+    this.#restarting = false;
     this.#restartTimer = setTimeout(() => {
       if (pc !== this.#pc || this.#state === 'closed') return;
       if (this.#path.isAlive && pc.connectionState === 'connected') {

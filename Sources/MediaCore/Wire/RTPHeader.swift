@@ -35,7 +35,10 @@ public struct RTPHeader: Hashable, Sendable, BitwiseCopyable {
 
     /// Reads the header of a datagram; nil when the version is not 2, or when the sources, the extension or the padding
     /// reach past its end, or when the padding bit is set with a count of zero (RFC 3550 §A.1).
-    @inline(__always) public init?(_ bytes: Span<UInt8>) {
+    ///
+    /// - Parameter isProtected: the payload is still encrypted, and so is the count of padding: it is not read, and the padding
+    ///   counts as payload.
+    @inline(__always) public init?(_ bytes: Span<UInt8>, isProtected: Bool = false) {
         let count = bytes.count
         guard count >= Self.fixedLength, count <= Self.maximumLength else { return nil }
         let first = bytes.uint8(at: 0)
@@ -62,7 +65,7 @@ public struct RTPHeader: Hashable, Sendable, BitwiseCopyable {
             offset &+= 4 &+ length
         }
         var padding = 0
-        if first & 0x20 != 0 {
+        if first & 0x20 != 0, !isProtected {
             padding = Int(bytes.uint8(at: count &- 1))
             guard padding > 0, offset &+ padding <= count else { return nil }
         }

@@ -42,6 +42,14 @@ import Testing
         #expect(all.payloadLength == 0 && all.paddingLength == 3)
     }
 
+    @Test("of a protected packet the count of padding is ciphertext, and not read", arguments: ["00", "ff"])
+    func protected(last: String) throws {
+        let bytes = hex("a0 e0 1234 01020304 a0b0c0d0 aabb \(last)")
+        #expect(RTPHeader(bytes.span) == nil)
+        let header = try need(RTPHeader(bytes.span, isProtected: true))
+        #expect(header.payloadLength == 3 && header.paddingLength == 0)
+    }
+
     @Test("the one-byte elements of RFC 8285 section 4.2 are found, padding between them passed over")
     func oneByteElements() throws {
         let bytes = hex("90 e0 1234 01020304 a0b0c0d0 bede0003 10d1 21d2d3 0000 33d4d5d6d7 aa")
