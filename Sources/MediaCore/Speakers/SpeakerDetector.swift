@@ -95,11 +95,11 @@ struct SpeakerDetector: BitwiseCopyable {
     static let neededInLongPause: Int16 = 380
     static let longPauseUnits = 30
     /// Words of agreement are said more softly than a turn is taken: so much more is needed in a pause for each decibel below the
-    /// voice with which somebody had the floor before, and as much less for each above; none at two decibels below, and at most so
+    /// voice with which somebody had the floor before, and as much less for each above; none at three decibels below, and at most so
     /// much.
-    static let neededPerDecibel = 40
-    static let softlyDecibels = 2
-    static let mostForSoftness = 120
+    static let neededPerDecibel = 60
+    static let softlyDecibels = 3
+    static let mostForSoftness = 200
     /// While the holder speaks: then speech counts a good half, so this is a second and a quarter and more of it.
     static let neededAgainst: Int16 = 700
     static let shareAgainst = 55
