@@ -17,13 +17,13 @@ build: ## build the release binary: .build/release/majlis
 	@[ -e .build/release/majlis ] || echo "== building; the first time takes a minute or two" >&2
 	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
 
-test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, short fuzzing
+test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, an hour of fifty people in simulated time, short fuzzing
 	@.ci/install test
 	@.ci/test
 
-check-all: ## everything: test, then sanitizers, captures in every build, an hour of fifty people, every browser scenario, the soak, a minute of fuzzing per target
+check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, the soak, a minute of fuzzing per target
 	@.ci/install test
-	@.ci/test lint unit browser asan tsan captures hour browser-all soak fuzz-long
+	@.ci/test lint unit browser hour asan tsan captures browser-all soak fuzz-long
 
 lint: ## import levels, names, format
 	@.ci/lint

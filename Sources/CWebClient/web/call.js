@@ -133,7 +133,10 @@ export class Call {
     });
     on(room, 'error', ({ error }) => console.warn('majlis:', error));
     on(room, 'left', ({ reason }) => this.#finish(reason));
-    on(this.#session, 'state', () => this.#drawConnection());
+    on(this.#session, 'state', () => {
+      if (this.#session.state !== 'open') this.#rings.forget();
+      this.#drawConnection();
+    });
     on(this.#session, 'shutdown', () => { this.#shutdown = true; });
     on(document, 'visibilitychange', () => this.#sizesChanged());
     on(window, 'online', () => this.#drawConnection());

@@ -28,11 +28,16 @@ export class SpeakerRings {
     this.#dominant = dominant ? this.#keyOf(dominant) : null;
   }
 
+  /** Nothing that was told is true any more. */
+  forget() {
+    this.#told.clear();
+  }
+
   /** Shows who speaks: what is measured here (key → 0 to 1) is newest, what the server tells is about everybody. */
   show(measured) {
     const levels = new Map(this.#told);
     for (const [key, level] of measured) levels.set(key, Math.max(level, levels.get(key) ?? 0));
-    this.#stage.showLevels(levels);
+    this.#stage.showLevels(levels, this.#told);
     for (const [key, level] of levels) {
       if (level > 0) this.#stage.find(key)?.element.style.setProperty('--level', ringOf(level).toFixed(2));
     }

@@ -117,11 +117,11 @@ export class Stage {
     this.layOut();
   }
 
-  /** Shows who speaks: participant key → level from 0 to 1. */
-  showLevels(levels) {
+  /** Shows who speaks: participant key → level from 0 to 1; those `told` to speak do at any level. */
+  showLevels(levels, told) {
     const now = performance.now();
     for (const [key, tile] of this.#tiles) {
-      if (!tile.isScreen) tile.showLevel(levels.get(key) ?? 0, now);
+      if (!tile.isScreen) tile.showLevel(levels.get(key) ?? 0, now, told.has(key));
     }
   }
 }
@@ -215,8 +215,8 @@ class Tile {
     else this.element.removeAttribute('aria-current');
   }
 
-  showLevel(level, now) {
-    if (level > SPEAKING_LEVEL) this.#loudAt = now;
+  showLevel(level, now, isTold) {
+    if (isTold || level > SPEAKING_LEVEL) this.#loudAt = now;
     this.element.classList.toggle('speaking', now - this.#loudAt < SPEAKING_HOLD);
   }
 

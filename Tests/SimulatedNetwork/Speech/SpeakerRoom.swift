@@ -7,6 +7,8 @@ public import MediaCore
 public struct SpeakerRoomResult: Sendable {
     /// How the core's dominant speaker did.
     public var score = SpeakerScore()
+    /// The same of the last third of the time.
+    public var lateScore = SpeakerScore()
     /// Turns, and those of which everybody who listens got every packet of the first 100 ms.
     public var turns = 0
     /// Turns of which everybody who listens got every packet of the first 100 ms.
@@ -39,6 +41,7 @@ public struct SpeakerRoomResult: Sendable {
     /// Adds what came of another room.
     public mutating func add(_ other: SpeakerRoomResult) {
         score.add(other.score)
+        lateScore.add(other.lateScore)
         turns += other.turns
         turnsBegun += other.turnsBegun
         packetsIn += other.packetsIn
@@ -263,6 +266,7 @@ public final class SpeakerRoom {
     private func judge() {
         let schedule = trace.schedule
         result.score = SpeakerScore(shown, schedule)
+        result.lateScore = SpeakerScore(shown, schedule, from: schedule.frames / 3 * 2)
         for turn in schedule.turns {
             let own = trace.frames[turn.person]
             guard let first = (turn.start..<turn.end).first(where: { own[$0].isAudible && own[$0].isSent }) else {

@@ -21,10 +21,11 @@ public struct SpeakerScore: Sendable, Hashable {
     /// Nothing judged.
     public init() {}
 
-    /// Who was shown in every frame (nil: nobody), against the schedule.
-    public init(_ shown: [Int?], _ schedule: TalkSchedule) {
-        seconds = schedule.frames / TalkSchedule.framesPerSecond
-        let long = schedule.turns.filter { $0.end - $0.start >= 100 }
+    /// Who was shown in every frame (nil: nobody), against the schedule; of a room that has lasted long only what begins in this
+    /// frame or behind it.
+    public init(_ shown: [Int?], _ schedule: TalkSchedule, from first: Int = 0) {
+        seconds = (schedule.frames - first) / TalkSchedule.framesPerSecond
+        let long = schedule.turns.filter { $0.end - $0.start >= 100 && $0.start >= first }
         for turn in long {
             for frame in turn.start..<turn.end {
                 frames += 1
@@ -42,12 +43,12 @@ public struct SpeakerScore: Sendable, Hashable {
                 missed += 1
             }
         }
-        judgeChanges(shown, schedule)
+        judgeChanges(shown, schedule, from: first)
     }
 
-    private mutating func judgeChanges(_ shown: [Int?], _ schedule: TalkSchedule) {
+    private mutating func judgeChanges(_ shown: [Int?], _ schedule: TalkSchedule, from first: Int) {
         var lastChange = -1_000
-        for frame in 1..<shown.count where shown[frame] != shown[frame - 1] {
+        for frame in max(1, first)..<max(1, shown.count) where shown[frame] != shown[frame - 1] {
             guard let to = shown[frame] else { continue }
             guard let from = shown[frame - 1] else { continue }
             changes += 1
