@@ -45,6 +45,10 @@ struct SpeakerScenarios {
         // It shows whoever began last: where two begin within two seconds, that is to and fro.
         #expect(best.wrongPerMinute <= 1)
         #expect(best.missed == 0)
+        let late = SpeakerScore(perfect, schedule, from: schedule.frames / 2)
+        #expect(late.share == 1)
+        #expect(late.seconds * 2 == best.seconds)
+        #expect(late.frames > 0 && late.frames < best.frames)
         let worst = SpeakerScore(Array(repeating: 9, count: schedule.frames), schedule)
         #expect(worst.share < 0.2)
         let flapping = SpeakerScore((0..<schedule.frames).map { $0 / 25 % 2 == 0 ? 8 : 9 }, schedule)
