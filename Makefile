@@ -37,7 +37,7 @@ bench: ## the benchmarks: ratios in one run, never single absolute times
 		$(RELEASE) --product $$product 2>&1 | $(QUIET) || exit 1; done
 	@.build/release/MediaCoreBenchmarks
 	@.build/release/BitrateReport --seeds $${MAJLIS_SEEDS:-20}
-	@.build/release/SpeakerReport --seeds $${MAJLIS_SEEDS:-20}
+	@.build/release/SpeakerReport --seeds $${MAJLIS_SEEDS:-60}
 	@.build/release/ServerBenchmarks --janus $(ARGS)
 
 side-by-side: ## as root, an hour: Chromium to Chromium and through Majlis over the same bad links, both in one report
