@@ -64,6 +64,8 @@ let package = Package(
         .executableTarget(
             name: "BitrateReport", dependencies: ["SimulatedNetwork", "TestSupport"],
             path: "Benchmarks/BitrateReport"),
+        .executableTarget(
+            name: "SpeakerReport", dependencies: ["MediaCore", "SimulatedNetwork"], path: "Benchmarks/SpeakerReport"),
         .target(name: "CFloor", dependencies: ["COpenSSL"], path: "Benchmarks/CFloor"),
         .executableTarget(
             name: "ServerBenchmarks",

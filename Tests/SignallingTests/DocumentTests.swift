@@ -113,7 +113,7 @@ struct DocumentTests {
                 "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished",
                 "trackUnpublished",
                 "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
-                "recording", "mediaState", "quality", "serverShutdown",
+                "recording", "mediaState", "quality", "speakers", "serverShutdown",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

@@ -3,7 +3,7 @@
 
 /// A server's message in its envelope.
 public struct ServerFrame: Hashable, Sendable {
-    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, and errors about the envelope
+    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, `speakers`, and errors about the envelope
     /// itself).
     public var seq: UInt64?
     /// The number of the command answered.
@@ -99,6 +99,7 @@ private struct ServerFrameWire: Codable {
         case "unmuteRequested": return .unmuteRequested(try .init(from: decoder))
         case "mediaState": return .mediaState(try .init(from: decoder))
         case "quality": return .quality(try .init(from: decoder))
+        case "speakers": return .speakers(try .init(from: decoder))
         case "serverShutdown": return .serverShutdown(try .init(from: decoder))
         default: return .unknown(type: type)
         }
@@ -140,6 +141,7 @@ private struct ServerFrameWire: Codable {
         case .unmuteRequested(let body): try body.encode(to: encoder)
         case .mediaState(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
+        case .speakers(let body): try body.encode(to: encoder)
         case .serverShutdown(let body): try body.encode(to: encoder)
         }
     }
@@ -176,6 +178,7 @@ extension ServerMessage {
         case .unmuteRequested: "unmuteRequested"
         case .mediaState: "mediaState"
         case .quality: "quality"
+        case .speakers: "speakers"
         case .serverShutdown: "serverShutdown"
         case .unknown(let type): type
         }

@@ -56,6 +56,8 @@ public enum ServerMessage: Hashable, Sendable {
     case mediaState(MediaState)
     /// How well the client is served; carries no `seq`.
     case quality(Quality)
+    /// Who has the floor and who speaks; carries no `seq`.
+    case speakers(Speakers)
     /// The server is about to go away.
     case serverShutdown(ServerShutdown)
     /// A message of a newer server, for clients to ignore. A server never sends it.

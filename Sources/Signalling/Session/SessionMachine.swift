@@ -230,6 +230,12 @@ public struct SessionMachine: Sendable {
         sendUnkept(message, re: nil, into: &actions)
     }
 
+    /// The same with a message that many clients are sent, which is made into text once.
+    public mutating func inform(text: String, into actions: inout [SessionAction]) {
+        guard state == .active, let connection else { return }
+        actions.append(.send(connection, text: text))
+    }
+
     /// The server took the client out of its room; the session goes on.
     public mutating func leftRoom() { roomState = .notJoined }
 
