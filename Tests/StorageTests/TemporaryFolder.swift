@@ -4,13 +4,13 @@ import Glibc
 import TestSupport
 
 /// A folder.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() {
         var template = Array("/tmp/majlis-storage-XXXXXX".utf8CString)
         path = template.withUnsafeMutableBufferPointer { bytes in
-            mkdtemp(bytes.baseAddress).map { String(cString: $0) } ?? ""
+            bytes.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
         }
         precondition(!path.isEmpty, "a temporary folder can be made")
         // Somebody else may come in, so that what keeps them from a file is the file.
@@ -28,7 +28,10 @@ final class TemporaryFolder {
     func contains(_ text: String, inFilesOf name: String) -> Bool {
         FileBytes.list(path).filter { $0.hasPrefix(name) }.contains { file in
             guard let bytes = FileBytes.read(path + "/" + file) else { return false }
-            return bytes.withUnsafeBytes { memmem($0.baseAddress, $0.count, text, text.utf8.count) != nil }
+            let wanted = Array(text.utf8)
+            return bytes.indices.dropLast(wanted.count - 1).contains { at in
+                bytes[at] == wanted[0] && bytes[at..<at + wanted.count].elementsEqual(wanted)
+            }
         }
     }
 
