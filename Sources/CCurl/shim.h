@@ -6,11 +6,34 @@ typedef size_t (*majlis_curl_write)(char *bytes, size_t size, size_t count, void
 typedef int (*majlis_curl_socket)(CURL *easy, curl_socket_t descriptor, int what, void *context, void *watched);
 typedef int (*majlis_curl_timer)(CURLM *multi, long milliseconds, void *context);
 
-static inline CURLcode majlis_curl_set_long(CURL *easy, CURLoption option, long value) {
-    return curl_easy_setopt(easy, option, value);
-}
-static inline CURLcode majlis_curl_set_text(CURL *easy, CURLoption option, const char *text) {
-    return curl_easy_setopt(easy, option, text);
+/// What every transfer has in common. The server's certificate is always verified, against `authorities` (a file in PEM)
+/// or the machine's own; the environment's proxies are not asked.
+static inline CURLcode majlis_curl_prepare(
+    CURL *easy, const char *url, const char *authorities, const char *proxy, long milliseconds, long connect_milliseconds) {
+    CURLcode code = CURLE_OK;
+#define MAJLIS_SET(option, value) \
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, option, value)
+    MAJLIS_SET(CURLOPT_URL, url);
+    MAJLIS_SET(CURLOPT_PROTOCOLS_STR, "https");
+    MAJLIS_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    MAJLIS_SET(CURLOPT_PIPEWAIT, 1L);
+    MAJLIS_SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    MAJLIS_SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    MAJLIS_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (authorities) {
+        MAJLIS_SET(CURLOPT_CAINFO, authorities);
+        MAJLIS_SET(CURLOPT_CAPATH, (char *)0);
+    }
+    MAJLIS_SET(CURLOPT_PROXY, proxy ? proxy : "");
+    MAJLIS_SET(CURLOPT_FOLLOWLOCATION, 0L);
+    MAJLIS_SET(CURLOPT_NOSIGNAL, 1L);
+    MAJLIS_SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    MAJLIS_SET(CURLOPT_MAXAGE_CONN, 3600L);
+    MAJLIS_SET(CURLOPT_TIMEOUT_MS, milliseconds);
+    MAJLIS_SET(CURLOPT_CONNECTTIMEOUT_MS, connect_milliseconds);
+    MAJLIS_SET(CURLOPT_POST, 1L);
+#undef MAJLIS_SET
+    return code;
 }
 static inline CURLcode majlis_curl_set_headers(CURL *easy, struct curl_slist *list) {
     return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
@@ -38,8 +61,15 @@ static inline long majlis_curl_connections(CURL *easy) {
     long count = 0;
     return curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &count) == CURLE_OK ? count : 0;
 }
-static inline CURLMcode majlis_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
-    return curl_multi_setopt(multi, option, value);
+/// One connection carries many requests at once, and stays for the next ones.
+static inline CURLMcode majlis_curl_multi_prepare(CURLM *multi, long connections_per_host, long streams) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    if (code == CURLM_OK) code = curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections_per_host);
+    return code != CURLM_OK ? code : curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, streams);
+}
+/// Whether this libcurl speaks HTTP/2.
+static inline int majlis_curl_has_http2(void) {
+    return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
 }
 static inline CURLMcode majlis_curl_multi_set_callbacks(
     CURLM *multi, majlis_curl_socket socket, majlis_curl_timer timer, void *context) {
