@@ -108,8 +108,13 @@ final class FCMAccessToken {
         _ answer: Result<HTTPAnswer, TransferFailure>
     ) -> Result<(value: String, seconds: Int64), AuthorizationFailure> {
         struct Grant: Decodable {
-            var access_token: String
-            var expires_in: Int64
+            var token: String
+            var seconds: Int64
+
+            enum CodingKeys: String, CodingKey {
+                case token = "access_token"
+                case seconds = "expires_in"
+            }
         }
         struct Refusal: Decodable { var error: String? }
         switch answer {
@@ -117,9 +122,9 @@ final class FCMAccessToken {
         case .failure(let failure): return .failure(.later(reason: "access token: " + failure.reason, afterSeconds: 0))
         case .success(let answer) where answer.status == 200:
             guard let grant = TokenJSON.decode(Grant.self, from: answer.body),
-                Words.isVisible(grant.access_token, bytes: 8_192), (1...86_400).contains(grant.expires_in)
+                Words.isVisible(grant.token, bytes: 8_192), (1...86_400).contains(grant.seconds)
             else { return .failure(.later(reason: "access token: malformed", afterSeconds: 0)) }
-            return .success((grant.access_token, grant.expires_in))
+            return .success((grant.token, grant.seconds))
         case .success(let answer) where answer.status == 429 || answer.status >= 500:
             return .failure(
                 .later(reason: "access token: status \(answer.status)", afterSeconds: answer.retryAfterSeconds))

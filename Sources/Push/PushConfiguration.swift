@@ -83,17 +83,25 @@ public struct FCMConfiguration: Hashable, Sendable {
     /// - Throws: `malformedServiceAccount`.
     public init(serviceAccount bytes: [UInt8]) throws(PushError) {
         struct Account: Decodable {
-            var client_email: String
-            var private_key: String
-            var private_key_id: String?
-            var project_id: String
-            var token_uri: String?
+            var email: String
+            var key: String
+            var keyID: String?
+            var project: String
+            var tokenEndpoint: String?
+
+            enum CodingKeys: String, CodingKey {
+                case email = "client_email"
+                case key = "private_key"
+                case keyID = "private_key_id"
+                case project = "project_id"
+                case tokenEndpoint = "token_uri"
+            }
         }
         guard let account = TokenJSON.decode(Account.self, from: bytes) else { throw .malformedServiceAccount }
         self.init(
-            clientEmail: account.client_email, privateKey: PushSecret(account.private_key),
-            privateKeyID: account.private_key_id, projectID: account.project_id)
-        if let endpoint = account.token_uri { tokenEndpoint = endpoint }
+            clientEmail: account.email, privateKey: PushSecret(account.key), privateKeyID: account.keyID,
+            projectID: account.project)
+        if let endpoint = account.tokenEndpoint { tokenEndpoint = endpoint }
     }
 }
 

@@ -44,6 +44,8 @@ final class PushEntry {
 final class PushQueue {
     /// How often a message is sent again because of an expired permission, at once; then it waits as for any failure.
     private static let immediateRenewals = 1
+    /// The longest that one answer holds back every message, in seconds: afterwards the next one asks again.
+    private static let longestPauseSeconds: Int64 = 300
 
     private let provider: any PushProvider
     private let configuration: PushConfiguration
@@ -53,6 +55,8 @@ final class PushQueue {
     private var waiting: [PushEntry] = []
     private var next = 0
     private var delayed: [PushEntry] = []
+    /// When the first of them is due, or before.
+    private var earliest = Int64.max
     private var underWay = 0
     private var pausedUntil: Int64 = 0
     private var pauseReason: String?
@@ -122,7 +126,7 @@ final class PushQueue {
     }
 
     /// Sends nothing more until then; what expires before is told so now.
-    private func pause(until instant: Int64, because reason: String) {
+    private func hold(until instant: Int64, because reason: String) {
         guard instant > pausedUntil else { return }
         pausedUntil = instant
         pauseReason = reason
@@ -142,9 +146,10 @@ final class PushQueue {
         isPumping = true
         defer { isPumping = false }
         let now = clock.monotonic()
-        let due = delayed.filter { $0.notBefore <= now }
-        if !due.isEmpty {
+        if earliest <= now {
+            let due = delayed.filter { $0.notBefore <= now }
             delayed.removeAll { $0.notBefore <= now }
+            earliest = delayed.map(\.notBefore).min() ?? .max
             // Those that wait longest expire first.
             waiting = due + waiting[next...]
             next = 0
@@ -164,8 +169,8 @@ final class PushQueue {
             }
         }
         // A timer that is called while the clock stands (in a test) must not spin.
-        let times = delayed.map(\.notBefore) + (pausedUntil > now && next < waiting.count ? [pausedUntil] : [])
-        if let first = times.min() { timer?.start(after: max(1, (first - now) / 1_000_000 + 1)) }
+        let first = min(earliest, pausedUntil > now && next < waiting.count ? pausedUntil : .max)
+        if first < .max { timer?.start(after: max(1, (first - now) / 1_000_000 + 1)) }
     }
 
     private func begin(_ entry: PushEntry) {
@@ -220,7 +225,10 @@ final class PushQueue {
         case .again(let reason, let seconds, let pauses):
             entry.reason = reason
             let asked = min(max(seconds, 0), 86_400) * 1_000_000_000
-            if pauses { pause(until: clock.monotonic() + asked, because: reason) }
+            if pauses {
+                let pause = min(asked, Self.longestPauseSeconds * 1_000_000_000)
+                hold(until: clock.monotonic() + pause, because: reason)
+            }
             delay(entry, nanoseconds: max(asked, backOff(entry)))
         }
         pump()
@@ -239,5 +247,6 @@ final class PushQueue {
         // Told now: nothing that comes later would be in time.
         guard entry.notBefore < entry.deadline else { return finish(entry, .expired(reason: entry.reason)) }
         delayed.append(entry)
+        earliest = min(earliest, entry.notBefore)
     }
 }

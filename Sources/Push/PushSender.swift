@@ -6,7 +6,7 @@ import Glibc
 import Tokens
 
 /// Sends push messages. All its methods, and what it calls back, are for the loop's own thread (a precondition). The loop's
-/// stop closes it.
+/// stop closes it; whoever lets go of it before closes it first (a precondition).
 public final class PushSender {
     private let loop: LoopThread
     private let transfers: HTTPTransfers

@@ -225,7 +225,12 @@ protocol Operation: Sendable {
         }
         locked { commits += 1 }
         for (index, operation) in batch.enumerated() {
-            operation.finish(failure ?? failures[index])
+            if failure != nil, !operation.writes {
+                // Reading needs nobody's lock: what the writers failed at is not its failure.
+                operation.finish(operation.execute(connection))
+            } else {
+                operation.finish(failure ?? failures[index])
+            }
         }
     }
 

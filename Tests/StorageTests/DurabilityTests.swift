@@ -1,9 +1,10 @@
 // The file: made, migrated, refused, shared, backed up; the queue and the commits.
 import Glibc
-import Storage
 import TestSupport
 import Testing
 import WholeServers
+
+@testable import Storage
 
 struct FileTests {
     let folder = TemporaryFolder()
@@ -25,6 +26,16 @@ struct FileTests {
         let lax = plain.column(
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite%'")
         #expect(lax == [])
+    }
+
+    @Test func theConnectionIsAsCarefulAsItSays() throws {
+        let connection = try Connection(path: folder.file("db"), busyMilliseconds: 1)
+        try Schema.prepare(connection, migrations: Schema.migrations)
+        // 2 is FULL: every commit waits for the disk.
+        let settings: [(String, Int64)] = [
+            ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1), ("trusted_schema", 0),
+        ]
+        for (name, wanted) in settings { #expect(try connection.number("PRAGMA \(name)") == wanted, "\(name)") }
     }
 
     /// The file of version 1, as its statements are in the tree, comes to the newest version with everything in it, and to
