@@ -49,6 +49,7 @@ extension RoomCore {
         peers[p].demand.allocated = work.allocation.allocated
         peers[p].demand.next = work.allocation.next
         peers[p].demand.wanted = work.allocation.wanted
+        peers[p].followDemand()
         for i in work.slots.indices {
             let s = Int(work.slots[i])
             let isShort = work.allocation.short.contains(i)

@@ -41,6 +41,8 @@ struct BandwidthEstimator: ~Copyable {
     var watch = FeedbackWatch()
     /// What would be sent if nothing limited; zero before it is told.
     var wanted = DataRate.zero
+    /// What the next better step needs in all; zero when there is none.
+    var next = DataRate.zero
     /// The time from sending to feedback of the packets told last, smoothed.
     var roundTrip = TimeDelta.milliseconds(200)
     /// When feedback came last; nil while none ever came.
@@ -116,11 +118,11 @@ struct BandwidthEstimator: ~Copyable {
         }
         sentAt = now
         correlator.sent.note(sequence, bytes: bytes, kind: kind, cluster: max(cluster, 0), at: now)
-        noteOutgoing(bytes, at: now)
         return resumes || cluster != 0 || first != correlator.sent.firstInFlight ? nextDeadline : nil
     }
 
-    @inline(__always) private mutating func noteOutgoing(_ bytes: Int, at now: Timestamp) {
+    /// A packet of so many bytes leaves, whether or not feedback will tell of it.
+    @inline(__always) mutating func noteOutgoing(_ bytes: Int, at now: Timestamp) {
         outgoing.note(Int64(min(max(bytes, 0), SentPackets.maximumBytes)), at: now.nanoseconds)
     }
 
@@ -236,7 +238,7 @@ struct BandwidthEstimator: ~Copyable {
         guard turnsToReports(at: now) else { return }
         let judged = reports.take(
             lost: Int64(lost), expected: Int64(expected), sending: outgoing.rate(overLast: RateMeter.stretches),
-            limit: ceiling, at: now)
+            next: next, limit: ceiling, at: now)
         if judged { settle(reports.lossPermille > ReportEstimator.lowLoss ? .loss : .increase, at: now) }
     }
 
@@ -246,7 +248,9 @@ struct BandwidthEstimator: ~Copyable {
     /// The receiver named a maximum (REMB).
     mutating func takeMaximumBitrate(_ rate: DataRate, at now: Timestamp) {
         let named = min(max(rate, minimum), maximum)
-        reports.takeMaximum(min(named, max(ceiling, reports.rate)), follows: turnsToReports(at: now), at: now)
+        reports.takeMaximum(
+            min(named, max(ceiling, reports.rate)), sending: outgoing.rate(overLast: RateMeter.stretches),
+            follows: turnsToReports(at: now), at: now)
         settle(.receiverMaximum, measured: named, at: now)
     }
 
@@ -254,6 +258,7 @@ struct BandwidthEstimator: ~Copyable {
     /// nothing limited.
     mutating func setDemand(allocated: DataRate, next: DataRate, wanted: DataRate, at now: Timestamp) {
         self.wanted = min(max(wanted, max(allocated, .zero)), DataRate(bitsPerSecond: CheckpointLimit.setting))
+        self.next = min(max(next, .zero), DataRate(bitsPerSecond: CheckpointLimit.setting))
         let most = min(maximum, self.wanted.scaled(by: configuration.probeLimitPercent, over: 100))
         guard configuration.probes else { return }
         probes.setDemand(next: min(max(next, .zero), most), ceiling: most, estimate: estimate)

@@ -25,8 +25,8 @@ extension BandwidthEstimator: CheckpointRow {
         EstimatorState(
             groups: groups, queue: queue, acknowledged: acknowledged, arriving: arriving, sending: sending,
             outgoing: outgoing, controller: controller, loss: loss, reports: reports, probes: probes,
-            evaluator: evaluator, watch: watch, wanted: wanted, roundTrip: roundTrip, feedbackAt: feedbackAt,
-            followsReports: followsReports,
+            evaluator: evaluator, watch: watch, wanted: wanted, next: next, roundTrip: roundTrip,
+            feedbackAt: feedbackAt, followsReports: followsReports,
             sentAt: sentAt, lastTold: lastTold, firstOfRoute: firstOfRoute, estimate: estimate, lastChange: lastChange)
     }
 
@@ -44,6 +44,7 @@ extension BandwidthEstimator: CheckpointRow {
         evaluator = state.evaluator
         watch = state.watch
         wanted = state.wanted
+        next = state.next
         roundTrip = state.roundTrip
         feedbackAt = state.feedbackAt
         followsReports = state.followsReports
@@ -70,6 +71,7 @@ private struct EstimatorState: CheckpointField {
     var evaluator: ProbeEvaluator
     var watch: FeedbackWatch
     var wanted: DataRate
+    var next: DataRate
     var roundTrip: TimeDelta
     var feedbackAt: Timestamp?
     var followsReports: Bool
@@ -93,6 +95,7 @@ private struct EstimatorState: CheckpointField {
         try c.code(&evaluator)
         try c.code(&watch)
         try c.code(&wanted)
+        try c.code(&next)
         try c.code(&roundTrip.nanoseconds, 0...FeedbackWatch.longestReach.nanoseconds)
         try c.code(&feedbackAt)
         try c.code(&followsReports)

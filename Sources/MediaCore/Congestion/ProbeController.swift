@@ -37,6 +37,8 @@ struct ProbeController: BitwiseCopyable {
     static let leastInterval = TimeDelta.seconds(1)
     static let interval = TimeDelta.milliseconds(2_500)
     static let longestInterval = TimeDelta.seconds(5)
+    /// A result so far above the estimate, in percent, is soon followed by another probe, even where the path seemed full.
+    static let farPercent: Int64 = 140
     /// Over-use so soon after a probe is that probe's fault.
     static let takenBack = TimeDelta.milliseconds(1_500)
     /// After the queue was too full no probe is sent for so long.
@@ -107,7 +109,10 @@ struct ProbeController: BitwiseCopyable {
     mutating func take(_ result: ProbeResult, before estimate: DataRate) {
         guard sentAt != nil else { return }
         sentAt = nil
-        if result.rate > estimate { wait = Self.interval }
+        if result.rate > estimate {
+            let isFar = result.rate.bitsPerSecond &* 100 >= estimate.bitsPerSecond &* Self.farPercent
+            wait = isFar ? Self.leastInterval : Self.interval
+        }
         // While the path shows no end it goes on to all that is wanted.
         guard result.rate > followAbove, !result.isSaturated || next > result.rate else { return }
         ask(for: result.rate.scaled(by: Self.factor, over: 1))

@@ -3,8 +3,9 @@
 
 /// The rate by receiver reports and REMB.
 struct ReportEstimator: BitwiseCopyable {
-    /// A loss is judged over at least so many packets.
+    /// A loss is judged over at least so many packets, and one so low that the rate rises over as many as tell it from chance.
     static let leastPackets: Int64 = 20
+    static let leastPacketsForRise: Int64 = 50
     /// More than the first is lost: the rate falls by half of what is; less than the second: it rises. In thousandths.
     static let highLoss: Int64 = 100
     static let lowLoss: Int64 = 20
@@ -12,11 +13,17 @@ struct ReportEstimator: BitwiseCopyable {
     static let growth = 0.08
     /// Between two falls, and a round trip.
     static let fallInterval = TimeDelta.milliseconds(300)
-    /// The rate is not raised above so much of what is sent, in percent, and 10 kb/s.
+    /// The rate is not raised above so much of what is sent, in percent, and 10 kb/s, nor above what the next better step needs:
+    /// what a path carries beyond what is sent is found out by trying.
     static let sendingPercent: Int64 = 150
+    /// A maximum that is not below this much of what is sent, in percent, says only that all of it arrives: receivers name no
+    /// more than half as much again as comes, and 85 % of it where a queue grows.
+    static let bindingPercent: Int64 = 105
+    /// No maximum raises the rate at once above so much of what is sent, in percent.
+    static let trustedPercent: Int64 = 125
     /// A round trip this much above the least: a queue stands, the rate does not rise; twice as much: it falls.
     static let queueAllowed = TimeDelta.milliseconds(100)
-    static let queueFallPercent: Int64 = 90
+    static let queueFallPercent: Int64 = 85
     /// A maximum is believed for this long.
     static let maximumLasts = TimeDelta.seconds(10)
 
@@ -54,52 +61,61 @@ struct ReportEstimator: BitwiseCopyable {
         judgedAt = nil
     }
 
-    /// The receiver named a maximum. Where nothing is lost its estimate is ours.
-    mutating func takeMaximum(_ named: DataRate, follows: Bool, at now: Timestamp) {
-        maximum = named
+    /// The receiver named a maximum while so much was sent. Where nothing is lost its estimate is ours.
+    mutating func takeMaximum(_ named: DataRate, sending: DataRate?, follows: Bool, at now: Timestamp) {
+        let binds = !follows || (sending.map { named < $0.scaled(by: Self.bindingPercent, over: 100) } ?? true)
+        maximum = binds ? named : nil
         maximumAt = now
         guard follows else { return }
-        if lossPermille <= Self.lowLoss { rate = max(rate, named) }
-        rate = min(rate, named)
+        let trusted = sending.map { $0.scaled(by: Self.trustedPercent, over: 100) } ?? named
+        if lossPermille <= Self.lowLoss { rate = max(rate, min(named, trusted)) }
+        if binds { rate = min(rate, named) }
     }
 
     /// Packets lost of those expected. True when the rate was judged anew.
     mutating func take(
-        lost: Int64, expected: Int64, sending: DataRate?, limit: DataRate, at now: Timestamp
+        lost: Int64, expected: Int64, sending: DataRate?, next: DataRate, limit: DataRate, at now: Timestamp
     ) -> Bool {
         self.lost = min(max(self.lost &+ lost, 0), 1 << 40)
         self.expected = min(max(self.expected &+ expected, 0), 1 << 40)
         guard self.expected >= Self.leastPackets else { return false }
-        lossPermille = min(self.lost, self.expected) * 1_000 / self.expected
+        let permille = min(self.lost, self.expected) * 1_000 / self.expected
+        guard permille > Self.lowLoss || self.expected >= Self.leastPacketsForRise else { return false }
+        // One report without loss may be chance.
+        let isLow = max(permille, lossPermille) <= Self.lowLoss
+        lossPermille = permille
         self.lost = 0
         self.expected = 0
         let elapsed = min(max(judgedAt.map { now - $0 } ?? .seconds(1), .zero), .seconds(1))
         judgedAt = now
         let queue = max((roundTrip ?? .zero) - (leastRoundTrip ?? .zero), .zero)
         if lossPermille > Self.highLoss || queue > Self.queueAllowed * 2 {
-            fall(queue, at: now)
-        } else if lossPermille <= Self.lowLoss, queue <= Self.queueAllowed {
-            rise(elapsed, sending: sending, limit: limit)
+            fall(queue, sending: sending, at: now)
+        } else if isLow, queue <= Self.queueAllowed {
+            rise(elapsed, sending: sending, next: next, limit: limit)
         }
         if let maximum = maximum(at: now) { rate = min(rate, maximum) }
         return true
     }
 
-    private mutating func fall(_ queue: TimeDelta, at now: Timestamp) {
+    private mutating func fall(_ queue: TimeDelta, sending: DataRate?, at now: Timestamp) {
         let wait = Self.fallInterval + (roundTrip ?? .milliseconds(100))
         if let fellAt, now - fellAt < wait { return }
         fellAt = now
-        var kept: Int64 = 1_000
-        if lossPermille > Self.highLoss { kept = 1_000 - lossPermille / 2 }
-        if queue > Self.queueAllowed * 2 { kept = min(kept, Self.queueFallPercent * 10) }
-        rate = rate.scaled(by: kept, over: 1_000)
+        if queue > Self.queueAllowed * 2 {
+            // What is sent is more than the path carries, whatever the rate allowed.
+            rate = min(rate, sending ?? rate).scaled(by: Self.queueFallPercent, over: 100)
+        }
+        if lossPermille > Self.highLoss { rate = rate.scaled(by: 1_000 - lossPermille / 2, over: 1_000) }
     }
 
-    private mutating func rise(_ elapsed: TimeDelta, sending: DataRate?, limit: DataRate) {
+    private mutating func rise(_ elapsed: TimeDelta, sending: DataRate?, next: DataRate, limit: DataRate) {
         let seconds = Double(elapsed.nanoseconds) / 1e9
         let grown = Double(rate.bitsPerSecond) * Exponential.pow(1 + Self.growth, seconds) + 1_000 * seconds
         var most = limit
-        if let sending { most = min(most, sending.scaled(by: Self.sendingPercent, over: 100) + .kilobitsPerSecond(10)) }
+        if let sending {
+            most = min(most, max(next, sending.scaled(by: Self.sendingPercent, over: 100) + .kilobitsPerSecond(10)))
+        }
         guard rate < most else { return }
         rate = min(DataRate(bitsPerSecond: Int64(grown)), most)
     }

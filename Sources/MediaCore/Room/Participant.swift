@@ -57,6 +57,16 @@ struct Participant: ~Copyable {
     }
 }
 
+extension Participant {
+    /// What is sent was divided anew: bursts are wide where all that is wanted is given and as much again would fit.
+    mutating func followDemand() {
+        let isAll = demand.allocated > .zero && demand.wanted <= demand.allocated
+        let least = (demand.allocated + demand.other).scaled(by: 2, over: 1)
+        pacer.setBurst(
+            pacingPercent: bandwidth.configuration.pacingPercent, isWide: isAll && demand.estimate >= least)
+    }
+}
+
 /// When each thing that a peer may need is due.
 extension Participant {
     var nextReport: Timestamp? {
@@ -175,6 +185,7 @@ extension Participant: CheckpointRow {
         try r.code(&hasVideoSlots)
         try r.code(&givesTransportFeedback)
         try r.code(&demand)
+        followDemand()
         try r.code(&retransmissionBudget)
         try r.code(&statistics)
         try r.code(&feedbackSSRC)

@@ -10,6 +10,7 @@ extension Participant {
         let cluster = pacer.probe?.cluster.id ?? 0
         pacer.left(bytes, at: now)
         if kind == .retransmission { demand.resent &+= Int64(bytes) }
+        bandwidth.noteOutgoing(bytes, at: now)
         guard givesTransportFeedback, let transportSequence else { return }
         nextEstimate.bring(
             forwardTo: bandwidth.noteSent(
@@ -159,7 +160,9 @@ extension RoomCore {
     /// lately, once more by RTX, which a receiver drops as duplicates; where there are none, padding alone.
     mutating func probe(_ p: Int, at now: Timestamp, into out: inout Egress) {
         if peers[p].pacer.probe == nil {
-            guard peers[p].isConnected, peers[p].pacer.queueTime <= Self.longestBeforeProbe, paddingSlot(of: p) != nil,
+            // Receiver reports tell nothing of forty milliseconds.
+            guard peers[p].isConnected, peers[p].givesTransportFeedback,
+                peers[p].pacer.queueTime <= Self.longestBeforeProbe, paddingSlot(of: p) != nil,
                 let cluster = peers[p].bandwidth.takeProbe(at: now)
             else { return }
             peers[p].pacer.probe = RunningProbe(cluster: cluster, startedAt: now, nextAt: now)

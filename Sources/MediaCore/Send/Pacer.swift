@@ -95,8 +95,10 @@ struct RunningProbe: BitwiseCopyable {
 
 /// The pace of one receiver.
 struct Pacer: ~Copyable {
-    /// A burst takes at most this long at the pacing rate…
+    /// A burst takes at most this long at the pacing rate, where the path has room for more at so many percent of the estimate:
+    /// there a frame may leave at once, and where the path is the limit it should not stand in its queue…
     static let burst = TimeDelta.milliseconds(10)
+    static let wideBurstPercent: Int64 = 250
     /// …and has at most so many packets, or one.
     static let burstPackets: UInt8 = 8
     /// No pace is slower or faster than these.
@@ -104,6 +106,8 @@ struct Pacer: ~Copyable {
     private static let fastest = DataRate(bitsPerSecond: 10_000_000_000)
     /// From here on nothing waits: no burst of a room fills such a path.
     static let unpaced = DataRate(bitsPerSecond: 1_000_000_000)
+    /// More bytes than a burst ever has.
+    private static let mostBytes = Int64(burstPackets) * 1_500
     /// Packets sent within this time are one burst.
     static let burstSpan = TimeDelta.milliseconds(1)
 
@@ -111,6 +115,11 @@ struct Pacer: ~Copyable {
     var retransmissions = PacketQueue()
     var video = PacketQueue()
     var probe: RunningProbe?
+    /// How long a burst takes at the pacing rate, and whether the path has room for more. Follow from the demand and the
+    /// settings, and are in no checkpoint.
+    private var burst = Pacer.burst
+    private var isWide = false
+    private var widest = Pacer.burst
     private var rate = DataRate.zero
     /// When what was sent is paid off at the pacing rate.
     private var paidAt = Timestamp(nanoseconds: .min)
@@ -119,6 +128,17 @@ struct Pacer: ~Copyable {
 
     /// Nothing waits.
     var isEmpty: Bool { video.isEmpty && retransmissions.isEmpty }
+
+    /// The pace is so many percent of the estimate, and the estimate carries all that is wanted, or does not.
+    mutating func setBurst(pacingPercent: Int64, isWide: Bool) {
+        self.isWide = isWide
+        widest = Self.burst * Self.wideBurstPercent / max(1, pacingPercent)
+        limitBurst()
+    }
+
+    private mutating func limitBurst() {
+        burst = isWide ? min(widest, time(of: Int(Self.mostBytes))) : Self.burst
+    }
 
     /// The rate of the debt, from now on. What is owed stays as many bytes as it was.
     mutating func setRate(_ changed: DataRate, at now: Timestamp) {
@@ -131,6 +151,7 @@ struct Pacer: ~Copyable {
                 now + TimeDelta(nanoseconds: min(10_000_000_000, bits * 1_000_000 / (changed.bitsPerSecond / 1_000)))
         }
         rate = changed
+        limitBurst()
     }
 
     /// How long a packet takes at the pace; no time where nothing paces.
@@ -142,7 +163,7 @@ struct Pacer: ~Copyable {
     @inline(__always) func mayLeave(_ bytes: Int, at now: Timestamp) -> Bool {
         if rate >= Self.unpaced { return true }
         if burstCount >= Self.burstPackets, now < burstStart + Self.burstSpan { return false }
-        return paidAt <= now || paidAt + time(of: bytes) <= now + Self.burst
+        return paidAt <= now || paidAt + time(of: bytes) <= now + burst
     }
 
     /// A packet left.
@@ -169,10 +190,15 @@ struct Pacer: ~Copyable {
     func next(after now: Timestamp) -> Timestamp? {
         var next: Timestamp?
         if let first = retransmissions.first ?? video.first {
+            // When so much may leave that the loop is not woken for each packet: half a burst, or where the path has room all that
+            // waits.
             let size = time(of: Int(first.bytes))
-            // Half a burst at a time, so that packets leave together and the loop is not woken for each.
-            let room = size > Self.burst ? .zero : max(Self.burst - size, Self.burst / 2)
-            next = max(paidAt - min(room, Self.burst / 2), now + Self.burstSpan)
+            var ahead = size > burst ? .zero : burst / 2
+            if isWide {
+                let all = time(of: Int(min(video.bytes + retransmissions.bytes, Self.mostBytes)))
+                ahead = burst - min(max(all, size), burst)
+            }
+            next = max(paidAt - ahead, now + Self.burstSpan)
         }
         if let running = probe {
             let due = max(running.nextAt, now + Self.burstSpan)

@@ -30,6 +30,43 @@ struct PacerTests {
         #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
     }
 
+    @Test(
+        "Where the path has room a burst has ten milliseconds at 2.5 times the estimate, whatever the pace",
+        arguments: [
+            (40, 1), (400, 1), (800, 2), (1_600, 4), (8_000, 8), (200_000, 8),
+        ] as [(Int64, Int)])
+    func wideBursts(_ kilobits: Int64, _ packets: Int) {
+        for percent in [110, 130, 250, 400] as [Int64] {
+            var pacer = Pacer()
+            pacer.setBurst(pacingPercent: percent, isWide: true)
+            // A little more, for what is rounded down.
+            pacer.setRate(.kilobitsPerSecond(kilobits * percent / 100 + 1), at: start)
+            #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
+        }
+    }
+
+    @Test("Where the path has room what waits leaves together: when all of it may, or a whole burst")
+    func wakes() throws {
+        for (waiting, bytes) in [(1, 1_250), (3, 3_750), (40, 10_000)] {
+            var pacer = Pacer()
+            pacer.setBurst(pacingPercent: 100, isWide: true)
+            // A burst is of 25 ms and 10,000 bytes.
+            pacer.setRate(.kilobitsPerSecond(3_200), at: start)
+            // The last of the burst is owed.
+            for _ in 0..<8 { pacer.left(1_250, at: start) }
+            for _ in 0..<waiting {
+                var packet = QueuedPacket()
+                packet.bytes = 1_250
+                _ = pacer.video.append(packet)
+            }
+            let next = pacer.next(after: start)
+            let at = try #require(next)
+            #expect(at == start + TimeDelta(nanoseconds: Int64(bytes) * 2_500))
+            let sent = burst(&pacer, bytes: 1_250, at: at)
+            #expect(sent == min(8, bytes / 1_250))
+        }
+    }
+
     @Test("Over a second the rate is kept", arguments: [250, 1_500, 6_000, 25_000] as [Int64])
     func rate(_ kilobits: Int64) {
         var pacer = Pacer()
