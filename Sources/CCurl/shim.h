@@ -1,11 +1,23 @@
 // libcurl, and as inline functions its variadic setters and getters, which the importer cannot carry.
 #pragma once
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 typedef size_t (*majlis_curl_write)(char *bytes, size_t size, size_t count, void *context);
 typedef int (*majlis_curl_socket)(CURL *easy, curl_socket_t descriptor, int what, void *context, void *watched);
 typedef int (*majlis_curl_timer)(CURLM *multi, long milliseconds, void *context);
 
+/// A connection that a network silently forgot ends after seconds, not after the kernel's quarter of an hour: a request that
+/// times out leaves an HTTP/2 connection open, and every later one would go the same way.
+static inline int majlis_curl_limit_silence(void *context, curl_socket_t descriptor, curlsocktype purpose) {
+    unsigned int milliseconds = 8000;
+    (void)context;
+    (void)purpose;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+    return CURL_SOCKOPT_OK;
+}
 /// What every transfer has in common. The server's certificate is always verified, against `authorities` (a file in PEM)
 /// or the machine's own; the environment's proxies are not asked.
 static inline CURLcode majlis_curl_prepare(
@@ -28,6 +40,9 @@ static inline CURLcode majlis_curl_prepare(
     MAJLIS_SET(CURLOPT_FOLLOWLOCATION, 0L);
     MAJLIS_SET(CURLOPT_NOSIGNAL, 1L);
     MAJLIS_SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    MAJLIS_SET(CURLOPT_TCP_KEEPIDLE, 30L);
+    MAJLIS_SET(CURLOPT_TCP_KEEPINTVL, 5L);
+    MAJLIS_SET(CURLOPT_SOCKOPTFUNCTION, majlis_curl_limit_silence);
     MAJLIS_SET(CURLOPT_MAXAGE_CONN, 3600L);
     MAJLIS_SET(CURLOPT_TIMEOUT_MS, milliseconds);
     MAJLIS_SET(CURLOPT_CONNECTTIMEOUT_MS, connect_milliseconds);

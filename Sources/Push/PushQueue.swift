@@ -12,6 +12,8 @@ final class PushEntry {
     /// When it expires, by the monotonic clock, in nanoseconds.
     let deadline: Int64
     var attempts = 0
+    /// Attempts that failed, those without a permission to send included.
+    var failures = 0
     var renewals = 0
     var reason: String?
     /// When it may be sent again.
@@ -210,6 +212,7 @@ final class PushQueue {
 
     private func end(_ entry: PushEntry, _ verdict: Verdict, _ authorization: String) {
         underWay -= 1
+        if case .finished = verdict {} else { entry.failures += 1 }
         switch verdict {
         case .finished(.accepted(let id)): finish(entry, .accepted(id: id ?? entry.id))
         case .finished(let outcome): finish(entry, outcome)
@@ -234,9 +237,9 @@ final class PushQueue {
         pump()
     }
 
-    /// Doubles with every attempt up to the longest; half of it is chance, so that many do not come back together.
+    /// Doubles with every failure up to the longest; half of it is chance, so that many do not come back together.
     private func backOff(_ entry: PushEntry) -> Int64 {
-        let doublings = min(max(entry.attempts - 1, 0), 16)
+        let doublings = min(max(entry.failures - 1, 0), 16)
         let longest = min(configuration.retryMilliseconds << doublings, configuration.longestRetryMilliseconds)
         return Int64.random(in: max(longest / 2, 0)...max(longest, 0)) * 1_000_000
     }

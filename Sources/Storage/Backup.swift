@@ -11,6 +11,7 @@ import Glibc
     private let path: String
     private let partialPath: String
     private let done: @Sendable (Result<Void, StoreError>) -> Void
+    private var hasPartialFile = false
     private var target: OpaquePointer?
     private var backup: OpaquePointer?
 
@@ -40,6 +41,7 @@ import Glibc
             // The copy is written to the disk as it is closed.
             closeTarget()
             guard unsafe rename(partialPath, path) == 0 else { throw targetError(errno) }
+            hasPartialFile = false
             return true
         case SQLITE_FULL: throw .diskFull
         default: throw .failed(reason: unsafe String(cString: sqlite3_errstr(status)))
@@ -51,6 +53,7 @@ import Glibc
         let descriptor = unsafe open(partialPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw targetError(errno) }
         close(descriptor)
+        hasPartialFile = true
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
         guard unsafe sqlite3_open_v2(partialPath, &target, flags, nil) == SQLITE_OK else {
             throw .cannotOpen(path: path, reason: unsafe String(cString: sqlite3_errmsg(target)))
@@ -74,10 +77,9 @@ import Glibc
 
     /// Ends it and tells whoever waits.
     func finish(_ failure: StoreError?) {
-        let hasBegun = unsafe target != nil
         closeTarget()
         guard let failure else { return done(.success(())) }
-        if hasBegun { unsafe unlink(partialPath) }
+        if hasPartialFile { unsafe unlink(partialPath) }
         done(.failure(failure))
     }
 }
