@@ -199,7 +199,7 @@ struct APNsTests {
         #expect(await sender.statistics.authorizations == 3)
         // One that is as young as can be is kept: Apple refuses those who renew too often.
         #expect(
-            await sender.send(clock.apns("403:ExpiredProviderToken#6", seconds: 1))
+            await sender.send(clock.apns("403:ExpiredProviderToken#6", seconds: 4))
                 == .expired(reason: "ExpiredProviderToken"))
         #expect(await sender.statistics.authorizations == 3)
         await sender.close()
