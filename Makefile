@@ -17,13 +17,13 @@ build: ## build the release binary: .build/release/majlis
 	@[ -e .build/release/majlis ] || echo "== building; the first time takes a minute or two" >&2
 	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
 
-test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, short fuzzing
+test: ## install what tests need, then lint, unit, simulation, real parts, one browser scenario per feature, an hour of fifty people in simulated time, short fuzzing
 	@.ci/install test
 	@.ci/test
 
 check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, every order of larger calls, the soak, a minute of fuzzing per target
 	@.ci/install test
-	@.ci/test lint unit browser asan tsan captures browser-all calls soak fuzz-long
+	@.ci/test lint unit browser hour asan tsan captures browser-all calls soak fuzz-long
 
 lint: ## import levels, names, format
 	@.ci/lint
@@ -33,10 +33,11 @@ format: ## rewrite the sources in the project's format
 
 bench: ## the benchmarks: ratios in one run, never single absolute times
 	@.ci/install run
-	@for product in majlis MediaCoreBenchmarks BitrateReport AllocationCount ServerBenchmarks; do \
+	@for product in majlis MediaCoreBenchmarks BitrateReport SpeakerReport AllocationCount ServerBenchmarks; do \
 		$(RELEASE) --product $$product 2>&1 | $(QUIET) || exit 1; done
 	@.build/release/MediaCoreBenchmarks
 	@.build/release/BitrateReport --seeds $${MAJLIS_SEEDS:-20}
+	@.build/release/SpeakerReport --seeds $${MAJLIS_SEEDS:-60}
 	@.build/release/ServerBenchmarks --janus $(ARGS)
 
 side-by-side: ## as root, an hour: Chromium to Chromium and through Majlis over the same bad links, both in one report

@@ -23,6 +23,8 @@ let package = Package(
         .systemLibrary(name: "CSRTP", pkgConfig: "libsrtp2", providers: [.apt(["libsrtp2-dev"])]),
         .systemLibrary(name: "COpus", pkgConfig: "opus", providers: [.apt(["libopus-dev"])]),
         .systemLibrary(name: "CVPX", pkgConfig: "vpx", providers: [.apt(["libvpx-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CSupport"),
         .target(name: "CWebClient", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
@@ -39,6 +41,8 @@ let package = Package(
         .target(name: "Transport", dependencies: ["EventLoop", "CNice", "COpenSSL", "CSRTP", "CSupport"]),
         // Optimised in every build, as Bots is: they keep up with real time beside what is tested.
         .target(name: "Codecs", dependencies: ["COpus", "CVPX"], swiftSettings: [.unsafeFlags(["-O"])]),
+        .target(name: "Storage", dependencies: ["CSQLite", "COpenSSL"]),
+        .target(name: "Push", dependencies: ["EventLoop", "Tokens", "CCurl"]),
         .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient"]),
 
         // Level 3 and 4: everything composed, and the command.
@@ -64,6 +68,8 @@ let package = Package(
         .executableTarget(
             name: "BitrateReport", dependencies: ["SimulatedNetwork", "TestSupport"],
             path: "Benchmarks/BitrateReport"),
+        .executableTarget(
+            name: "SpeakerReport", dependencies: ["MediaCore", "SimulatedNetwork"], path: "Benchmarks/SpeakerReport"),
         .target(name: "CFloor", dependencies: ["COpenSSL"], path: "Benchmarks/CFloor"),
         .executableTarget(
             name: "ServerBenchmarks",
@@ -97,6 +103,14 @@ let package = Package(
         .testTarget(name: "CodecsTests", dependencies: ["Codecs", "TestSupport"]),
         .testTarget(name: "BotsTests", dependencies: ["Bots", "Codecs", "TestSupport"]),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"]),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage", "CSQLite", "WholeServers", "TestSupport"],
+            exclude: ["Fixtures"]),
+        // Writes without end until it is killed; what it had acknowledged must be there afterwards.
+        .executableTarget(name: "StorageWriter", dependencies: ["Storage"], path: "Tests/StorageWriter"),
+        .testTarget(
+            name: "PushTests", dependencies: ["Push", "EventLoop", "Tokens", "WholeServers", "TestSupport"],
+            exclude: ["provider.py"]),
         .testTarget(name: "GatewayTests", dependencies: ["Gateway", "EventLoop", "COpenSSL", "TestSupport"]),
         .testTarget(
             name: "TransportTests",

@@ -69,6 +69,9 @@ static const unsigned char roster_js[] = {
 static const unsigned char slots_js[] = {
 #embed "web/slots.js"
 };
+static const unsigned char speakers_js[] = {
+#embed "web/speakers.js"
+};
 static const unsigned char stage_js[] = {
 #embed "web/stage.js"
 };
@@ -117,6 +120,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/room.js", "text/javascript; charset=utf-8", room_js, sizeof room_js},
     {"/roster.js", "text/javascript; charset=utf-8", roster_js, sizeof roster_js},
     {"/slots.js", "text/javascript; charset=utf-8", slots_js, sizeof slots_js},
+    {"/speakers.js", "text/javascript; charset=utf-8", speakers_js, sizeof speakers_js},
     {"/stage.js", "text/javascript; charset=utf-8", stage_js, sizeof stage_js},
     {"/statistics.js", "text/javascript; charset=utf-8", statistics_js, sizeof statistics_js},
     {"/talk.js", "text/javascript; charset=utf-8", talk_js, sizeof talk_js},

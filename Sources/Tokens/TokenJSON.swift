@@ -2,18 +2,19 @@
 
 import FoundationEssentials
 
-enum TokenJSON {
+/// The JSON of tokens.
+package enum TokenJSON {
     /// Arrays and objects within each other.
     static let nestingDepth = 16
 
     /// The value, or nil when the bytes are not such JSON.
-    static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) -> Value? {
+    package static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) -> Value? {
         guard isBounded(bytes) else { return nil }
         return try? JSONDecoder().decode(type, from: Data(bytes))
     }
 
     /// The JSON of a value, keys sorted, or nil when it holds what JSON cannot say.
-    static func encode(_ value: some Encodable) -> [UInt8]? {
+    package static func encode(_ value: some Encodable) -> [UInt8]? {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return (try? encoder.encode(value)).map { Array($0) }

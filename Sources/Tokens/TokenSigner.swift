@@ -14,6 +14,12 @@ public struct TokenSigner: Sendable {
     /// A token with these claims.
     /// - Throws: `failed` when OpenSSL fails.
     public func sign(_ claims: TokenClaims) throws(TokenKeyError) -> String {
+        try sign(claims: claims)
+    }
+
+    /// A token with other claims than this server's own: what other services ask for.
+    /// - Throws: `failed` when the claims are no JSON, or OpenSSL fails.
+    package func sign(claims: some Encodable) throws(TokenKeyError) -> String {
         let header = TokenHeader(algorithm: key.algorithm.rawValue, keyName: key.name)
         guard let header = TokenJSON.encode(header), let payload = TokenJSON.encode(claims) else { throw .failed }
         return try sign(header: header, payload: payload)

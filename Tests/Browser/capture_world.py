@@ -36,7 +36,7 @@ DEVICES = """
       track: out.stream.getAudioTracks()[0],
       speak(seconds) {
         const begin = context.currentTime + 0.02;
-        for (let at = 0, n = 0; at < seconds; at += 0.16 + 0.05 * (n % 3), n += 1) {
+        for (let at = 0, n = 0; at + 0.12 < seconds; at += 0.16 + 0.05 * (n % 3), n += 1) {
           mouth.gain.setTargetAtTime(0.9, begin + at, 0.01);
           mouth.gain.setTargetAtTime(0.15, begin + at + 0.11, 0.02);
           source.frequency.setTargetAtTime(pitch * (1 + 0.1 * ((n * 7) % 5 - 2) / 2), begin + at, 0.03);

@@ -115,7 +115,7 @@ struct DocumentTests {
                 "layers", "participantJoined", "participantLeft", "participantUpdated", "trackPublished",
                 "trackUnpublished",
                 "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
-                "recording", "mediaState", "quality", "serverShutdown", "call.invited", "call.incoming",
+                "recording", "mediaState", "quality", "speakers", "serverShutdown", "call.invited", "call.incoming",
                 "call.ringing", "call.accepted", "call.endedElsewhere", "call.description", "call.candidate",
                 "call.connected", "call.quality", "call.upgraded", "call.reattached", "call.ended", "call.missed",
             ])

@@ -387,7 +387,7 @@ public final class Simulation {
             .retransmissionTooSoon, .retransmissionLimit, .retransmissionBudget,
         ]
     private static let egressReasons: [DropReason] = [
-        .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec, .layerNotForwarded,
+        .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec, .layerNotForwarded, .silence,
     ]
     private var ingressDrops: UInt64 { Self.ingressReasons.reduce(0) { $0 + core.statistics[$1] } }
     private var egressDrops: UInt64 { Self.egressReasons.reduce(0) { $0 + core.statistics[$1] } }

@@ -5,6 +5,7 @@ import { announce, byID, dressButton, element } from './dom.js';
 import { drawStatistics } from './panel.js';
 import { People } from './people.js';
 import { Bars, barsOfParticipants, barsOfScore, drawWhy, pausedSlots } from './quality.js';
+import { SpeakerRings } from './speakers.js';
 import { Stage } from './stage.js';
 import { strings } from './strings.js';
 import { Talk } from './talk.js';
@@ -30,6 +31,7 @@ export class Call {
   #devices;
   #ended;
   #stage;
+  #rings;
   #audio = new Map(); // mid → audio element
   #timers = [];
   #sizesTimer = 0;
@@ -50,6 +52,7 @@ export class Call {
     this.#devices = devices;
     this.#ended = ended;
     this.#stage = new Stage(() => this.#sizesChanged());
+    this.#rings = new SpeakerRings(this.#stage, (id) => (id === room.self?.id ? 'self' : id));
     this.#people = new People(room, (sentence) => this.#toast(sentence));
     this.#talk = new Talk(room, {
       tell: (sentence) => this.#toast(sentence),
@@ -123,13 +126,17 @@ export class Call {
     on(room, 'rejoined', () => this.#drawEverything());
     on(room, 'connection', () => this.#drawConnection());
     on(room, 'statistics', () => this.#drawPanel('statistics'));
+    on(room, 'speakers', ({ speakers }) => this.#rings.take(speakers));
     on(room, 'quality', ({ quality }) => this.#drawQuality(quality));
     on(room, 'refused', ({ source, reason }) => {
       if (source && reason === 'notPermitted') this.#toast(strings.notPermitted(strings.sources[source]));
     });
     on(room, 'error', ({ error }) => console.warn('majlis:', error));
     on(room, 'left', ({ reason }) => this.#finish(reason));
-    on(this.#session, 'state', () => this.#drawConnection());
+    on(this.#session, 'state', () => {
+      if (this.#session.state !== 'open') this.#rings.forget();
+      this.#drawConnection();
+    });
     on(this.#session, 'shutdown', () => { this.#shutdown = true; });
     on(document, 'visibilitychange', () => this.#sizesChanged());
     on(window, 'online', () => this.#drawConnection());
@@ -439,7 +446,7 @@ export class Call {
   #showLevels() {
     const levels = this.#room.audioLevels();
     levels.set('self', this.#room.ownAudioLevel());
-    this.#stage.showLevels(levels);
+    this.#rings.show(levels);
   }
 
   // The server need not send more pixels than are shown.

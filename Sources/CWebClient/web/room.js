@@ -40,6 +40,7 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * - `connection` `{state}`: `joining`, `connecting`, `connected`, `recovering`, `closed`
  * - `encryption`: `encryption.stateOf` answers something else about somebody
  * - `statistics` `{statistics}`: each second, see statistics.js; `quality` `{quality}`: the server's view
+ * - `speakers` `{speakers: {dominant, active: [{participant, level}]}}`: who has the floor and who speaks, levels in −dBov
  * - `refused` `{source, mid, reason}`: a section that the server did not take
  * - `rejoined`: the server had forgotten the session; participants and slots are new
  * - `selfMuted` `{source, muted, by}`: an own track was muted by `by` (a participant or `operator`), or by oneself (no `by`)
@@ -527,6 +528,7 @@ export class Room extends EventTarget {
   #receive(message) {
     if (message.version !== undefined && message.re === undefined) this.version = message.version;
     if (this.#roster.receive(message)) return;
+    if (message.type === 'speakers') this.#dispatch('speakers', { speakers: this.speakers = message });
     if (message.type === 'quality') this.#dispatch('quality', { quality: this.quality = message });
     switch (message.type) {
       case 'slots':

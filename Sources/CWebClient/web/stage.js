@@ -105,6 +105,11 @@ export class Stage {
     this.#sizesChanged();
   }
 
+  /** Marks the tile of whoever has the floor, and no other. */
+  showDominant(key) {
+    for (const [other, tile] of this.#tiles) tile.dominant = other === key;
+  }
+
   /** Whether somebody listens who has no tile. */
   set hasAudience(has) {
     if (this.#hasAudience === has) return;
@@ -112,11 +117,11 @@ export class Stage {
     this.layOut();
   }
 
-  /** Shows who speaks: participant key → level from 0 to 1. */
-  showLevels(levels) {
+  /** Shows who speaks: participant key → level from 0 to 1; those `told` to speak do at any level. */
+  showLevels(levels, told) {
     const now = performance.now();
     for (const [key, tile] of this.#tiles) {
-      if (!tile.isScreen) tile.showLevel(levels.get(key) ?? 0, now);
+      if (!tile.isScreen) tile.showLevel(levels.get(key) ?? 0, now, told.has(key));
     }
   }
 }
@@ -204,8 +209,14 @@ class Tile {
     this.element.classList.toggle('has-picture', Boolean(mediaTrack && showing));
   }
 
-  showLevel(level, now) {
-    if (level > SPEAKING_LEVEL) this.#loudAt = now;
+  set dominant(isDominant) {
+    this.element.classList.toggle('dominant', isDominant);
+    if (isDominant) this.element.setAttribute('aria-current', 'true');
+    else this.element.removeAttribute('aria-current');
+  }
+
+  showLevel(level, now, isTold) {
+    if (isTold || level > SPEAKING_LEVEL) this.#loudAt = now;
     this.element.classList.toggle('speaking', now - this.#loudAt < SPEAKING_HOLD);
   }
 

@@ -36,6 +36,9 @@ extension FieldWriter {
             byte(4)
             self.track(track)
             list(layers) { $0.flag($1) }
+        case .speakersChanged(let report):
+            byte(5)
+            speakers(report)
         }
     }
 
@@ -131,6 +134,7 @@ extension FieldWriter {
             signed(Int64(spatial))
             signed(Int64(temporal))
         case .estimateChanged, .probeStarted, .layerAllocated, .layersNeeded: bitrateDecision(value)
+        case .dominantSpeakerChanged(let change): floor(change)
         case .streamBound, .streamEvicted, .streamRestarted, .layerAlive, .layerDead, .slotAssigned, .unsupportedCodec:
             preconditionFailure("the first seven cases are written by decision(_:)")
         }
@@ -218,6 +222,7 @@ extension FieldReader {
         case 15:
             guard let (track, layer) = layer(), let spatial = integer(), let temporal = integer() else { return nil }
             return .layersChanged(track, layer: layer, spatial: spatial, temporal: temporal)
+        case 20: return floor()
         default: return bitrateDecision(tag)
         }
     }

@@ -92,7 +92,7 @@ extension Decision {
         "streamBound", "streamEvicted", "streamRestarted", "layerAlive", "layerDead", "slotAssigned",
         "unsupportedCodec", "waitingForKeyFrame", "switched", "keyFrameRequested", "keyFrameSuppressed",
         "nackListOverflowed", "timestampCorrected", "receiverFrozen", "layerSwitched", "layersChanged",
-        "estimateChanged", "probeStarted", "layerAllocated", "layersNeeded",
+        "estimateChanged", "probeStarted", "layerAllocated", "layersNeeded", "dominantSpeakerChanged",
     ]
 
     /// The number of its kind: the place in `kindNames`.
@@ -118,6 +118,7 @@ extension Decision {
         case .probeStarted: 17
         case .layerAllocated: 18
         case .layersNeeded: 19
+        case .dominantSpeakerChanged: 20
         }
     }
 
@@ -139,7 +140,8 @@ extension Decision {
             [peer, track.peer]
         case .layerAllocated(let peer, _, let track, _, _, _, _, _, _, _): [peer, track.peer]
         case .timestampCorrected(let peer, _, _), .estimateChanged(let peer, _), .probeStarted(let peer, _, _): [peer]
-        case .layersNeeded(let track, _), .layersChanged(let track, _, _, _): [track.peer]
+        case .layersNeeded(let track, _): [track.peer]
+        case .dominantSpeakerChanged(let change): [change.to.peer] + (change.from.map { [$0.peer] } ?? [])
         }
     }
 
@@ -200,6 +202,7 @@ extension Decision {
                 + (wanted.contains(true)
                     ? "layers " + wanted.indices.filter { wanted[$0] }.map(String.init).joined(separator: ", ")
                         + " are needed" : "no layer is needed")
+        case .dominantSpeakerChanged(let change): change.sentence
         }
     }
 }
@@ -213,6 +216,17 @@ extension Decision {
         let parts = [spatial.map { "spatial layer \($0)" }, temporal.map { "temporal layer \($0)" }].compactMap { $0 }
         let within = parts.isEmpty ? "" : " up to " + parts.joined(separator: " and ")
         return "\(track.sentence), layer \(layer)\(within), \(rate.kilobitsText)"
+    }
+}
+
+extension FloorChange {
+    /// Who has the floor, and why.
+    var sentence: String {
+        let speech = "\(evidence.millisecondsText) of speech, \(needed.millisecondsText) needed"
+        guard let from else { return "\(to.sentence) has the floor: \(speech)" }
+        let silent =
+            silence.nanoseconds < 100_000_000 ? "who speaks" : "silent for \(silence.millisecondsText)"
+        return "\(to.sentence) has the floor, before \(from.sentence), \(silent): \(speech)"
     }
 }
 

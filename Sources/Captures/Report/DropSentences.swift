@@ -37,6 +37,7 @@ extension DropReason {
         case .pacerStale: "of no use any more when its turn came"
         case .malformedRedundancy: "a redundant payload whose blocks are not what was negotiated"
         case .layerNotForwarded: "of a layer above those that the slot forwards"
+        case .silence: "silence, or somebody who is not among the loudest"
         }
     }
 }

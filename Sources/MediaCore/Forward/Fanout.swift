@@ -13,14 +13,16 @@ extension RoomCore {
         _ e: Int, place: Int, _ codec: Codec, isNewest: Bool, at now: Timestamp, into out: inout Egress
     ) {
         guard !encodings[e].fanout.isEmpty else { return }
+        guard encodings[e].isVideo else {
+            return fanOutSound(e, place: place, codec, isNewest: isNewest, at: now, into: &out)
+        }
         let packet = encodings[e].history[place]
         var source = context(e, packet, codec, arrived: now, at: now)
         source.isNewest = isNewest
         var hasSwitched = false
         for i in 0..<encodings[e].fanout.count {
             let s = Int(encodings[e].fanout[i])
-            let beginsSwitch =
-                (packet.isKeyFrame || !source.isVideo) && slots[s].beginsSwitch(to: source.encoding)
+            let beginsSwitch = packet.isKeyFrame && slots[s].beginsSwitch(to: source.encoding)
             if !queue(packet, e, source, to: s) {
                 if forward(packet, place: place, e, source, to: s, into: &out) { hasSwitched = true }
             }
@@ -34,7 +36,7 @@ extension RoomCore {
     }
 
     /// Forwards what came of an encoding with numbers behind one.
-    private mutating func follow(
+    mutating func follow(
         _ first: Int64, _ e: Int, _ source: SourceContext, to s: Int, into out: inout Egress
     ) {
         var number = first + 1

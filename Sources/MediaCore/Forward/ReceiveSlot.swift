@@ -80,6 +80,8 @@ struct ReceiveSlot: ~Copyable {
     /// Counts how often the slot was stopped and aimed: what waits for the pace from before is void.
     private var stops: UInt16 = 0
     private var aims: UInt16 = 0
+    /// The source is silent: nothing is forwarded until its voice comes back, which begins anew on the slot's line.
+    private(set) var isResting = false
     /// A key frame of the target waits for the pace, and everything behind it shall.
     private var hasQueuedSwitch = false
     /// When something was forwarded last, or since when that is missed; and whether its absence was told.
@@ -148,6 +150,17 @@ struct ReceiveSlot: ~Copyable {
         }
     }
 
+    /// The slot is one of those for whom the loudest are chosen: what is behind a closed gate is not for it.
+    var followsGate: Bool { assignment.reason == .speaker }
+
+    /// The slot's source is silent.
+    mutating func rest(_ encoding: Int32) { if current == encoding { isResting = true } }
+
+    /// Whether a packet of what is about to begin would come behind what the slot has sent.
+    func isAhead(_ packet: HistoryPacket, _ source: SourceContext) -> Bool {
+        source.encoding == current ? line.isAhead(ofSource: packet.timestamp) : line.isAhead(source.capture)
+    }
+
     /// Tells the slot which encoding it shall forward, -1 for none; `keepsCurrent` lets the present one go on until the
     /// key frame of the other (another layer of the same track).
     mutating func aim(at encoding: Int32, keepsCurrent: Bool, now: Timestamp) {
@@ -183,6 +196,7 @@ struct ReceiveSlot: ~Copyable {
     /// Forwards nothing until the next key frame of the target.
     mutating func stop() {
         current = -1
+        isResting = false
         codecAsked = 0xff
         stops &+= 1
         hasQueuedSwitch = false
@@ -246,6 +260,12 @@ struct ReceiveSlot: ~Copyable {
             }
             begin(packet, source, receiver.extensions)
             hasSwitched = true
+        }
+        if isResting, source.isNewest {
+            // Its times go on as they were; its numbers without what was left out.
+            isResting = false
+            sequence.begin(at: packet.number)
+            firstOfTalk = true
         }
         let fate = fate(of: packet, source)
         guard let number = fate.number else {
@@ -386,6 +406,7 @@ struct ReceiveSlot: ~Copyable {
 
     private mutating func begin(_ packet: HistoryPacket, _ source: SourceContext, _ map: HeaderExtensionMap) {
         current = source.encoding
+        isResting = false
         sequence.begin(at: packet.number)
         line.begin(packet.timestamp, capture: source.capture)
         pictures.begin(SourcePicture(packet))
@@ -538,6 +559,7 @@ extension ReceiveSlot: CheckpointRow {
         w.write(UInt64(stops))
         w.write(UInt64(aims))
         w.write(hasQueuedSwitch)
+        w.write(isResting)
         w.write(shownAt)
         w.write(isFrozen)
         w.write(report)
@@ -589,6 +611,7 @@ extension ReceiveSlot: CheckpointRow {
         try r.code(&stops)
         try r.code(&aims)
         try r.code(&hasQueuedSwitch)
+        try r.code(&isResting)
         try r.code(&shownAt)
         try r.code(&isFrozen)
         try r.code(&report)

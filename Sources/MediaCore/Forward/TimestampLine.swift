@@ -48,6 +48,14 @@ struct TimestampLine: BitwiseCopyable {
         Int64(Int32(truncatingIfNeeded: Int64(a) &- Int64(b)))
     }
 
+    /// Whether a source that began with what was captured at `capture` would come behind what was given out.
+    func isAhead(_ capture: UInt32) -> Bool {
+        newest.map { Self.distance(base &+ capture, $0) > 0 } ?? true
+    }
+
+    /// Whether a timestamp of the source that has begun is behind all of it that were given out.
+    func isAhead(ofSource timestamp: UInt32) -> Bool { Self.distance(timestamp, newestSource) > 0 }
+
     /// A source begins with this timestamp, captured when the server's clock stood at `capture` (in ticks).
     mutating func begin(_ source: UInt32, capture: UInt32) {
         var target = base &+ capture

@@ -166,7 +166,7 @@ extension RoomCore {
             _ = encodings[e].rates.note(
                 bytes: incoming.bytes, spatial: 0, temporal: 0, timestamp: packet.timestamp, isRetransmission: false,
                 at: now)
-            hear(packet, t, at: now, into: &out)
+            hear(packet, e, t, isNewest: isNewest, at: now, into: &out)
         }
         if packet.length == 0 { return padding(packet, bytes, e, codec, isNewest, at: now, into: &out) }
         guard Int(packet.length) + Int(packet.dependencyLength) <= PacketHistory.slotBytes else { return .oversized }
@@ -256,13 +256,24 @@ extension RoomCore {
     }
 
     /// Listens to who speaks.
-    private mutating func hear(_ packet: HistoryPacket, _ t: Int, at now: Timestamp, into out: inout Egress) {
-        var level: AudioLevel?
-        if packet.audioLevel <= 0xff {
-            level = AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
-        }
+    private mutating func hear(
+        _ packet: HistoryPacket, _ e: Int, _ t: Int, isNewest: Bool, at now: Timestamp, into out: inout Egress
+    ) {
+        guard packet.length > 0, isNewest else { return }
+        let length = Int(packet.length &- packet.redPrimary)
+        let isMeasured = packet.audioLevel <= 0xff
+        let heard =
+            isMeasured
+            ? AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
+            : AudioGate.assumed(payloadLength: length)
+        let clockRate = encodings[e].clockRate
+        let units = listen(heard, isMeasured: isMeasured, packet, t, clockRate: clockRate, at: now)
         let expired = tracks[t].gate.expire(at: now)
-        let opened = tracks[t].gate.hear(level, payloadLength: Int(packet.length &- packet.redPrimary), at: now)
+        tracks[t].gate.noteSilence(
+            told: isMeasured ? heard.level : nil, payloadLength: length, timestamp: packet.timestamp,
+            clockRate: clockRate)
+        let opened = tracks[t].gate.hear(
+            heard, noise: noise(besideVoiceOf: t), units: units, timestamp: packet.timestamp, at: now)
         if choosesSpeakers, opened != expired, opened {
             assignSlots(notWithin: Self.shortestSpeakersInterval, at: now, into: &out)
         }

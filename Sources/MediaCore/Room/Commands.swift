@@ -32,7 +32,7 @@ extension RoomCore {
         for s in peers[p].slots { requestForWaiting(Int(s), cause: .peerConnected, at: now, into: &out) }
     }
 
-    mutating func peerDisconnected(_ id: PeerID) {
+    mutating func peerDisconnected(_ id: PeerID, at now: Timestamp) {
         guard let p = peerIndex.find(id.rawValue), peers[p].isConnected else { return }
         peers[p].isConnected = false
         peers[p].nextReport = nil
@@ -49,6 +49,7 @@ extension RoomCore {
         for s in peers[p].slots { slots[Int(s)].stop() }
         for t in peers[p].tracks {
             tracks[Int(t)].gate.close()
+            silence(Int(t), at: now)
             for e in tracks[Int(t)].encodings {
                 encodings[Int(e)].monitor.reset()
                 encodings[Int(e)].nacks.reset()
@@ -72,6 +73,7 @@ extension RoomCore {
         guard let t = find(id), tracks[t].isMuted != isMuted else { return }
         tracks[t].isMuted = isMuted
         tracks[t].gate.close()
+        silence(t, at: now)
         tracks[t].hasStalled = false
         tracks[t].quietSince = now
         let p = Int(tracks[t].peer)
@@ -229,6 +231,7 @@ extension RoomCore {
 
     private mutating func removeTrack(_ t: Int, at now: Timestamp) {
         let p = Int(tracks[t].peer)
+        forgetSpeaker(t, at: now)
         for i in peerOrder.indices {
             for s in peers[Int(peerOrder[i])].slots where Int(slots[Int(s)].track) == t {
                 slots[Int(s)].track = -1

@@ -26,6 +26,8 @@ public struct Deadline: Hashable, Sendable, BitwiseCopyable {
         case allocation
         /// To see which layers of publishers anybody needs.
         case layers
+        /// To decide who has the floor.
+        case floor
     }
 
     /// When `RoomCore.advance(to:into:)` should be called; calling it earlier or later does no harm.

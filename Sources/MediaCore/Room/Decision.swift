@@ -75,4 +75,6 @@ public enum Decision: Hashable, Sendable {
         needed: DataRate, estimate: DataRate, reason: AllocationReason)
     /// The encodings of a track, lowest first, that anybody needs have changed; its publisher is told.
     case layersNeeded(TrackID, [Bool])
+    /// Somebody else has the floor: is the dominant speaker.
+    case dominantSpeakerChanged(FloorChange)
 }

@@ -79,4 +79,6 @@ public enum DropReason: UInt8, CaseIterable, Hashable, Sendable {
     // What would have gone out, counted once per receiver; cases keep their numbers.
     /// The packet's frame is of a layer above those that the slot forwards.
     case layerNotForwarded
+    /// The packet is silence, or behind the closed gate of somebody who is not among the loudest.
+    case silence
 }

@@ -15,6 +15,9 @@ struct PublishedTrack: ~Copyable {
     var encodings: [Int32] = []
     var isMuted: Bool
     var gate = AudioGate()
+    /// What it sounded like, and what speaks for it to be given the floor.
+    var voice = AudioLevelWindow()
+    var evidence = SpeakerEvidence()
     /// The position in the plan of the codec that arrives, the preferred one before any does.
     var codec = 0
     var hasStarted = false
@@ -45,6 +48,8 @@ extension PublishedTrack: CheckpointRow {
         w.write(rows: encodings)
         w.write(isMuted)
         w.write(gate)
+        w.write(voice)
+        w.write(evidence)
         w.write(UInt64(codec))
         w.write(hasStarted)
         w.write(hasStalled)
@@ -68,6 +73,8 @@ extension PublishedTrack: CheckpointRow {
         encodings = try r.readRows()
         try r.code(&isMuted)
         try r.code(&gate)
+        try r.code(&voice)
+        try r.code(&evidence)
         codec = try r.readUnsigned(255)
         try r.code(&hasStarted)
         try r.code(&hasStalled)

@@ -27,6 +27,8 @@ public struct RoomCore: ~Copyable {
     var choosesSpeakers = false
     /// When to choose the speakers again although nobody began to speak.
     var nextSpeakers: Timestamp?
+    /// Who has the floor and who speaks.
+    var speakers = SpeakerBoard()
     /// When to look for layers that nobody needs.
     var nextLayers: Timestamp?
     /// When the slots of all were assigned last.
@@ -77,7 +79,7 @@ public struct RoomCore: ~Copyable {
         case .addParticipant(let id): addParticipant(id)
         case .applyPlan(let id, let plan): applyPlan(plan, of: id, at: now, into: &out)
         case .peerConnected(let id): peerConnected(id, at: now, into: &out)
-        case .peerDisconnected(let id): peerDisconnected(id)
+        case .peerDisconnected(let id): peerDisconnected(id, at: now)
         case .removeParticipant(let id, _): removeParticipant(id, at: now, into: &out)
         case .setMuted(let track, let isMuted): setMuted(track, isMuted, at: now, into: &out)
         case .setSlotWishes(let id, let wishes): setSlotWishes(wishes, of: id, at: now, into: &out)
@@ -110,6 +112,7 @@ public struct RoomCore: ~Copyable {
             if let at = peers[p].nextPace, at <= now { pace(p, at: now, into: &out) }
         }
         if let at = nextLayers, at <= now { lookForUnneededLayers(at: now, into: &out) }
+        if let at = speakers.next, at <= now { chooseDominantSpeaker(at: now, into: &out) }
         if let at = nextSpeakers, at <= now { assignSlots(at: now, into: &out) }
     }
 
@@ -125,6 +128,7 @@ public struct RoomCore: ~Copyable {
         }
         var earliest = busiest >= 0 ? peers[busiest].timers.deadline : nil
         if let at = nextSpeakers { earliest = .earliest(earliest, Deadline(at: at, reason: .speakers)) }
+        if let at = speakers.next { earliest = .earliest(earliest, Deadline(at: at, reason: .floor)) }
         if let at = nextLayers { earliest = .earliest(earliest, Deadline(at: at, reason: .layers)) }
         return earliest
     }

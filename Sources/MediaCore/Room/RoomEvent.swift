@@ -46,4 +46,7 @@ public enum RoomEvent: Sendable, Equatable {
     /// Which encodings of a published simulcast track anybody needs from now on, the lowest layer first; emitted when it
     /// changes. A layer that nobody needs may be paused at its publisher.
     case layersWanted(TrackID, [Bool])
+    /// Who speaks in the room from now on: somebody else has the floor, or the list of voices or a level in it is another. At
+    /// most five times a second.
+    case speakersChanged(SpeakerReport)
 }

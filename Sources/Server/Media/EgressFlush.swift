@@ -104,6 +104,7 @@ extension MediaTurn {
             case .receiverFrozen: keepForLooking(room, .frozen)
             case .trackStalled(let track): log(.debug, "track stalled", ("room", room.name), ("mid", track.mid.text))
             case .layersWanted(let track, let layers): report(.layers(room.key, track, layers))
+            case .speakersChanged(let speakers): report(.speakers(room.key, speakers))
             }
         }
         for change in changes { report(.slots(room.key, change.peer, change.assignments)) }

@@ -86,6 +86,8 @@ enum WorkerEvent: Sendable {
     case layers(RoomKey, TrackID, [Bool])
     /// How well a connected peer is served, each second while it changes noticeably.
     case quality(RoomKey, PeerID, PeerQuality)
+    /// Who speaks in the room from now on.
+    case speakers(RoomKey, SpeakerReport)
     case captureStarted(RoomKey, request: UInt64, Result<String, CaptureRefusal>)
     case captureEnded(RoomKey, CaptureEnded)
     case flightKept(RoomKey, request: UInt64?, FlightReason, Result<String, CaptureRefusal>)

@@ -218,6 +218,7 @@ extension ControlPlane {
             if !told.isEmpty { send(.slots(told), to: id, in: room) }
         case .layers(let key, let track, let active): layersWanted(track, active, in: roomByKey[key])
         case .quality(let key, let id, let quality): tell(quality, to: id, in: roomByKey[key])
+        case .speakers(let key, let report): speakersChanged(report, in: roomByKey[key])
         case .captureStarted(let key, let request, let result): captureStarted(key, request, result)
         case .captureEnded(let key, let ended): captureEnded(key, ended)
         case .flightKept(let key, let request, let reason, let result): flightKept(key, request, reason, result)
@@ -268,6 +269,7 @@ extension ControlPlane {
                     answerJoin(session, command, room, id, settled, refused)
                 }
             }
+            tellSpeakers(to: id, in: room)
         }
     }
 
@@ -335,6 +337,7 @@ extension ControlPlane {
     func socketFound(_ session: SessionRecord) {
         guard let place = session.place else { return }
         place.room.members[place.id]?.isSocketLost = false
+        tellSpeakers(to: place.id, in: place.room)
     }
 
     /// The participant can be reached neither way: gone. The client, should it come back, starts over.
@@ -350,6 +353,7 @@ extension ControlPlane {
                 giveUp(member.session, "the media transport did not come back")
             }
         }
+        tellOwedSpeakers(in: room)
         if let due = room.roster.machine.nextDeadline, due.nanoseconds <= now {
             settle(room) { machine, now, actions in machine.advance(to: now, into: &actions) }
         }

@@ -34,6 +34,8 @@ final class RoomRecord {
     var members: [PeerID: Member] = [:]
     /// Those in its lobby, by their numbers there.
     var waiting: [UInt32: SessionRecord] = [:]
+    /// Who speaks, as it was told last, with the message's text.
+    var speakers: (report: SpeakerReport, text: String)?
     /// When the room is closed for being empty, in nanoseconds of the monotonic clock; nil while somebody is in it.
     var emptyUntil: Int64?
     /// The recording that runs or is asked for, and the last one that ended.
@@ -46,6 +48,8 @@ final class RoomRecord {
         var transport = PeerTransportState.connecting
         /// Whether the session's socket is lost.
         var isSocketLost = false
+        /// Whether who speaks is still to be told: the client had not taken what was sent before.
+        var isOwedSpeakers = false
         /// When a transport that failed is given up, in nanoseconds of the monotonic clock.
         var failedUntil: Int64?
     }

@@ -3,8 +3,8 @@
 
 /// A server's message in its envelope.
 public struct ServerFrame: Hashable, Sendable {
-    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, `call.quality`, and errors about the envelope
-    /// itself).
+    /// Rises by one per session; nil on messages that are not kept (`resumed`, `quality`, `speakers`,
+    /// `call.quality`, and errors about the envelope itself).
     public var seq: UInt64?
     /// The number of the command answered.
     public var re: CommandID?
@@ -99,6 +99,7 @@ private struct ServerFrameWire: Codable {
         case "unmuteRequested": return .unmuteRequested(try .init(from: decoder))
         case "mediaState": return .mediaState(try .init(from: decoder))
         case "quality": return .quality(try .init(from: decoder))
+        case "speakers": return .speakers(try .init(from: decoder))
         case "serverShutdown": return .serverShutdown(try .init(from: decoder))
         default: return try CallMessage(type: type, from: decoder).map { .call($0) } ?? .unknown(type: type)
         }
@@ -141,6 +142,7 @@ private struct ServerFrameWire: Codable {
         case .mediaState(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
         case .call(let message): try message.encode(to: encoder)
+        case .speakers(let body): try body.encode(to: encoder)
         case .serverShutdown(let body): try body.encode(to: encoder)
         }
     }
@@ -178,6 +180,7 @@ extension ServerMessage {
         case .mediaState: "mediaState"
         case .quality: "quality"
         case .call(let message): message.type
+        case .speakers: "speakers"
         case .serverShutdown: "serverShutdown"
         case .unknown(let type): type
         }

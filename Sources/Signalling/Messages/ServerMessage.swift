@@ -58,6 +58,8 @@ public enum ServerMessage: Hashable, Sendable {
     case quality(Quality)
     /// About a one-to-one call.
     case call(CallMessage)
+    /// Who has the floor and who speaks; carries no `seq`.
+    case speakers(Speakers)
     /// The server is about to go away.
     case serverShutdown(ServerShutdown)
     /// A message of a newer server, for clients to ignore. A server never sends it.

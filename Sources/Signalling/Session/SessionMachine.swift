@@ -245,6 +245,12 @@ public struct SessionMachine: Sendable {
     /// The client may enter the room no longer; where it is in it, it stays.
     public mutating func revoke(room name: String) { grantedRooms.removeAll { $0 == name } }
 
+    /// The same with a message that many clients are sent, which is made into text once.
+    public mutating func inform(text: String, into actions: inout [SessionAction]) {
+        guard state == .active, let connection else { return }
+        actions.append(.send(connection, text: text))
+    }
+
     /// The server took the client out of its room; the session goes on.
     public mutating func leftRoom() { roomState = .notJoined }
 

@@ -61,7 +61,15 @@ import Testing
             wanted.append(OutputDigest())
             wanted[wanted.count - 1].add(.layersWanted(track, layers))
         }
-        #expect(Set([started, stalled, alive, OutputDigest()] + wanted).count == 8)
+        let voice = SpeakerReport.Voice(peer: PeerID(1), level: 30)
+        for report in [
+            SpeakerReport(dominant: nil, active: []), SpeakerReport(dominant: PeerID(1), active: []),
+            SpeakerReport(dominant: nil, active: [voice]), SpeakerReport(dominant: PeerID(1), active: [voice]),
+        ] {
+            wanted.append(OutputDigest())
+            wanted[wanted.count - 1].add(.speakersChanged(report))
+        }
+        #expect(Set([started, stalled, alive, OutputDigest()] + wanted).count == 12)
         #expect(alive.count == 1)
     }
 }

@@ -144,7 +144,11 @@ extension Chance {
                 peer: peer(), slot: mid(), track: track(), layer: maybe { Int($0.below(256)) },
                 spatial: maybe { Int($0.below(8)) }, temporal: maybe { Int($0.below(8)) }, rate: rate(), needed: rate(),
                 estimate: rate(), reason: pick([.nothing, .wanted, .publisher, .estimate, .held]))
-        default: .layersNeeded(track(), list(4) { $0.flag() })
+        case 19: .layersNeeded(track(), list(4) { $0.flag() })
+        default:
+            .dominantSpeakerChanged(
+                FloorChange(
+                    to: track(), from: maybe { $0.track() }, evidence: span(), needed: span(), silence: span()))
         }
     }
 
@@ -196,7 +200,7 @@ extension Chance {
         case 9:
             .digest(
                 OutputDigest(scope: pick(OutputDigest.Scope.allCases), high: next(), low: next(), count: next()))
-        case 10: .decision(decision(below(20)))
+        case 10: .decision(decision(below(21)))
         case 11: .checkpoint(bytes(below(4_000)))
         case 12: .comment(pick(["", "one", "a longer one\nof two lines"]))
         default: .gap(events: next())

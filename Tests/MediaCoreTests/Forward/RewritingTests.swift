@@ -1,6 +1,6 @@
 import Testing
 
-// The rewriters by themselves: sequence numbers, timestamps, picture numbers, and the audio gate.
+// The rewriters by themselves: sequence numbers, timestamps, picture numbers.
 @testable import MediaCore
 
 private func at(_ milliseconds: Int64) -> Timestamp { Timestamp(nanoseconds: milliseconds * 1_000_000) }
@@ -170,43 +170,5 @@ struct PictureRewriterTests {
         rewriter.begin(picture(126, 0, 0, long: false))
         let ids = [126, 127, 0, 1, 127, 2].map { rewriter.map(picture($0, 0, 0, long: false)).pictureID }
         #expect(ids == [101, 102, 103, 104, 102, 105])
-    }
-}
-
-@Suite("Audio gate")
-struct AudioGateTests {
-    private func hear(_ gate: inout AudioGate, _ level: UInt8, voice: Bool, _ time: Int64) -> Bool {
-        gate.hear(AudioLevel(isVoice: voice, level: level), payloadLength: 80, at: at(time))
-    }
-
-    @Test("It opens with the second packet of speech and closes 300 ms behind the last")
-    func times() {
-        var gate = AudioGate()
-        #expect(hear(&gate, 30, voice: true, 0) == false)
-        #expect(hear(&gate, 30, voice: true, 20) == true)
-        #expect(hear(&gate, 127, voice: false, 40) == false)
-        #expect(gate.expire(at: at(319)) == false)
-        #expect(gate.expire(at: at(320)) == true)
-        #expect(!gate.isOpen)
-    }
-
-    @Test("A single crack does not open it, nor noise without voice; loud sound without the voice bit does")
-    func noise() {
-        var gate = AudioGate()
-        for i in 0..<50 as Range<Int64> { _ = hear(&gate, i % 2 == 0 ? 20 : 90, voice: true, i * 20) }
-        #expect(!gate.isOpen)
-        for i in 50..<100 as Range<Int64> { _ = hear(&gate, 50, voice: false, i * 20) }
-        #expect(!gate.isOpen)
-        for i in 100..<102 as Range<Int64> { _ = hear(&gate, 30, voice: false, i * 20) }
-        #expect(gate.isOpen)
-    }
-
-    @Test("Without levels the size of the packets tells")
-    func withoutLevels() {
-        var gate = AudioGate()
-        for i in 0..<10 as Range<Int64> { _ = gate.hear(nil, payloadLength: 3, at: at(i * 20)) }
-        #expect(!gate.isOpen)
-        for i in 10..<12 as Range<Int64> { _ = gate.hear(nil, payloadLength: 80, at: at(i * 20)) }
-        #expect(gate.isOpen)
     }
 }

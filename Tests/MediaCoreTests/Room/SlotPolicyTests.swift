@@ -87,7 +87,10 @@ struct SlotPolicyTests {
     func talk(_ room: TestRoom, _ speakers: [UInt32: UInt8], milliseconds: Int, _ sequence: inout UInt16) {
         for _ in 0..<milliseconds / 20 {
             for n in 1...10 as ClosedRange<UInt32> {
-                let level = speakers[n]
+                // A voice moves; what does not is a machine.
+                // and pauses.
+                let pauses = milliseconds >= 1_000 && sequence % 40 < 8
+                let level = pauses ? nil : speakers[n].map { $0 + UInt8(sequence % 2) * 4 - 2 }
                 room.receive(
                     audioPacket(n, sequence, UInt32(sequence) * 960, level: level ?? 127, voice: level != nil), from: n)
             }

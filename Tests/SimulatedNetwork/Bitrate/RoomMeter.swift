@@ -46,7 +46,7 @@ public final class ReceiverSeries {
     public internal(set) var frozen: [TimeDelta] = []
     /// The highest encoding and temporal layer sent on the first video slot in each tick, nil when none was.
     public internal(set) var layer: [Int?] = []
-    /// How long each audio packet was held inside the core.
+    /// How long each audio packet was held inside the core, those left out that a slot begins with.
     public internal(set) var audioHeld: [TimeDelta] = []
     /// The longest that a video packet was held, by tick.
     public internal(set) var videoHeld: [TimeDelta] = []
@@ -91,6 +91,8 @@ struct MeteredSlot: Sendable {
     var repairs: UInt32?
     var isFirstVideo: Bool
     var encoding: UInt8?
+    /// When it began to forward somebody, or somebody's voice after a silence.
+    var beganAt: Timestamp?
 }
 
 private struct Origin {
@@ -193,6 +195,9 @@ public final class RoomMeter {
             let origin = origins[Self.key(packet.contributingSource ?? 0, packet.payload)]
         else { return kind }
         if kind == .audio {
+            // What comes with the first word of somebody whose gate has just opened was not held but not wanted before.
+            if packet.marker { receivers[peer]?.slots[packet.ssrc]?.beganAt = now }
+            guard receivers[peer]?.slots[packet.ssrc]?.beganAt != now else { return kind }
             receivers[peer]?.audioHeld.append(now - origin.at)
             return kind
         }
