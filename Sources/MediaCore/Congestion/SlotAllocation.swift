@@ -103,7 +103,10 @@ struct SlotAllocation: BitwiseCopyable {
         lostLayer = before.layer
         lostSpatial = before.spatial
         lostTemporal = before.temporal
-        if let raisedAt, now - raisedAt < Self.tooSoon { hold = min(hold * 2, Self.longestHold) }
+        // Once for each time that something was given: a fall over many steps is one fall.
+        if let raisedAt, now - raisedAt < Self.tooSoon, loweredAt.map({ $0 < raisedAt }) ?? true {
+            hold = min(hold * 2, Self.longestHold)
+        }
         loweredAt = now
     }
 
