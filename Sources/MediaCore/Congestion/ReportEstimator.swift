@@ -13,8 +13,8 @@ struct ReportEstimator: BitwiseCopyable {
     static let growth = 0.08
     /// Between two falls, and a round trip.
     static let fallInterval = TimeDelta.milliseconds(300)
-    /// The rate is not raised above so much of what is sent, in percent, and 10 kb/s, nor above what the next better step needs:
-    /// what a path carries beyond what is sent is found out by trying.
+    /// The rate is not raised above the larger of so much of what is sent, in percent, and 10 kb/s, and what the next better step
+    /// needs: whether a path carries that is found out by trying.
     static let sendingPercent: Int64 = 150
     /// A maximum that is not below this much of what is sent, in percent, says only that all of it arrives: receivers name no
     /// more than half as much again as comes, and 85 % of it where a queue grows.

@@ -53,7 +53,8 @@ struct AudioGate: BitwiseCopyable {
     private var hasOnset = false
     private var silentSince: UInt32 = 0
     private var wasSilent = false
-    private var hasLevels = false
+    /// The microphone was ever told to bring a sound.
+    private var hasSounded = false
 
     /// The level of a packet that carries none: by its length.
     static func assumed(payloadLength: Int) -> AudioLevel {
@@ -104,8 +105,8 @@ struct AudioGate: BitwiseCopyable {
     mutating func noteSilence(
         told: UInt8?, payloadLength: Int, timestamp: UInt32, clockRate: UInt32
     ) {
-        if let told, told < 127 { hasLevels = true }
-        let isTold = (told ?? 0) >= 127 && (hasLevels || payloadLength < Self.assumedSpeechBytes)
+        if let told, told < 127 { hasSounded = true }
+        let isTold = (told ?? 0) >= 127 && (hasSounded || payloadLength < Self.assumedSpeechBytes)
         guard isTold || payloadLength <= Self.silenceBytes else {
             wasSilent = false
             isSilent = false
@@ -170,6 +171,6 @@ extension AudioGate: CheckpointField {
         try c.code(&hasOnset)
         try c.code(&silentSince)
         try c.code(&wasSilent)
-        try c.code(&hasLevels)
+        try c.code(&hasSounded)
     }
 }

@@ -106,7 +106,7 @@ struct Pacer: ~Copyable {
     private static let fastest = DataRate(bitsPerSecond: 10_000_000_000)
     /// From here on nothing waits: no burst of a room fills such a path.
     static let unpaced = DataRate(bitsPerSecond: 1_000_000_000)
-    /// More bytes than a burst ever has.
+    /// No wide burst has more bytes.
     private static let mostBytes = Int64(burstPackets) * 1_500
     /// Packets sent within this time are one burst.
     static let burstSpan = TimeDelta.milliseconds(1)
@@ -115,11 +115,10 @@ struct Pacer: ~Copyable {
     var retransmissions = PacketQueue()
     var video = PacketQueue()
     var probe: RunningProbe?
-    /// How long a burst takes at the pacing rate, and whether the path has room for more. Follow from the demand and the
-    /// settings, and are in no checkpoint.
+    /// How long a burst may take at the pacing rate where the path has room for more, nil where it has none; and how long it
+    /// takes. Follow from the demand, the settings and the rate, and are in no checkpoint.
+    private var widest: TimeDelta?
     private var burst = Pacer.burst
-    private var isWide = false
-    private var widest = Pacer.burst
     private var rate = DataRate.zero
     /// When what was sent is paid off at the pacing rate.
     private var paidAt = Timestamp(nanoseconds: .min)
@@ -129,15 +128,14 @@ struct Pacer: ~Copyable {
     /// Nothing waits.
     var isEmpty: Bool { video.isEmpty && retransmissions.isEmpty }
 
-    /// The pace is so many percent of the estimate, and the estimate carries all that is wanted, or does not.
+    /// The pace is so many percent of the estimate, and the path has room for more than is wanted, or has not.
     mutating func setBurst(pacingPercent: Int64, isWide: Bool) {
-        self.isWide = isWide
-        widest = Self.burst * Self.wideBurstPercent / max(1, pacingPercent)
+        widest = isWide ? Self.burst * Self.wideBurstPercent / max(1, pacingPercent) : nil
         limitBurst()
     }
 
     private mutating func limitBurst() {
-        burst = isWide ? min(widest, time(of: Int(Self.mostBytes))) : Self.burst
+        burst = widest.map { min($0, time(of: Int(Self.mostBytes))) } ?? Self.burst
     }
 
     /// The rate of the debt, from now on. What is owed stays as many bytes as it was.
@@ -194,7 +192,7 @@ struct Pacer: ~Copyable {
             // waits.
             let size = time(of: Int(first.bytes))
             var ahead = size > burst ? .zero : burst / 2
-            if isWide {
+            if widest != nil {
                 let all = time(of: Int(min(video.bytes + retransmissions.bytes, Self.mostBytes)))
                 ahead = burst - min(max(all, size), burst)
             }

@@ -56,8 +56,8 @@ struct AudioLevelWindow: BitwiseCopyable {
     private var rest: Int64 = 0
     private var assumed: Int64 = 0
 
-    /// The loudness of the noise, in dB above −127 dBov; 0 where no levels are sent. What is louder than `loudestNoise` is not held for noise: somebody
-    /// who never pauses is no fan.
+    /// The loudness of the noise, in dB above −127 dBov; 0 where no levels are sent. What is louder than `loudestNoise` is not
+    /// held for noise: somebody who never pauses is no fan.
     var noise: UInt8 {
         guard hasLevels else { return 0 }
         var least = blocks[0]

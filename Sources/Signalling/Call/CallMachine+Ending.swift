@@ -17,11 +17,7 @@ extension CallMachine {
         }
         switch part {
         case .side(let side):
-            if call.state.isPending {
-                end(call.id, .cancelled, by: side, at: now, into: &actions)
-            } else {
-                end(call.id, .hungUp, by: side, at: now, into: &actions)
-            }
+            end(call.id, call.state.isPending ? .cancelled : .hungUp, by: side, at: now, into: &actions)
         case .ringing:
             if case .cancel = command { throw ProtocolError(.forbidden, "Only the caller can cancel a call.") }
             end(call.id, .declined, by: .callee, at: now, into: &actions)

@@ -41,11 +41,7 @@ extension CallMachine {
         var leg = call[side]
         var wait = leg.relayed.take(1, at: now)
         if wait == 0 { wait = leg.relayedBytes.take(bytes, at: now) }
-        guard wait == 0 else {
-            throw ProtocolError(
-                .rateLimited, "Too much for the other side in a short time.",
-                retryAfterMilliseconds: (wait - 1) / 1_000_000 + 1)
-        }
+        guard wait == 0 else { throw .rateLimited("Too much for the other side in a short time.", after: wait) }
         call[side] = leg
     }
 

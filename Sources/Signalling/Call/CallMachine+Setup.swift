@@ -249,10 +249,7 @@ extension CallMachine {
                 callee: callee, limit: TokenBucket(milliseconds: options.pairMilliseconds, burst: options.pairBurst))
         var wait = pair.limit.take(1, at: now)
         if wait == 0 { wait = limit.take(1, at: now) }
-        guard wait == 0 else {
-            throw ProtocolError(
-                .rateLimited, "Too many calls in a short time.", retryAfterMilliseconds: (wait - 1) / 1_000_000 + 1)
-        }
+        guard wait == 0 else { throw .rateLimited("Too many calls in a short time.", after: wait) }
         user.limit = limit
         if let index { user.pairs[index] = pair } else { user.pairs.append(pair) }
         users[name] = user

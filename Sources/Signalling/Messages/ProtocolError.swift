@@ -100,6 +100,11 @@ public struct ProtocolError: Error, Hashable, Sendable, CustomStringConvertible 
     /// The code and the sentence.
     public var description: String { "\(code.rawValue): \(message)" }
 
+    /// Refused by a rate limit that has room again after so many nanoseconds, at least one: told in milliseconds, rounded up.
+    static func rateLimited(_ message: String, after wait: Int64) -> ProtocolError {
+        ProtocolError(.rateLimited, message, retryAfterMilliseconds: (wait - 1) / 1_000_000 + 1)
+    }
+
     /// The same error, closing the socket.
     public var fatal: ProtocolError {
         var copy = self

@@ -51,9 +51,7 @@ extension RoomMachine {
     }
 
     private static func tooFast(_ nanoseconds: Int64) -> ProtocolError {
-        ProtocolError(
-            .rateLimited, "Too much in a short time.",
-            retryAfterMilliseconds: nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 == 0 ? 0 : 1))
+        .rateLimited("Too much in a short time.", after: nanoseconds)
     }
 
     // MARK: Mutes

@@ -75,9 +75,7 @@ extension SessionMachine {
         var taken = Waiting(id: id, command: command, bytes: bytes)
         let wait = commandLimit.take(1, at: now)
         if wait > 0 {
-            let error = ProtocolError(
-                .rateLimited, "Too many commands in a short time.",
-                retryAfterMilliseconds: wait / 1_000_000 + (wait % 1_000_000 == 0 ? 0 : 1))
+            let error = ProtocolError.rateLimited("Too many commands in a short time.", after: wait)
             taken = Waiting(id: id, command: .failure(error), bytes: 0)
         }
         waiting.append(taken)

@@ -5,8 +5,7 @@ import Signalling
 
 /// The machine of calls, and the events.
 struct CallRun {
-    var events: [UInt8]
-    var position = 0
+    var events: EventBytes
     var now = SessionTime(nanoseconds: 0)
     var machine: CallMachine
     var actions: [CallAction] = []
@@ -18,7 +17,7 @@ struct CallRun {
     var records: [CallRecord] = []
 
     init(events: [UInt8]) {
-        self.events = events
+        self.events = EventBytes(events)
         // Small, so that few bytes reach every bound.
         var options = CallOptions()
         options.devicesPerUser = 3
@@ -30,14 +29,10 @@ struct CallRun {
         machine = CallMachine(options: options)
     }
 
-    mutating func next() -> UInt8 {
-        guard position < events.count else { return 0 }
-        defer { position += 1 }
-        return events[position]
-    }
+    mutating func next() -> UInt8 { events.next() }
 
     mutating func play() {
-        while position < events.count {
+        while !events.isOver {
             step()
             carryOut()
         }
@@ -105,7 +100,7 @@ struct CallRun {
         let number = placed.count
         let id = CallID(number & 1 == 0 ? "m\(number)" : "\(number)")
         let given = CallGiven(
-            id: id, token: "t\(position)", isKnown: byte & 64 != 0, isBlocked: kind == 7 && byte & 128 != 0)
+            id: id, token: "t\(events.position)", isKnown: byte & 64 != 0, isBlocked: kind == 7 && byte & 128 != 0)
         do throws(ProtocolError) {
             let answer = try machine.perform(command, by: device, given: given, at: now, into: &actions)
             switch answer {

@@ -40,8 +40,7 @@ func readMessage(_ bytes: [UInt8]) {
 
 /// A session's machine, and the events that the bytes spell.
 struct MachineRun {
-    var events: [UInt8]
-    var position = 0
+    var events: EventBytes
     var now = SessionTime(nanoseconds: 0)
     var machine: SessionMachine
     var connection = ConnectionID(1)
@@ -54,7 +53,7 @@ struct MachineRun {
     var seq: UInt64 = 0
 
     init(events: [UInt8]) {
-        self.events = events
+        self.events = EventBytes(events)
         var configuration = SessionConfiguration()
         // Small, so that few bytes reach every bound.
         configuration.keptAnswers = 4
@@ -66,14 +65,10 @@ struct MachineRun {
             configuration: configuration, connection: connection, session: "s", resumeToken: "secret", at: now)
     }
 
-    mutating func next() -> UInt8 {
-        guard position < events.count else { return 0 }
-        defer { position += 1 }
-        return events[position]
-    }
+    mutating func next() -> UInt8 { events.next() }
 
     mutating func play() {
-        while position < events.count {
+        while !events.isOver {
             step()
             check()
         }
@@ -119,9 +114,7 @@ struct MachineRun {
 
     mutating func receiveRaw() {
         let length = Int(next())
-        let end = min(events.count, position + length)
-        machine.receive(Array(events[position..<end]), on: connection, at: now, into: &actions)
-        position = end
+        machine.receive(events.take(length), on: connection, at: now, into: &actions)
     }
 
     mutating func receiveCommand(isNew: Bool) {

@@ -4,8 +4,7 @@ import Signalling
 
 /// A room's machine, and the events.
 struct RoomRun {
-    var events: [UInt8]
-    var position = 0
+    var events: EventBytes
     var now = SessionTime(nanoseconds: 0)
     var machine: RoomMachine
     var actions: [RoomAction] = []
@@ -16,7 +15,7 @@ struct RoomRun {
     var muted: [String: Bool] = [:]
 
     init(events: [UInt8]) {
-        self.events = events
+        self.events = EventBytes(events)
         var options = RoomOptions()
         options.maximumParticipants = 5
         options.maximumWaiting = 3
@@ -24,14 +23,10 @@ struct RoomRun {
         machine = RoomMachine(options: options)
     }
 
-    mutating func next() -> UInt8 {
-        guard position < events.count else { return 0 }
-        defer { position += 1 }
-        return events[position]
-    }
+    mutating func next() -> UInt8 { events.next() }
 
     mutating func play() {
-        while position < events.count {
+        while !events.isOver {
             step()
             carryOut()
             check()
