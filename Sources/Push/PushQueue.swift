@@ -192,9 +192,9 @@ final class PushQueue {
         entry.attempts += 1
         statistics.requests += 1
         if entry.attempts > 1 { statistics.retries += 1 }
+        let milliseconds = min(left, configuration.requestMilliseconds)
         let request = provider.request(
-            for: entry.notification, id: entry.id, authorization: authorization,
-            milliseconds: min(left, configuration.requestMilliseconds))
+            for: entry.notification, id: entry.id, authorization: authorization, milliseconds: milliseconds)
         transfers.start(request) { [self] result in
             switch result {
             case .success(let answer):
@@ -205,7 +205,10 @@ final class PushQueue {
             case .failure(.untrusted):
                 end(entry, .finished(.rejected(reason: TransferFailure.untrusted.reason)), authorization)
             case .failure(let failure):
-                end(entry, .again(reason: failure.reason, afterSeconds: 0, pauses: false), authorization)
+                // A last attempt that the message's end cut short says less than what the provider answered before.
+                let isCutShort = failure == .timedOut && milliseconds < configuration.requestMilliseconds
+                let reason = (isCutShort ? entry.reason : nil) ?? failure.reason
+                end(entry, .again(reason: reason, afterSeconds: 0, pauses: false), authorization)
             }
         }
     }

@@ -5,16 +5,21 @@
 /** The video codecs whose frames can be encrypted: the packets of others follow the structure inside the frame. */
 export const ENCRYPTABLE_CODECS = ['vp8', 'vp9'];
 
-/** So many complete frames of somebody in so many milliseconds, and none of them decoded: they must be encrypted. */
+/**
+ * So many complete frames of somebody in so many milliseconds, and none of them decoded, or so many packets of sound, and
+ * nearly all of them replaced by what the decoder makes up: they must be encrypted.
+ */
 const SUSPICIOUS_FRAMES = 20;
 const SUSPICIOUS_TIME = 4_000;
+const SUSPICIOUS_PACKETS = 50;
+const SUSPICIOUS_CONCEALMENT = 0.9;
 
 /** The frame encryption of one stay in a room; without a passphrase, what can be found out about that of the others. */
 export class Encryption {
   #worker = null;
   #receivers = [];
   #states = new Map(); // number → state
-  #looks = new Map(); // mid → {number, since, received, decoded}, without a passphrase
+  #looks = new Map(); // mid → {number, since, stats}, without a passphrase
   #changed;
 
   /** Whether this browser can do it here: WebCrypto is there on secure addresses only. */
@@ -91,18 +96,33 @@ export class Encryption {
   sampled(report, slots) {
     if (this.isOn) return;
     const now = performance.now();
-    for (const { mid, kind, framesReceived: received = 0, framesDecoded: decoded = 0, type } of report.values()) {
-      if (type !== 'inbound-rtp' || kind !== 'video') continue;
-      const number = slots.get(mid)?.number ?? null;
-      const look = this.#looks.get(mid);
-      if (!look || look.number !== number || look.decoded !== decoded) {
-        this.#looks.set(mid, { number, since: now, received, decoded });
-      } else if (number !== null && received - look.received >= SUSPICIOUS_FRAMES && now - look.since >= SUSPICIOUS_TIME
+    for (const stats of report.values()) {
+      if (stats.type !== 'inbound-rtp') continue;
+      const number = slots.get(stats.mid)?.number ?? null;
+      const look = this.#looks.get(stats.mid);
+      if (!look || look.number !== number || Encryption.#isUsed(stats, look.stats)) {
+        this.#looks.set(stats.mid, { number, since: now, stats });
+      } else if (number !== null && now - look.since >= SUSPICIOUS_TIME && Encryption.#isUnusable(stats, look.stats)
         && !this.#states.has(number)) {
         this.#states.set(number, 'undecryptable');
         this.#changed();
       }
     }
+  }
+
+  /** Whether something came out of the decoder since `before`. */
+  static #isUsed(stats, before) {
+    return stats.kind === 'video'
+      ? stats.framesDecoded !== before.framesDecoded : stats.totalAudioEnergy !== before.totalAudioEnergy;
+  }
+
+  /** Whether so much came in since `before`, and nothing out, that it cannot be meant for this page. */
+  static #isUnusable(stats, before) {
+    const since = (name) => (stats[name] ?? 0) - (before[name] ?? 0);
+    if (stats.kind === 'video') return since('framesReceived') >= SUSPICIOUS_FRAMES;
+    // Silence of somebody who is understood is decoded, not concealed.
+    return since('packetsReceived') >= SUSPICIOUS_PACKETS
+      && since('concealedSamples') >= SUSPICIOUS_CONCEALMENT * since('totalSamplesReceived');
   }
 
   /**
