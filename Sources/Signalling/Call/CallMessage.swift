@@ -28,6 +28,8 @@ public enum CallMessage: Hashable, Sendable {
     case ended(Ended)
     /// A call was not answered.
     case missed(Missed)
+    /// Answers `call.presence`.
+    case presence(Present)
 
     /// Answers `call.invite`.
     public struct Invited: Hashable, Sendable, Codable {
@@ -226,6 +228,15 @@ public enum CallMessage: Hashable, Sendable {
         }
     }
 
+    /// Answers `call.presence`.
+    public struct Present: Hashable, Sendable, Codable {
+        /// Those of the users asked for that have a connected device, in the order asked.
+        public var present: [String]
+
+        /// An answer.
+        public init(present: [String]) { self.present = present }
+    }
+
     /// The `type` it travels under.
     public var type: String {
         switch self {
@@ -242,6 +253,7 @@ public enum CallMessage: Hashable, Sendable {
         case .reattached: "call.reattached"
         case .ended: "call.ended"
         case .missed: "call.missed"
+        case .presence: "call.presence"
         }
     }
 }
@@ -263,6 +275,7 @@ extension CallMessage {
         case "call.reattached": self = .reattached(try .init(from: decoder))
         case "call.ended": self = .ended(try .init(from: decoder))
         case "call.missed": self = .missed(try .init(from: decoder))
+        case "call.presence": self = .presence(try .init(from: decoder))
         default: return nil
         }
     }
@@ -282,6 +295,7 @@ extension CallMessage {
         case .reattached(let body): try body.encode(to: encoder)
         case .ended(let body): try body.encode(to: encoder)
         case .missed(let body): try body.encode(to: encoder)
+        case .presence(let body): try body.encode(to: encoder)
         }
     }
 }
