@@ -39,8 +39,8 @@ export class CallScreen {
     const { signal } = this.#unlisten;
     const on = (target, type, react) => target.addEventListener(type, ({ detail }) => react(detail ?? {}), { signal });
     on(call, 'state', () => this.#stateChanged());
-    on(call, 'media', () => this.#draw());
-    on(call, 'moved', () => this.#draw());
+    on(call, 'media', () => this.draw());
+    on(call, 'moved', () => this.draw());
     on(call, 'connection', ({ state }) => {
       this.#connection = state;
       this.#drawStatus();
@@ -98,11 +98,12 @@ export class CallScreen {
   #stateChanged() {
     const { state } = this.#call;
     if (state === 'active') announce(strings.callConnectedWith(nameOf(this.#call)));
-    this.#draw();
+    this.draw();
     this.#drawTime();
   }
 
-  #draw() {
+  /** Draws it anew. */
+  draw() {
     const call = this.#call;
     const isAnswered = call.state === 'connecting' || call.state === 'active';
     const people = call.people;

@@ -194,14 +194,14 @@ async function dial(user, media) {
 
 async function accept(call, media) {
   if (!call) return;
-  const before = shown;
   performance.mark('majlis-accept');
-  const accepted = before ? before.hangUp().then(() => call) : Promise.resolve(call);
-  await accepted;
+  incoming = incoming.filter((one) => one !== call);
+  drawIncoming();
+  if (shown) await shown.hangUp();
   try {
     await call.accept({ media, relayOnly: isRelayOnly });
   } catch (error) {
-    if (!call.isOver) call.end({ reason: error.code === 'overtaken' ? 'elsewhere' : 'refused', error });
+    call.end({ reason: error.code === 'overtaken' ? 'elsewhere' : 'refused', error });
     return;
   }
   enter(call);
@@ -219,7 +219,7 @@ async function openDevices(call, media) {
   const { microphone, camera } = devices.problems;
   const sentence = sentenceFor({ microphone, camera: media === 'video' ? camera : null });
   if (sentence) toast(sentence);
-  call.dispatchEvent(new CustomEvent('media', { detail: {} }));
+  screen.draw();
 }
 
 // The call is the one on the screen from now on.
@@ -249,12 +249,12 @@ function callEnded(call) {
     show('dial');
     drawDial();
     askPresence();
-    notice(seconds ? `${sentence} · ${clock(seconds)}` : sentence);
+    notice(seconds ? `${sentence} (${clock(seconds)})` : sentence);
     announce(sentence);
     byID('dial-to').value = '';
     byID('dial-to').focus();
   } else if (call.direction === 'incoming' && !call.isGuest) {
-    if (call.outcome.reason === 'elsewhere') toast(strings.answeredElsewhere);
+    if (call.outcome.how === 'accepted') toast(strings.answeredElsewhere);
     contacts.met(call.user.id, call.user.name);
     if (!shown) drawContacts();
   }

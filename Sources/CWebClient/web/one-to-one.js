@@ -168,6 +168,11 @@ export class OneToOneCall extends EventTarget {
       this.end({ reason: 'hungUp', by: this.#side });
       return;
     }
+    if (!this.id) {
+      // What has no name yet is cancelled when it gets it.
+      this.end({ reason: 'cancelled', by: 'caller' });
+      return;
+    }
     const told = this.#ask(word).catch((error) => {
       if (!['callEnded', 'unknownCall', 'overtaken'].includes(error.code)) this.#dispatch('error', { error });
     });
