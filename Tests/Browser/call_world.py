@@ -1,7 +1,9 @@
 """What the tests of one-to-one calls stand on: links to the dial page, small devices and tones, what a page of a call receives, recorded
 output, and a TURN server. Knows no scenario."""
 
+import base64
 import contextlib
+import hashlib
 import os
 import shutil
 import socket
@@ -253,6 +255,19 @@ def turn_server(folder, address="127.0.0.1", namespace=None, extra=()):
         finally:
             process.terminate()
             process.wait(10)
+
+
+def certificate(folder, address):
+    """A certificate for an address, its key, and the flag with which Chromium takes it: what a public one needs no flag for."""
+    paths = [str(folder / name) for name in ("turn.pem", "turn.key")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+         "/CN=turn", "-addext", f"subjectAltName=IP:{address}", "-out", paths[0], "-keyout", paths[1]],
+        check=True, capture_output=True)
+    key = subprocess.run(["openssl", "x509", "-in", paths[0], "-noout", "-pubkey"], check=True, capture_output=True).stdout
+    raw = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=key, check=True, capture_output=True).stdout
+    digest = base64.b64encode(hashlib.sha256(raw).digest()).decode()
+    return *paths, f"--ignore-certificate-errors-spki-list={digest}"
 
 
 def answers(port, address, namespace):

@@ -122,6 +122,7 @@ export class Calls extends EventTarget {
       case 'call.connected': return call.connected();
       case 'call.quality': return call.peerReported(message);
       case 'call.upgraded': return call.upgraded(message);
+      case 'call.returned': return call.returned(message);
       case 'call.endedElsewhere': return call.end({ reason: 'elsewhere', how: message.how });
       case 'call.ended': return call.ended({ reason: message.reason, by: message.by });
     }

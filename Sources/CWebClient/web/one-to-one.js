@@ -49,6 +49,8 @@ export class OneToOneCall extends EventTarget {
   #room = null;
   #usesRoom = false;
   #peerSwitched = false;
+  #peerReturned = false;
+  #isReturning = false;
   #timers = { direct: 0, lost: 0, report: 0, look: 0, leftBehind: 0 };
   #figures = new Map(); // ssrc or mid → the counters reported last
   #unlistenRoom = null;
@@ -138,7 +140,7 @@ export class OneToOneCall extends EventTarget {
 
   /** Moves the call into a room of the server; it plays on meanwhile. */
   async upgrade() {
-    if (!this.#roomName && !this.isOver) await this.#ask('upgrade');
+    if (!this.isOver) await this.#ask('upgrade');
   }
 
   /** Sends another track (or none) as `microphone` or `camera`. */
@@ -261,8 +263,39 @@ export class OneToOneCall extends EventTarget {
     this.#tellQuality();
   }
 
-  /** The call has a room. */
-  upgraded({ room }) { if (!this.#host) this.#enterRoom(room); }
+  /** The call has a room. Where it was about to leave it, it stays. */
+  upgraded({ room }) {
+    if (this.#host) return;
+    if (this.#isReturning) {
+      this.#isReturning = false;
+      clearInterval(this.#timers.look);
+      this.#dropLink();
+    }
+    this.#enterRoom(room);
+  }
+
+  /** The two are alone in their room: they go from device to device again. The room plays on until media has come that way. */
+  returned({ offers }) {
+    if (this.#host || this.isOver) return;
+    clearTimeout(this.#timers.leftBehind);
+    clearInterval(this.#timers.look);
+    if (!this.#usesRoom) {
+      // The way there had not been found yet, and the direct connection is there still.
+      this.#leaveRoom();
+      return;
+    }
+    this.#isReturning = true;
+    if (this.#link && !this.#peerSwitched && this.#link.state === 'connected') {
+      this.#switchToDirect();
+      return;
+    }
+    this.#dropLink();
+    this.#peerSwitched = false;
+    this.#makeLink(offers);
+    if (offers) this.#link.offer().catch(() => {});
+    this.#timers.direct = setTimeout(() => this.#directFails(), DIRECT_PATIENCE);
+    this.#look(() => this.#link?.state === 'connected' && this.#flowsDirectly, () => this.#switchToDirect());
+  }
 
   /** A new session has taken the call over: how it stands. */
   reattached(told) {
@@ -336,7 +369,7 @@ export class OneToOneCall extends EventTarget {
       clearTimeout(this.#timers.lost);
       this.#timers.lost = setTimeout(() => this.#directFails(), LOST_PATIENCE);
     }
-    if (!this.#usesRoom) this.#tellConnection(state);
+    if (!this.#usesRoom && state !== 'closed') this.#tellConnection(state);
   }
 
   #tellConnection(state) {
@@ -346,11 +379,18 @@ export class OneToOneCall extends EventTarget {
 
   // There is no way from device to device, not even by TURN: through the server, then.
   #directFails() {
-    if (this.isOver || this.#roomName) return;
-    this.upgrade().catch((error) => this.#dispatch('error', { error }));
+    if (this.isOver || (this.#roomName && !this.#isReturning)) return;
+    this.#ask('upgrade').catch((error) => this.#dispatch('error', { error }));
   }
 
-  #peerSays({ microphone, camera, switched }) {
+  #peerSays({ microphone, camera, switched, returned }) {
+    if (returned && !switched && this.#room) {
+      this.#peerReturned = true;
+      if (!this.#usesRoom) {
+        clearTimeout(this.#timers.leftBehind);
+        this.#timers.leftBehind = setTimeout(() => this.#leaveRoom(), 1_500);
+      }
+    }
     if (switched) {
       this.#peerSwitched = true;
       this.#leaveLinkBehind();
@@ -403,7 +443,7 @@ export class OneToOneCall extends EventTarget {
       if (!this.isOver && this.#link?.state !== 'connected') this.hangUp();
       return;
     }
-    if (this.isOver) {
+    if (this.isOver || this.#roomName !== name) {
       room.leave().catch(() => {});
       return;
     }
@@ -415,13 +455,21 @@ export class OneToOneCall extends EventTarget {
     }
     this.#listenToRoom(room);
     const since = performance.now();
+    this.#look(
+      () => room.state === 'connected' && this.#hasArrived(room, performance.now() - since), () => this.#switchToRoom(),
+      () => this.#link?.state !== 'connected');
+  }
+
+  // Looks until media has come another way and has settled there, or need not be waited for because the old way is dead.
+  #look(hasArrived, then, isUrgent = () => false) {
+    clearInterval(this.#timers.look);
     let arrived = 0;
     this.#timers.look = setInterval(() => {
-      if (room.state !== 'connected' || this.#usesRoom) return;
-      const now = performance.now();
-      if (!this.#hasArrived(room, now - since)) return;
-      arrived ||= now;
-      if (now - arrived >= SETTLE || this.#link?.state !== 'connected') this.#switchToRoom();
+      if (!hasArrived()) return;
+      arrived ||= performance.now();
+      if (performance.now() - arrived < SETTLE && !isUrgent()) return;
+      clearInterval(this.#timers.look);
+      then();
     }, LOOK_EVERY);
   }
 
@@ -458,7 +506,6 @@ export class OneToOneCall extends EventTarget {
   }
 
   #switchToRoom() {
-    clearInterval(this.#timers.look);
     this.#usesRoom = true;
     this.#figures.clear();
     this.timing.switched = performance.now();
@@ -468,7 +515,7 @@ export class OneToOneCall extends EventTarget {
     this.#tellConnection('connected');
     this.#dispatch('moved', { to: 'room' });
     this.#dispatch('media', {});
-    this.#link?.tell({ switched: true });
+    this.#link?.tell({ switched: true, returned: false });
     this.#leaveLinkBehind();
     this.#timers.leftBehind = setTimeout(() => this.#dropLink(), LEFT_BEHIND);
   }
@@ -481,6 +528,35 @@ export class OneToOneCall extends EventTarget {
     // The word that this side has switched is on its way, and what is heard fades out.
     clearTimeout(this.#timers.leftBehind);
     this.#timers.leftBehind = setTimeout(() => this.#dropLink(), 1_500);
+  }
+
+  // Whether sound has come directly, or the other side has none to send.
+  get #flowsDirectly() {
+    const receivers = this.#link.peerConnection.getReceivers().filter(({ track }) => track.kind === 'audio');
+    return !this.peer.microphone || receivers.some((receiver) => receiver.getSynchronizationSources().length > 0);
+  }
+
+  #switchToDirect() {
+    this.#usesRoom = false;
+    this.#isReturning = false;
+    this.#figures.clear();
+    clearTimeout(this.#timers.direct);
+    this.timing.switched = performance.now();
+    this.#isReported = false;
+    this.#tellConnected();
+    this.#tellConnection('connected');
+    this.#dispatch('moved', { to: 'direct' });
+    this.#dispatch('media', {});
+    this.#link.tell({ switched: false, returned: true });
+    this.#timers.leftBehind = setTimeout(() => this.#leaveRoom(), this.#peerReturned ? 1_500 : LEFT_BEHIND);
+  }
+
+  #leaveRoom() {
+    const room = this.#room;
+    this.#room = this.#roomName = null;
+    this.#peerReturned = false;
+    this.#unlistenRoom?.abort();
+    room?.leave().catch(() => {});
   }
 
   async #tellRoom(source) {

@@ -11,6 +11,8 @@ public struct Call: Hashable, Sendable {
     public internal(set) var mode: CallMode
     /// The call into whose room the callee was called; nil: the call has a room of its own, where it has one.
     public internal(set) var host: CallID?
+    /// Whether a direct call is in its room for a third person's sake alone.
+    var isInRoomForOthers = false
     /// Who placed it.
     public internal(set) var caller: CallLeg
     /// Who is called; without a device until one has accepted.

@@ -242,11 +242,20 @@ struct CallMediaTests {
         let accepted = try scene.accept(5, told.call)
         #expect(accepted.room == room && accepted.mode == .sfu)
         #expect(scene.actions.contains(.openRoom(room, call: told.call, users: ["ada", "cita"])))
-        // The third leaves; the two go on. Then the two do, and the room is theirs to close.
+        // The third leaves; the two go on as they had begun.
         try scene.ask(5, .hangup(told.call))
-        #expect(scene.told(1) == [.ended(.init(call: told.call, reason: .hungUp, by: .callee))])
+        let end = CallMessage.ended(.init(call: told.call, reason: .hungUp, by: .callee))
+        #expect(scene.told(1) == [end, .returned(.init(call: call, offers: true))])
+        #expect(scene.told(3) == [.returned(.init(call: call, offers: false))])
+        #expect(scene.actions.contains(.closeRoom(room, call: call)))
+        #expect(scene.machine.calls[call]?.state == .active && scene.machine.calls[call]?.mode == .direct)
+        // A fourth; a device that needs the room stays in it whoever leaves, and the room is the two's to close.
+        let again = try scene.invite(3, "cita", into: call)
+        try scene.accept(5, again)
+        try scene.ask(1, .upgrade(call))
+        try scene.ask(5, .hangup(again))
+        #expect(scene.told(1).isEmpty && scene.machine.calls[call]?.mode == .sfu)
         #expect(!scene.actions.contains { if case .closeRoom = $0 { true } else { false } })
-        #expect(scene.machine.calls[call]?.state == .active)
         try scene.ask(3, .hangup(call))
         #expect(scene.actions.contains(.closeRoom(room, call: call)) && scene.machine.calls.isEmpty)
     }
