@@ -10,6 +10,9 @@ import { OneToOneCall } from './one-to-one.js';
 
 /** After a session began anew, a call that rang and is not told again within this time, in milliseconds, rings no longer. */
 const TOLD_AGAIN = 2_000;
+/** Missed calls in one message, and users in one question: the server's bounds. */
+const SEEN_AT_ONCE = 256;
+const ASKED_AT_ONCE = 64;
 
 /**
  * The calls of one session: `session.calls`.
@@ -85,14 +88,19 @@ export class Calls extends EventTarget {
   /** Which of these users have a connected device: a Set of their names. */
   async presence(users) {
     if (!users.length) return new Set();
-    const { present } = await this.#session.request({ type: 'call.presence', users: users.slice(0, 64) });
+    const { present } = await this.#session.request({ type: 'call.presence', users: users.slice(0, ASKED_AT_ONCE) });
     return new Set(present);
   }
 
-  /** Forgets missed calls, those of one user or all: the person has seen them. */
+  /** The person has seen missed calls, those of one user or all: no device is told of them again. */
   seen(user) {
-    this.missed = user === undefined ? [] : this.missed.filter(({ from }) => from.id !== user);
+    const isSeen = ({ from }) => user === undefined || from.id === user;
+    const calls = this.missed.filter(isSeen).map(({ call }) => call);
+    this.missed = this.missed.filter((one) => !isSeen(one));
     this.#dispatch('missed', { missed: this.missed });
+    for (let at = 0; at < calls.length; at += SEEN_AT_ONCE) {
+      this.#session.request({ type: 'call.seen', calls: calls.slice(at, at + SEEN_AT_ONCE) }).catch(() => {});
+    }
   }
 
   /** The commands that end every call, for a page that is going away. */

@@ -52,7 +52,7 @@ export class OneToOneCall extends EventTarget {
   #peerReturned = false;
   #isReturning = false;
   #timers = { direct: 0, lost: 0, report: 0, look: 0, leftBehind: 0 };
-  #figures = new Map(); // ssrc or mid → the counters reported last
+  #figures = new Map(); // what was measured since the last report, by when
   #unlistenRoom = null;
   #isReported = false;
   #roomOptions;
@@ -306,6 +306,7 @@ export class OneToOneCall extends EventTarget {
     const isAccepted = told.state === 'connecting' || told.state === 'active';
     if (isAccepted && (this.#state === 'inviting' || this.#state === 'ringing')) this.accepted({ token: this.#token, ...told });
     else if (told.room && !this.#roomName && !this.#host) this.#enterRoom(told.room);
+    else if (told.mode === 'direct' && this.#usesRoom) this.returned(told);
     else if (isAccepted && !this.#usesRoom) this.#link?.restart('the session is new');
     this.#isReported = false;
     this.#tellConnected();
