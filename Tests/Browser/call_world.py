@@ -188,7 +188,8 @@ class Person:
         def both():
             now = self.look()
             both.last = now
-            return now if (now and now["state"] == "active" and now["energy"] > 0 and (now["frames"] > 3 or not video)) else None
+            there = now and now["state"] == "active" and now["path"] and now["energy"] > 0 and (now["frames"] > 3 or not video)
+            return now if there else None
         try:
             return until(both, seconds, f"{self.user} sees and hears")
         except AssertionError as error:
