@@ -107,7 +107,7 @@ struct DocumentTests {
                 "leave", "raiseHand", "lowerHand", "answerInvitation", "stepDown", "react", "message", "metadata",
                 "moderate", "call.invite", "call.accept", "call.decline", "call.cancel", "call.hangup",
                 "call.description", "call.candidate", "call.connected", "call.quality", "call.upgrade",
-                "call.reattach",
+                "call.reattach", "call.presence",
             ])
         #expect(
             server == [
@@ -117,7 +117,8 @@ struct DocumentTests {
                 "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
                 "recording", "mediaState", "quality", "speakers", "serverShutdown", "call.invited", "call.incoming",
                 "call.ringing", "call.accepted", "call.endedElsewhere", "call.description", "call.candidate",
-                "call.connected", "call.quality", "call.upgraded", "call.reattached", "call.ended", "call.missed",
+                "call.connected", "call.quality", "call.upgraded", "call.returned", "call.presence", "call.reattached",
+                "call.ended", "call.missed",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

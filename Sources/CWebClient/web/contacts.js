@@ -70,7 +70,7 @@ export function drawPeople(list, people, actions) {
       return button;
     });
     return element('li', { data: { id } }, face(name, present),
-      element('div.entry', {}, element('strong', { textContent: name, dir: 'auto' }),
+      element('div.entry', {}, element('strong', {}, element('bdi', { textContent: name })),
         element('span.muted-text', { textContent: note })), ...buttons);
   }));
   if (focused) [...list.querySelectorAll('button')].find(({ dataset }) => dataset.key === focused)?.focus();

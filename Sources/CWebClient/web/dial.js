@@ -256,7 +256,10 @@ function callEnded(call) {
   } else if (call.direction === 'incoming' && !call.isGuest) {
     if (call.outcome.how === 'accepted') toast(strings.answeredElsewhere);
     contacts.met(call.user.id, call.user.name);
-    if (!shown) drawContacts();
+    if (!shown) {
+      drawContacts();
+      askPresence();
+    }
   }
   drawIncoming();
 }
