@@ -97,7 +97,8 @@ struct CallClient: Hashable {
             let phase: Phase =
                 told.state.isPending ? .calling : told.state == .active ? .active : .connecting(false)
             set(told.call, phase, with: told.user.id)
-        case .ringing, .description, .quality, .upgraded, .returned, .missed, .presence: fault = "\(message.type) was not expected"
+        case .ringing, .description, .quality, .upgraded, .returned, .missed, .presence:
+            fault = "\(message.type) was not expected"
         }
         settle()
     }
