@@ -35,6 +35,8 @@ export class DirectLink extends EventTarget {
   #transceivers = {};
   #turn = Promise.resolve();
   #ignores = false;
+  #answerBy = 0; // when an answer is waited for no longer
+  #offersAgain = null;
   #state = 'new';
   #restartTimer = 0;
   #isRestarting = false;
@@ -88,10 +90,15 @@ export class DirectLink extends EventTarget {
   /** How loud the own microphone is, 0 to 1. */
   get ownAudioLevel() { return this.#sampler.ownAudioLevel; }
 
-  /** Offers. */
+  /** Offers; where an offer is under way, after its answer: an answer does not say which of two offers it is to. */
   offer(options = {}) {
     return this.#inOrder(async () => {
       const pc = this.#pc;
+      if (pc.signalingState !== 'stable' && performance.now() < this.#answerBy) {
+        this.#offersAgain = options;
+        return;
+      }
+      this.#answerBy = this.#wasConnected ? performance.now() + RESTART_PATIENCE : Infinity;
       await pc.setLocalDescription(await pc.createOffer(options));
       this.#become('connecting', ['new']);
       await this.#tellDescription();
@@ -139,7 +146,7 @@ export class DirectLink extends EventTarget {
     try {
       if (this.#isPolite) await new Promise((resolve) => { setTimeout(resolve, POLITE_DELAY); });
       await this.#session.request({ type: 'iceRestart' });
-      if (this.#state !== 'closed' && pc.signalingState === 'stable') {
+      if (this.#state !== 'closed') {
         pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.#session.iceServers });
         await this.offer({ iceRestart: true });
       }
@@ -179,6 +186,11 @@ export class DirectLink extends EventTarget {
     if (this.#ignores) return;
     if (description.type === 'answer' && pc.signalingState !== 'have-local-offer') return; // To an offer taken back since.
     await pc.setRemoteDescription(description);
+    if (description.type === 'answer' && this.#offersAgain) {
+      const options = this.#offersAgain;
+      this.#offersAgain = null;
+      this.offer(options).catch(() => {});
+    }
     if (description.type !== 'offer') return;
     for (const source of Object.keys(KINDS)) await this.#claimTransceiver(source);
     await pc.setLocalDescription();
