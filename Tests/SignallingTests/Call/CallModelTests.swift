@@ -73,10 +73,17 @@ struct CallModelTests {
         #expect(result.reasons.isSuperset(of: Self.alone.union([.busy])))
     }
 
+    @Test("A third is called into the call of two, and goes again", .enabled(if: isQuick))
+    func added() {
+        let result = explore(
+            "a third is added", CallWorld(a: [Budget(invites: 1, adds: 1)], b: [Budget()], c: [Budget()]), atLeast: 500)
+        #expect(result.hasTalked && result.hasMoved && result.hasReturned)
+    }
+
     @Test("Three call each other on five devices, whatever happens to these: so many ways of so many, by chance")
     func chance() {
         var chance = SeededChance(state: 7)
-        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2)
+        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2, adds: 2)
         let start = CallWorld(a: [busy, busy], b: [busy, busy], c: [busy], faults: 12, waiting: true)
         var steps = 0
         var reasons: Set<CallEndReason> = []
@@ -117,7 +124,7 @@ struct CallModelTests {
     /// The larger worlds, by what they are called.
     enum Large: String, CaseIterable, Sendable {
         case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
-            bothCallTwoRingOneFault, callWaiting
+            bothCallTwoRingOneFault, callWaiting, addedOneFault, bothAdd
 
         var world: CallWorld {
             switch self {
@@ -127,6 +134,11 @@ struct CallModelTests {
             case .bothCallTwoDevicesEach: CallWorld(a: [caller, other], b: [caller, other])
             case .bothCallOneFault: CallWorld(a: [caller], b: [caller], faults: 1)
             case .bothCallTwoRingOneFault: CallWorld(a: [caller], b: [caller, other], faults: 1)
+            case .addedOneFault:
+                CallWorld(
+                    a: [Budget(invites: 1, losses: 1, reconnects: 1, duplicates: 1, adds: 1)], b: [other], c: [other],
+                    faults: 1)
+            case .bothAdd: CallWorld(a: [Budget(invites: 1, adds: 1)], b: [Budget(adds: 1)], c: [Budget(), Budget()])
             case .callWaiting: CallWorld(a: [caller, caller], b: [other, other], waiting: true)
             }
         }
