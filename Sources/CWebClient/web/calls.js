@@ -157,6 +157,7 @@ export class Calls extends EventTarget {
     this.#calls.set(id, call);
     this.#watch(call);
     this.#dispatch('incoming', { call });
+    if (mode === 'direct' && !call.isOver) call.prepare();
   }
 
   #missedCall({ call, from, media, placedMilliseconds }) {

@@ -125,6 +125,14 @@ export class DirectLink extends EventTarget {
     this.#pass();
   }
 
+  /** Takes the session's ICE servers, and whether media may go through these only, before anything was described. */
+  configure({ relayOnly }) {
+    const pc = this.#pc;
+    pc.setConfiguration({
+      ...pc.getConfiguration(), iceServers: this.#session.iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all',
+    });
+  }
+
   /** From now on media goes through a TURN server only. */
   async relayOnly() {
     const pc = this.#pc;

@@ -125,7 +125,7 @@ export class OneToOneCall extends EventTarget {
    */
   async accept({ media = 'audio', relayOnly = false, microphone = null, camera = null } = {}) {
     this.ownMedia = media;
-    Object.assign(this.#tracks, { microphone, camera });
+    for (const [source, track] of Object.entries({ microphone, camera })) if (track) await this.replaceTrack(source, track);
     const accepted = await this.#ask('accept', { media, ...(relayOnly && { relayOnly }) });
     this.accepted(accepted);
   }
@@ -198,6 +198,9 @@ export class OneToOneCall extends EventTarget {
     }
   }
 
+  /** It rings here: making a connection takes a browser a while, so it is made before anybody accepts. Nothing is sent by it. */
+  prepare() { this.#makeLink(false); }
+
   /** A device of the other side rings. */
   rang() {
     this.timing.rang = performance.now();
@@ -235,6 +238,8 @@ export class OneToOneCall extends EventTarget {
     if (!this.#link) {
       this.#makeLink(told.offers);
       if (told.offers) this.#link.offer().catch(() => {});
+    } else if (!told.offers) {
+      this.#link.configure({ relayOnly: told.relayOnly });
     } else if (told.relayOnly && !wasRelayOnly) {
       this.#link.relayOnly().catch(() => {});
     }
