@@ -336,7 +336,7 @@ def test_third(line, chromium):
             page.page.reload()
             until(lambda: page.rig.is_true("window.majlis?.session?.state === 'open'"), 10, f"{page.user} is back")
     print(f"longest gaps of {runs} runs, in ms: {' '.join(f'{one:.0f}' for one in gaps)}")
-    assert max(gaps) < 100
+    assert max(gaps) < rig.bound(100, 500)
 
 
 @slow

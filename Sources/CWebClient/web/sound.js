@@ -4,7 +4,7 @@
 import { element } from './dom.js';
 
 /** Both are heard for so long, in milliseconds; and the old one for this long at most. */
-const OVERLAP = 120;
+const OVERLAP = 200;
 const GREATEST_OVERLAP = 1_500;
 
 /** The sound of one call, in a place of the page. */
