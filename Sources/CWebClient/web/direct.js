@@ -118,9 +118,10 @@ export class DirectLink extends EventTarget {
 
   /**
    * Tells the other device something about this one: `{microphone, camera}` whether they are on, `{switched: true}` that media is
-   * taken from the call's room. Arrives while this connection is there; only the newest of each counts.
+   * taken from the call's room, `{returned: true}` that it is not any more, `{relayed}` whether this side uses a relay. Arrives while this connection is there; only the newest of each counts.
    */
   tell(state) {
+    if (Object.entries(state).every(([key, value]) => this.#told[key] === value)) return;
     Object.assign(this.#told, state);
     this.#pass();
   }

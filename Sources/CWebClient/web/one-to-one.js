@@ -24,7 +24,7 @@ const LEFT_BEHIND = 12_000;
  * One call. Its fields: `id`, `direction` (`outgoing` or `incoming`), `user` (`{id, name}`, the other side), `media` (what it sends:
  * `audio` or `video`; null while unknown), `ownMedia`, `relayOnly`, `waiting` (it came while the user was in another), `startedAt` (by
  * `Date.now()`, when both had media), `outcome` (`{reason, by}` or `{reason: 'elsewhere', how}`), `peer` (`{microphone, camera}`,
- * whether they are on, as far as told), `quality` and `peerQuality` (`{rttMilliseconds, lossPercent, jitterMilliseconds, mos}`), `path`
+ * whether they are on, and `relayed`, whether it uses a relay, as far as told), `quality` and `peerQuality` (`{rttMilliseconds, lossPercent, jitterMilliseconds, mos}`), `path`
  * (`{kind: 'direct'|'relayed'|'sfu', local, remote, protocol}`), `timing` (of `performance.now()`: `placed`, `rang`, `accepted`,
  * `connected`, `switched`).
  *
@@ -55,6 +55,7 @@ export class OneToOneCall extends EventTarget {
   #figures = new Map(); // what was measured since the last report, by when
   #unlistenRoom = null;
   #isReported = false;
+  #reportedPath = null;
   #roomOptions;
   #host; // the call into whose room this one is an invitation, or null
   #formerly = null; // the outcome of the call of two, while others stay in its room
@@ -347,6 +348,7 @@ export class OneToOneCall extends EventTarget {
     });
     this.#link = link;
     this.#offers = offers;
+    this.peer.relayed = false;
     const on = (type, react) => link.addEventListener(type, ({ detail }) => { if (link === this.#link) react(detail); });
     on('state', ({ state }) => this.#linkStateChanged(state));
     on('track', () => this.#dispatch('media', {}));
@@ -389,7 +391,8 @@ export class OneToOneCall extends EventTarget {
     this.#ask('upgrade').catch((error) => this.#dispatch('error', { error }));
   }
 
-  #peerSays({ microphone, camera, switched, returned }) {
+  #peerSays({ microphone, camera, switched, returned, relayed }) {
+    if (typeof relayed === 'boolean') this.peer.relayed = relayed;
     if (returned && !switched && this.#room) {
       this.#peerReturned = true;
       if (!this.#usesRoom) {
@@ -415,6 +418,14 @@ export class OneToOneCall extends EventTarget {
     const path = this.#usesRoom ? 'sfu' : await this.#linkPath();
     if (!path || this.#isReported || this.isOver) return;
     this.#isReported = true;
+    this.#reportedPath = null;
+    this.#reportPath(path);
+  }
+
+  // Only what is another path than reported last.
+  #reportPath(path) {
+    if (!this.#isReported || this.#reportedPath === path) return;
+    this.#reportedPath = path;
     this.#ask('connected', { path }).catch((error) => this.#dispatch('error', { error }));
   }
 
@@ -576,8 +587,13 @@ export class OneToOneCall extends EventTarget {
 
   #measured(statistics) {
     const { path } = statistics;
+    if (path && !this.#usesRoom) {
+      // A relay that the other side uses may look like any address from here.
+      this.#link?.tell({ relayed: path.kind === 'relay' });
+      this.#reportPath(path.kind === 'relay' || this.peer.relayed ? 'relayed' : 'direct');
+    }
     this.path = path && {
-      kind: this.#usesRoom ? 'sfu' : path.kind === 'relay' ? 'relayed' : 'direct', local: path.local, remote: path.remote,
+      kind: this.#usesRoom ? 'sfu' : path.kind === 'relay' || this.peer.relayed ? 'relayed' : 'direct', local: path.local, remote: path.remote,
       protocol: path.protocol,
     };
     const sounds = statistics.receiving.filter(({ kind }) => kind === 'audio');
