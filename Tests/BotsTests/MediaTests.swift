@@ -137,4 +137,35 @@ struct MediaTests {
         }
         #expect(try Camera(layerCount: 1, seconds: 1).layers.map(\.rid) == [""])
     }
+
+    /// Decodes a clip's first packets behind others, as a listener does who heard somebody else before; those of `missing` are silence.
+    private func heard(_ voice: Voice, behind other: Voice, missing: Set<Int> = []) throws -> [Int16] {
+        let decoder = try OpusDecoder()
+        for packet in other[.speech].packets.dropFirst(7).prefix(20) { _ = decoder.decode(packet) }
+        return voice[.speech].packets.prefix(6).enumerated().flatMap { index, packet -> [Int16] in
+            missing.contains(index)
+                ? [Int16](repeating: 0, count: 960) : decoder.decode(packet) ?? [Int16](repeating: 0, count: 960)
+        }
+    }
+
+    @Test(
+        "what is decoded of a turn's first 100 ms is like what was sent; with any of it missing, or of another voice, it is not"
+    )
+    func likeness() throws {
+        let voices = try SpeechSource.synthetic.voices(6, bitsPerSecond: 24_000, payloadBytes: 0)
+        for (index, voice) in voices.enumerated() {
+            let other = voices[(index + 1) % voices.count]
+            let whole = try heard(voice, behind: other)
+            #expect(
+                Likeness.isWhole(voice.beginning, in: whole),
+                "voice \(index): \(Likeness.correlation(voice.beginning, whole))")
+            for place in 1..<5 {
+                let cut = try heard(voice, behind: other, missing: [place])
+                #expect(!Likeness.isWhole(voice.beginning, in: cut), "voice \(index) without packet \(place)")
+            }
+            #expect(try !Likeness.isWhole(voice.beginning, in: heard(other, behind: voice)))
+        }
+        #expect(!Likeness.isWhole([], in: []))
+        #expect(!Likeness.isWhole([Int16](repeating: 0, count: 5_760), in: [Int16](repeating: 0, count: 5_760)))
+    }
 }
