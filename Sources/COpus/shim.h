@@ -13,7 +13,7 @@ static inline int majlis_opus_voice(const unsigned char *packet, opus_int32 leng
     const unsigned char *frames[48];
     opus_int16 sizes[48];
     unsigned char toc;
-    int count = opus_packet_parse(packet, length, &toc, frames, sizes, NULL);
+    int count = opus_packet_parse(packet, length, &toc, frames, sizes, 0);
     if (count < 1 || toc & 0x80) return -1;
     // One SILK frame of 20 ms at most: two in 40 ms, three in 60, which SILK alone has.
     int duration = toc >> 3 & 3;

@@ -156,14 +156,16 @@ struct MediaTests {
         for (index, voice) in voices.enumerated() {
             let other = voices[(index + 1) % voices.count]
             let whole = try heard(voice, behind: other)
-            #expect(
-                Likeness.isWhole(voice.beginning, in: whole),
-                "voice \(index): \(Likeness.correlation(voice.beginning, whole))")
-            for place in 1..<5 {
-                let cut = try heard(voice, behind: other, missing: [place])
-                #expect(!Likeness.isWhole(voice.beginning, in: cut), "voice \(index) without packet \(place)")
+            let isWhole = Likeness.isWhole(voice.beginning, in: whole)
+            #expect(isWhole, "voice \(index): \(Likeness.correlation(voice.beginning, whole))")
+            let levels = voice[.speech].levels.prefix(5)
+            for place in 0..<5 where levels[place] <= (levels.min() ?? 0) + 12 {
+                let isCutWhole = Likeness.isWhole(
+                    voice.beginning, in: try heard(voice, behind: other, missing: [place]))
+                #expect(!isCutWhole, "voice \(index) without packet \(place)")
             }
-            #expect(try !Likeness.isWhole(voice.beginning, in: heard(other, behind: voice)))
+            let isOtherWhole = Likeness.isWhole(voice.beginning, in: try heard(other, behind: voice))
+            #expect(!isOtherWhole, "voice \(index)")
         }
         #expect(!Likeness.isWhole([], in: []))
         #expect(!Likeness.isWhole([Int16](repeating: 0, count: 5_760), in: [Int16](repeating: 0, count: 5_760)))

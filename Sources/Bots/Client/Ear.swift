@@ -9,6 +9,8 @@ package struct HeardTurn: Hashable, Sendable {
     package var sender: UInt16
     /// Which of their turns.
     package var turn: UInt16
+
+    package init(sender: UInt16, turn: UInt16) { (self.sender, self.turn) = (sender, turn) }
 }
 
 /// One stream's decoder.

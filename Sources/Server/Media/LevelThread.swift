@@ -34,7 +34,6 @@ final class LevelThread: Sendable {
             &thread, nil,
             { argument in
                 guard let argument = unsafe argument else { return nil }
-                unsafe pthread_setname_np(pthread_self(), "majlis-levels")
                 unsafe Unmanaged<Shared>.fromOpaque(argument).takeRetainedValue().run()
                 return nil
             }, argument.toOpaque())

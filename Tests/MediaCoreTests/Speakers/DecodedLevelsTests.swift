@@ -104,20 +104,22 @@ struct DecodedLevelsTests {
     @Test("A packet is listened to once: an answer that comes behind its guess counts from the next packet on")
     func once() {
         var levels = DecodedLevels()
+        func awaits(_ timestamp: UInt32) -> Bool { levels.awaitsAnswer(timestamp: timestamp) }
+        func take(_ level: UInt8, timestamp: UInt32) -> Bool { levels.take(level, timestamp: timestamp) }
         #expect(levels.last == nil)
-        #expect(!levels.awaitsAnswer(timestamp: 960) && !levels.awaitsAnswer(timestamp: 1_920))
-        #expect(!levels.take(30, timestamp: 960))
+        #expect(!awaits(960) && !awaits(1_920))
+        #expect(!take(30, timestamp: 960))
         #expect(levels.last == 30)
-        #expect(!levels.take(31, timestamp: 1_920))
-        #expect(levels.awaitsAnswer(timestamp: 2_880))
-        #expect(levels.take(32, timestamp: 2_880))
+        #expect(!take(31, timestamp: 1_920))
+        #expect(awaits(2_880))
+        #expect(take(32, timestamp: 2_880))
         #expect(levels.last == 32)
         // A stream that begins anew, at other timestamps, is no late answer.
-        for _ in 0..<Int(DecodedLevels.patience) { _ = levels.awaitsAnswer(timestamp: 4_000_000_000) }
+        for _ in 0..<Int(DecodedLevels.patience) { _ = awaits(4_000_000_000) }
         #expect(levels.last == nil)
-        #expect(levels.take(33, timestamp: 5_000))
+        #expect(take(33, timestamp: 5_000))
         levels.forget()
-        #expect(levels.last == nil && !levels.awaitsAnswer(timestamp: 7_000))
+        #expect(levels.last == nil && !awaits(7_000))
     }
 
     @Test("Answers about nobody, the muted, pictures and those whose packets say their level change nothing")
