@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 
+import pytest
+
 import capture_world
-from rig import SECRET, binary, until
+from rig import SECRET, binary, bound, until
 
 BOTS = 47
 # A block of 4,096 samples is 85 ms. Below the one it is silent, above the other somebody talks.
@@ -55,7 +57,7 @@ def bots(server, *options):
     process = subprocess.Popen(command, env={**os.environ, "MAJLIS_TOKENS_SECRET": SECRET}, stdout=subprocess.PIPE, text=True)
     try:
         yield process
-        text, _ = process.communicate(timeout=60)
+        text, _ = process.communicate(timeout=180)
         assert process.returncode == 0, text
         assert json.loads(text)["joined"] == BOTS, text
     finally:
@@ -64,13 +66,16 @@ def bots(server, *options):
             process.wait()
 
 
-def record(page, blocks):
-    """The loudness of the next so many blocks, in dB of full scale."""
-    begun = page.evaluate("() => recording.length")
-    until(lambda: page.evaluate("() => recording.length") >= begun + blocks, blocks * 0.3 + 10, f"{page.user} records")
-    return page.evaluate("([from, count]) => recording.slice(from, from + count)", [begun, blocks])
+def record(pages, blocks):
+    """The loudness of the next so many blocks on each page, in dB of full scale."""
+    begun = [page.evaluate("() => recording.length") for page in pages]
+    for page, at in zip(pages, begun):
+        until(lambda: page.evaluate("() => recording.length") >= at + blocks, blocks * 0.3 + 10, f"{page.user} records")
+    return [(page, page.evaluate("([from, count]) => recording.slice(from, from + count)", [at, blocks]))
+            for page, at in zip(pages, begun)]
 
 
+@pytest.mark.slow
 def test_three_browsers_among_fifty(server, chromium):
     browser = chromium.launch()
     pages = [chromium.open(browser, server.link(user, "garden", autojoin=1), user,
@@ -85,33 +90,31 @@ def test_three_browsers_among_fifty(server, chromium):
 
     def all_are_in():
         for page in pages:
-            until(lambda: page.evaluate("() => majlis.room.participants.size") == BOTS + 2, 30, f"{page.user} sees all fifty")
+            until(lambda: page.evaluate("() => majlis.room.participants.size") == BOTS + 2, 90, f"{page.user} sees all fifty")
 
     def all_are_gone():
         for page, known in zip(pages, participants):
             until(lambda: sorted(page.evaluate("() => [...majlis.room.participants.keys()]")) == known, 20,
                   f"for {page.user} the room is as it was")
 
-    for page in pages:
-        quiet = record(page, 12)
+    for page, quiet in record(pages, 12):
         assert max(quiet) < SILENT_DECIBELS, f"{page.user} hears something of nobody: {quiet}"
 
-    with bots(server, "--pattern", "steady", "--talkers", "3", "--others", "silent", "--seconds", "10"):
+    with bots(server, "--pattern", "steady", "--talkers", "3", "--others", "silent", "--seconds", "15"):
         all_are_in()
         pages[0].page.wait_for_timeout(1_000)
-        for page in pages:
-            heard = record(page, 24)
+        for page, heard in record(pages, 24):
             loud = sum(level > LOUD_DECIBELS for level in heard)
             print(f"{page.user}: {loud} of {len(heard)} blocks loud, median {sorted(heard)[12]:.0f} dB")
-            assert loud >= 18, f"{page.user} does not hear who talks: {heard}"
+            # A machine that is busy keeps bots from talking now and then.
+            assert loud >= bound(18, 8), f"{page.user} does not hear who talks: {heard}"
     all_are_gone()
 
     # All fifty with their microphones on, and nobody says a word.
-    with bots(server, "--pattern", "turns", "--talkers", "0", "--others", "silent", "--seconds", "10"):
+    with bots(server, "--pattern", "turns", "--talkers", "0", "--others", "silent", "--seconds", "15"):
         all_are_in()
         pages[0].page.wait_for_timeout(1_500)
-        for page in pages:
-            heard = record(page, 24)
+        for page, heard in record(pages, 24):
             print(f"{page.user}: the loudest of silence {max(heard):.0f} dB")
             assert max(heard) < SILENT_DECIBELS, f"{page.user} hears something of silence: {heard}"
     all_are_gone()
