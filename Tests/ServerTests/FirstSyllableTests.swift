@@ -21,7 +21,7 @@ struct FirstSyllableTests {
         let seed = Int.random(in: 0...Int.max)
         let options = try LoadOptions(
             [
-                "--server", "http://127.0.0.1:\(server.port)", "--room", "test", "--quiet", "--people", "50",
+                "--server", "http://127.0.0.1:\(server.port)", "--room", "test", "--quiet",
                 "--pattern",
                 "schedule", "--overlaps", "0.25", "--back-channels", "0.4", "--coughs", "3", "--noises", "2",
                 "--listen", "3", "--join-rate", "25", "--seconds", "\(Self.seconds)", "--seed", "\(seed)",
@@ -42,18 +42,19 @@ struct FirstSyllableTests {
     func conversation() throws {
         let server = try TestServer()
         defer { server.stop() }
-        let result = try run(server, ["--talkers", "6", "--speech", speech()])
+        let result = try run(server, ["--people", "50", "--talkers", "6", "--speech", speech()])
         #expect(result.joined == 50)
         #expect(result.beginnings >= (Sanitizer.isOn ? 1 : 9))
         #expect(Double(result.likeBeginnings) >= Self.share * Double(result.beginnings))
     }
 
+    // Sixteen: the server of these tests is a debug build, in which each of their packets costs ten times as much.
     @Test("the same of people who send no levels")
     func noLevels() throws {
         let server = try TestServer()
         defer { server.stop() }
-        let result = try run(server, ["--talkers", "6", "--speech", speech(), "--no-levels"])
-        #expect(result.joined == 50)
+        let result = try run(server, ["--people", "16", "--talkers", "6", "--speech", speech(), "--no-levels"])
+        #expect(result.joined == 16)
         #expect(result.beginnings >= (Sanitizer.isOn ? 1 : 9))
         #expect(Double(result.likeBeginnings) >= Self.share * Double(result.beginnings))
     }
