@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Both install what they need first.
-.PHONY: run build test check-all lint format bench side-by-side fuzz test-asan test-tsan clean help
+.PHONY: run build test check-all lint format bench side-by-side soak fuzz test-asan test-tsan clean help
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -44,6 +44,10 @@ side-by-side: ## as root, an hour: Chromium to Chromium and through Majlis over 
 	@.ci/install test
 	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
 	@.build/venv/bin/python Tests/Browser/side_by_side.py $(ARGS)
+
+soak: ## a quarter of an hour: fifty people in one room, two hundred joins and leaves; memory, descriptors and latency stay as they were
+	@.ci/install run
+	@.ci/test soak
 
 fuzz: ## a minute of fuzzing per target
 	@.ci/install run

@@ -50,7 +50,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "MediaCore", "SDP", "Signalling", "EventLoop", "Tokens", "Negotiation", "Transport", "Gateway",
-                "Captures",
+                "Captures", "Codecs",
             ]),
         .target(
             name: "Bots",

@@ -25,6 +25,7 @@ package struct LoadOptions: Sendable {
     package var seed: UInt64 = 1
     package var liveliness = Liveliness()
     package var others: Others?
+    package var sendsLevels = true
     package var cameras = 0
     package var layers = 3
     package var audioSlots = 4
@@ -76,6 +77,7 @@ package struct LoadOptions: Sendable {
           --overlaps SHARE     of turns that begin before the one before is over (0.2)
           --back-channels SHARE   of turns in which somebody else says "mm" (0.3)
           --coughs N           a minute (3)                    --noises N         stretches of noise a minute (1)
+          --no-levels          packets of sound do not say how loud they are (RFC 6464)
           --speech WHAT        synthetic, espeak (espeak-ng is to be installed) or FILE.wav,FILE.wav,…
 
         how it is measured
@@ -112,6 +114,7 @@ package struct LoadOptions: Sendable {
             switch name {
             case "help": wantsHelp = true
             case "bench": isBench = true
+            case "no-levels": sendsLevels = false
             case "json": isJSON = true
             case "quiet": isQuiet = true
             default:
@@ -213,8 +216,12 @@ package struct LoadOptions: Sendable {
         attention.decodes = !isBench && index >= people - min(listeners ?? 10, people)
         // A prime near 100: the packets of several talkers come in rounds.
         attention.sampling = isBench ? 101 : 1
+        attention.keepsBeginnings = attention.decodes && countsBeginnings
         return attention
     }
+
+    /// Whether people take turns that begin with a first syllable.
+    package var countsBeginnings: Bool { pattern == .turns || pattern == .schedule }
 
     /// The people of one room.
     package func profiles(room number: Int) -> [BotProfile] {
@@ -224,6 +231,7 @@ package struct LoadOptions: Sendable {
                 number: overall, user: "bot-\(overall)", room: rooms == 1 ? room : "\(room)-\(number)")
             let isListening = !isTalker(index) && othersDo == .listening
             profile.publishesSound = !isListening
+            profile.sendsLevels = sendsLevels
             profile.isMuted = !isTalker(index) && othersDo == .muted
             profile.cameraLayers = index < cameras ? layers : 0
             profile.audioSlots = audioSlots

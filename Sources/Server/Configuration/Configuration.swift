@@ -73,6 +73,8 @@ public struct Configuration: Sendable, Equatable {
         public var allowPrivateCandidates = false
         /// Send each receiver the layers that its path carries, as its feedback tells; else the best that it shows.
         public var adaptBitrate = true
+        /// Decode the sound of clients that send no audio levels, to know who speaks; never where it is encrypted from end to end.
+        public var decodeLevels = true
     }
     /// The relay that clients are told of.
     public struct Turn: Sendable, Equatable {

@@ -128,6 +128,10 @@ struct Setting: Sendable {
             "media.adaptBitrate", \.media.adaptBitrate,
             "Send each receiver what its path carries, by its feedback (docs/bitrate.md); else all that it shows."
         ),
+        flag(
+            "media.decodeLevels", \.media.decodeLevels,
+            "Decode the sound of clients that send no audio levels, to know who speaks; never where it is encrypted from end to end."
+        ),
         list(
             "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
         list("turn.stunURLs", \.turn.stunURLs, "STUN servers told to clients."),

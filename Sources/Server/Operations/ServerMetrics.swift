@@ -23,6 +23,8 @@ final class WorkerMetrics: Sendable {
     let sendCalls = Counter()
     let turns = Counter()
     let flushNanoseconds = Counter()
+    let decodedLevels = Counter()
+    let droppedLevels = Counter()
 }
 
 /// What the server has done and holds.
@@ -80,6 +82,12 @@ final class ServerMetrics: Sendable {
             $0.sendCalls.value
         }
         perWorker("turns_total", "Turns of the worker's loop.") { $0.turns.value }
+        perWorker(
+            "decoded_levels_total", "Packets of sound given to be decoded, because they do not say how loud they are."
+        ) {
+            $0.decodedLevels.value
+        }
+        perWorker("dropped_levels_total", "Those for which there was no time.") { $0.droppedLevels.value }
         perWorker("flush_nanoseconds_total", "Time spent protecting and sending.") { $0.flushNanoseconds.value }
         return text
     }
