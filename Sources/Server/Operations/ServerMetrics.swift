@@ -38,6 +38,14 @@ final class ServerMetrics: Sendable {
     let callsConnected = Counter()
     /// Calls that are over, by why, in the order of `CallEndReason.allCases`.
     let callsEnded: [Counter] = CallEndReason.allCases.map { _ in Counter() }
+    let callsMissed = Counter()
+    /// What was asked of the store and did not happen.
+    let storeFailures = Counter()
+    /// Messages that wake devices, by what became of them, in the order of `pushOutcomes`.
+    let push: [Counter] = ServerMetrics.pushOutcomes.map { _ in Counter() }
+    static let pushOutcomes = [
+        "accepted", "tokenInvalid", "rejected", "expired", "queueFull", "withdrawn", "notConfigured", "closed",
+    ]
     let workers: [WorkerMetrics]
 
     init(workers: Int) { self.workers = (0..<workers).map { _ in WorkerMetrics() } }
@@ -71,6 +79,13 @@ final class ServerMetrics: Sendable {
             zip(CallEndReason.allCases, callsEnded).map {
                 (labels: "{reason=\"\($0.rawValue)\"}", value: $1.value)
             })
+        family("calls_missed_total", "counter", "Calls that were not answered, and kept.", [("", callsMissed.value)])
+        family(
+            "push_messages_total", "counter", "Messages to push services, by what became of them.",
+            zip(Self.pushOutcomes, push).map { (labels: "{outcome=\"\($0)\"}", value: $1.value) })
+        family(
+            "store_failures_total", "counter", "What was asked of the database and did not happen.",
+            [("", storeFailures.value)])
         perWorker("received_packets_total", "Authenticated RTP and RTCP packets.") { $0.receivedPackets.value }
         perWorker("received_bytes_total", "Their bytes, decrypted.") { $0.receivedBytes.value }
         perWorker("sent_packets_total", "RTP and RTCP packets given to the kernel.") { $0.sentPackets.value }
