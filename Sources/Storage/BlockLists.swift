@@ -42,7 +42,8 @@ extension Store {
     public func standing(of user: String) async throws(StoreError) -> (isKnown: Bool, blocked: Set<String>) {
         try Check.user(user)
         return try await read { (connection) throws(StoreError) in
-            let isKnown = try connection.number("SELECT EXISTS (SELECT 1 FROM devices WHERE user = ?)", .text(user)) == 1
+            let isKnown =
+                try connection.number("SELECT EXISTS (SELECT 1 FROM devices WHERE user = ?)", .text(user)) == 1
             let blocked = try connection.rows(
                 "SELECT blocked FROM blocked_users WHERE user = ?", .text(user)
             ) { (row) throws(StoreError) in row.text(0) }

@@ -21,8 +21,12 @@ extension SignallingClient {
         try wait(milliseconds: milliseconds) { if case .call(let message) = $0 { choose(message) } else { nil } }
     }
 
-    func incoming() throws -> CallMessage.Incoming { try next { if case .incoming(let told) = $0 { told } else { nil } } }
-    func accepted() throws -> CallMessage.Accepted { try next { if case .accepted(let told) = $0 { told } else { nil } } }
+    func incoming() throws -> CallMessage.Incoming {
+        try next { if case .incoming(let told) = $0 { told } else { nil } }
+    }
+    func accepted() throws -> CallMessage.Accepted {
+        try next { if case .accepted(let told) = $0 { told } else { nil } }
+    }
     func ended() throws -> CallMessage.Ended { try next { if case .ended(let told) = $0 { told } else { nil } } }
     func missed() throws -> CallMessage.Missed { try next { if case .missed(let told) = $0 { told } else { nil } } }
 

@@ -19,7 +19,8 @@ struct CommandTests {
     private func serve(_ arguments: [String], environment: [String] = [secret]) throws -> (ChildProcess, port: Int) {
         let child = try #require(
             ChildProcess(
-                ChildProcess.command, ["serve", "--port", "0", "--host", "127.0.0.1", "--storage.path", "memory"] + arguments,
+                ChildProcess.command,
+                ["serve", "--port", "0", "--host", "127.0.0.1", "--storage.path", "memory"] + arguments,
                 environment: environment))
         #expect(child.prints("serves http"), "\(child.text)")
         let line = child.text.split(separator: "\n").first { $0.contains("serves http") } ?? ""

@@ -141,7 +141,8 @@ struct KeptCallTests {
         }
     }
 
-    @Test("A server that was killed comes back: calls go on, what rang is missed, block lists and missed calls are there")
+    @Test(
+        "A server that was killed comes back: calls go on, what rang is missed, block lists and missed calls are there")
     func restart() throws {
         let folder = ServerFolder()
         let server = try ChildServer(folder.options)
@@ -233,7 +234,7 @@ struct KeptCallTests {
 
     @Test("Users are for operators of all rooms, and a name has its limits")
     func operators() throws {
-        try withServer { server in
+        try withServer { (server) throws in
             func status(_ method: String, _ target: String, room: String = "*") throws -> Int? {
                 HTTPConversation.ask(port: server.port, method, target, token: try AdminScene.token(room: room))?.status
             }

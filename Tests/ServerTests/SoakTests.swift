@@ -27,7 +27,8 @@ struct SoakTests {
                 ChildProcess.command,
                 [
                     "serve", "--port", "0", "--host", "127.0.0.1", "--media.addresses", "127.0.0.1",
-                    "--media.allowPrivateCandidates", "true", "--media.workers", "2", "--logLevel", "error", "--storage.path", "memory",
+                    "--media.allowPrivateCandidates", "true", "--media.workers", "2", "--logLevel", "error",
+                    "--storage.path", "memory",
                 ], environment: ["MAJLIS_TOKENS_SECRET=\(TestServer.secret)"]))
         #expect(child.prints("serves http"))
         let port = Int(child.text.split(separator: "\n").first?.split(separator: ":").last ?? "") ?? 0

@@ -85,7 +85,7 @@ struct FileTests {
         #expect(try await later.devices(of: "u").map(\.device) == ["d"])
         later.close()
         // Whoever knows less than the file leaves it alone.
-        #expect(throws: StoreError.newerSchema(found: 2, known: 1)) { _ = try Store(path: path) }
+        #expect(throws: StoreError.newerSchema(found: next, known: next - 1)) { _ = try Store(path: path) }
         #expect(plain.column("SELECT colour FROM devices") == ["red"])
     }
 

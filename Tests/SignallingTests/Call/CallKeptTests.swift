@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Calls and what is kept of them")
 struct CallKeptTests {
-    @Test("A side whose secret only storage can tell is given back with its proof alone; from then on the secret is known")
+    @Test(
+        "A side whose secret only storage can tell is given back with its proof alone; from then on the secret is known"
+    )
     func proof() throws {
         let scene = CallScene.two()
         let call = try scene.activeCall(1, 3, "budi")
@@ -45,7 +47,8 @@ struct CallKeptTests {
     func quality() throws {
         let scene = CallScene.two()
         let call = try scene.activeCall(1, 3, "budi")
-        try scene.ask(1, .quality(.init(call: call, rttMilliseconds: 10, lossPercent: 2, jitterMilliseconds: 4, mos: 4)))
+        try scene.ask(
+            1, .quality(.init(call: call, rttMilliseconds: 10, lossPercent: 2, jitterMilliseconds: 4, mos: 4)))
         let record = try #require(scene.machine.calls[call]?.record())
         let later = CallScene()
         later.machine.restore(record, at: later.now)
