@@ -30,33 +30,37 @@ def call(name, chromium, links):
     call that fails is kept."""
     with star(["anna", *links]) as (hub, arms), tempfile.TemporaryDirectory(prefix="majlis-links-") as folder:
         captures = {"record": "headers", "folder": folder, "flightRecorder": False}
-        with rig.Server(name, namespace=hub, host=link_world.SERVER_ADDRESS, captures=captures) as server:
-            browsers = {user: chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False)
-                        for user, arm in arms.items()}
-            anna = chromium.open(browsers["anna"], server.link("anna", "garden", autojoin=1), "anna",
-                                 init=source(SIZE)).joined()
-            anna.evaluate("() => voice.speak(600)")
-            watching = {}
-            for user, kilobits in links.items():
-                arms[user].narrow(kilobits)
-                watching[user] = chromium.open(browsers[user], server.link(user, "garden", autojoin=1), user,
-                                               size=(1280, 900), init=source()).joined()
-                watching[user].evaluate(link_world.WATCH)
-            sends_three(anna)
-            failed = True
-            try:
-                yield anna, watching, arms
-                failed = False
-            finally:
-                with contextlib.suppress(Exception):
-                    for page in watching.values():
-                        page.screenshot(f"{name}-{page.user}")
-                chromium.close()
-        if failed:
+        kept = ARTEFACTS / f"{name}.pcapng"
+        kept.unlink(missing_ok=True)
+        try:
+            with rig.Server(name, namespace=hub, host=link_world.SERVER_ADDRESS, captures=captures) as server:
+                yield from watched(name, chromium, server, arms, links)
+        except BaseException:
+            # Complete only now that the server has ended.
             for file in pathlib.Path(folder).rglob("*.pcapng"):
-                shutil.copy(file, ARTEFACTS / f"{name}.pcapng")
-        else:
-            (ARTEFACTS / f"{name}.pcapng").unlink(missing_ok=True)
+                shutil.copy(file, kept)
+            raise
+
+
+def watched(name, chromium, server, arms, links):
+    browsers = {user: chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False)
+                for user, arm in arms.items()}
+    anna = chromium.open(browsers["anna"], server.link("anna", "garden", autojoin=1), "anna", init=source(SIZE)).joined()
+    anna.evaluate("() => voice.speak(600)")
+    watching = {}
+    for user, kilobits in links.items():
+        arms[user].narrow(kilobits)
+        watching[user] = chromium.open(browsers[user], server.link(user, "garden", autojoin=1), user, size=(1280, 900),
+                                       init=source()).joined()
+        watching[user].evaluate(link_world.WATCH)
+    sends_three(anna)
+    try:
+        yield anna, watching, arms
+    finally:
+        with contextlib.suppress(Exception):
+            for page in watching.values():
+                page.screenshot(f"{name}-{page.user}")
+        chromium.close()
 
 
 def settled(page, anna, accepts, what, seconds=45, least=4):

@@ -6,13 +6,12 @@
 export const ENCRYPTABLE_CODECS = ['vp8', 'vp9'];
 
 /**
- * So many complete frames of somebody in so many milliseconds, and none of them decoded, or so many packets of sound, and
- * nearly all of them replaced by what the decoder makes up: they must be encrypted.
+ * So many complete frames of somebody, or so many samples of sound given to the decoder, in so many milliseconds, and
+ * nothing came out of it: they must be encrypted.
  */
 const SUSPICIOUS_FRAMES = 20;
+const SUSPICIOUS_SAMPLES = 24_000;
 const SUSPICIOUS_TIME = 4_000;
-const SUSPICIOUS_PACKETS = 50;
-const SUSPICIOUS_CONCEALMENT = 0.9;
 
 /** The frame encryption of one stay in a room; without a passphrase, what can be found out about that of the others. */
 export class Encryption {
@@ -100,7 +99,7 @@ export class Encryption {
       if (stats.type !== 'inbound-rtp') continue;
       const number = slots.get(stats.mid)?.number ?? null;
       const look = this.#looks.get(stats.mid);
-      if (!look || look.number !== number || Encryption.#isUsed(stats, look.stats)) {
+      if (!look || look.number !== number || Encryption.#used(stats) !== Encryption.#used(look.stats)) {
         this.#looks.set(stats.mid, { number, since: now, stats });
       } else if (number !== null && now - look.since >= SUSPICIOUS_TIME && Encryption.#isUnusable(stats, look.stats)
         && !this.#states.has(number)) {
@@ -110,19 +109,20 @@ export class Encryption {
     }
   }
 
-  /** Whether something came out of the decoder since `before`. */
-  static #isUsed(stats, before) {
+  /** How much came out of the decoder: frames, or samples (silence is decoded as well). */
+  static #used(stats) {
     return stats.kind === 'video'
-      ? stats.framesDecoded !== before.framesDecoded : stats.totalAudioEnergy !== before.totalAudioEnergy;
+      ? stats.framesDecoded ?? 0 : (stats.totalSamplesReceived ?? 0) - (stats.concealedSamples ?? 0);
   }
 
-  /** Whether so much came in since `before`, and nothing out, that it cannot be meant for this page. */
+  /**
+   * Whether so much went into the decoder since `before` that something should have come out. (Where a page is not
+   * allowed to play sound yet, none goes in.)
+   */
   static #isUnusable(stats, before) {
     const since = (name) => (stats[name] ?? 0) - (before[name] ?? 0);
-    if (stats.kind === 'video') return since('framesReceived') >= SUSPICIOUS_FRAMES;
-    // Silence of somebody who is understood is decoded, not concealed.
-    return since('packetsReceived') >= SUSPICIOUS_PACKETS
-      && since('concealedSamples') >= SUSPICIOUS_CONCEALMENT * since('totalSamplesReceived');
+    return stats.kind === 'video'
+      ? since('framesReceived') >= SUSPICIOUS_FRAMES : since('jitterBufferEmittedCount') >= SUSPICIOUS_SAMPLES;
   }
 
   /**
