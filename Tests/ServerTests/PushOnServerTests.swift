@@ -98,6 +98,30 @@ struct PushOnServerTests {
         }
     }
 
+    @Test(
+        "A device whose application was suspended behind an open socket does not acknowledge that it rings, and is woken"
+    )
+    func suspended() throws {
+        let scene = try Scene()
+        defer { #expect(scene.server.stop() == 0) }
+        let awake = try SignallingClient.forCalls("budi", port: scene.server.port, device: "tablet")
+        #expect(try awake.does(.push(.init(provider: .fcm, token: "200#tablet"))))
+        let suspended = try SignallingClient.forCalls("budi", port: scene.server.port)
+        let token = PushService.appleToken("200#phone")
+        #expect(try suspended.does(.push(.init(provider: .apns, token: token))))
+        let ada = try SignallingClient.forCalls("ada", port: scene.server.port)
+        let call = try ada.invite("budi").call
+        #expect(try awake.incoming().call == call)
+        awake.acknowledge()
+        #expect(Deadline.wait(seconds: 15) { scene.outcome("accepted") == 1 })
+        #expect(scene.service.requests.map(\.path) == ["/3/device/" + token])
+        // It comes back on a new connection.
+        let back = try SignallingClient.forCalls("budi", port: scene.server.port)
+        #expect(try back.incoming().call == call && back.accept(call).call == call)
+        #expect(try ada.does(.hangup(call)))
+        #expect(scene.service.requests.count == 1)
+    }
+
     /// A text, or something else.
     private struct Either: Decodable {
         var text: String?

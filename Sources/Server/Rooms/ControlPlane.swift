@@ -195,6 +195,7 @@ actor ControlPlane {
         }
         for room in Array(rooms.values) { tick(room, at: now) }
         tickCalls(at: time)
+        tickWaking(at: now)
         tickHistory(at: now)
         tickAdmin(at: now)
         finishIfDone()
