@@ -50,9 +50,10 @@ extension SignallingClient {
         if case .error(let error) = try ask(command) { error.code } else { nil }
     }
 
-    /// The missed calls that it was told of by now, in order: what a sign-in brings comes before the answer to what is asked next.
+    /// The missed calls that it was told of by now, in order: what a sign-in brings comes at the latest in the turn of the loop that
+    /// answers what is asked next.
     func toldMissed() throws -> [CallMessage.Missed] {
-        _ = try ask(.account(.blocked))
+        for _ in 0..<2 { _ = try ask(.account(.blocked)) }
         return seen.compactMap { if case .call(.missed(let told)) = $0.message { told } else { nil } }
     }
 }

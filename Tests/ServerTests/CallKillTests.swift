@@ -136,9 +136,11 @@ struct CallKillTests {
             #expect(calls.subtracting(ledger.maybeSeen).isSubset(of: told.map(\.text)), comment)
         }
         #expect(Deadline.wait(seconds: 20) { metric("calls", port: server.port) == 0 }, comment)
+        #expect(metric("store_failures_total", port: server.port) == 0, comment)
         #expect(server.stop() == 0)
         let store = try Store(path: path)
         #expect(try await store.activeCalls().isEmpty, comment)
+        for user in ledger.missed.keys { #expect(try await store.missedCalls(of: user).isEmpty, comment) }
         store.close()
     }
 }

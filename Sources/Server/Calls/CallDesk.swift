@@ -68,12 +68,30 @@ struct Standings {
 
     private var entries: [String: Standing] = [:]
     private var weight = 0
+    /// Users whom the store is asked about now: by how many, and how often something changed meanwhile. Answers may overtake each
+    /// other: what was asked before a change must not be remembered after it.
+    private var asked: [String: (count: Int, changes: Int)] = [:]
 
     subscript(user: String) -> Standing? { entries[user] }
 
+    /// The store is about to be asked; what is answered goes to `endAsking`.
+    mutating func beginAsking(_ user: String) -> Int {
+        asked[user, default: (0, 0)].count += 1
+        return asked[user]?.changes ?? 0
+    }
+
     /// Takes what the store said.
-    mutating func remember(_ user: String, _ standing: Standing) {
-        forget(user)
+    /// - Returns: false where something changed since it was asked, so that it must be asked again.
+    mutating func endAsking(_ user: String, since changes: Int, _ standing: Standing?) -> Bool {
+        let isTrue = asked[user]?.changes == changes
+        asked[user]?.count -= 1
+        if asked[user]?.count == 0 { asked[user] = nil }
+        if isTrue, let standing { remember(user, standing) }
+        return isTrue
+    }
+
+    private mutating func remember(_ user: String, _ standing: Standing) {
+        drop(user)
         if weight + 1 + standing.blocked.count > Self.capacity {
             entries = [:]
             weight = 0
@@ -82,12 +100,19 @@ struct Standings {
         weight += 1 + standing.blocked.count
     }
 
-    mutating func forget(_ user: String) {
+    private mutating func drop(_ user: String) {
         if let old = entries.removeValue(forKey: user) { weight -= 1 + old.blocked.count }
     }
 
-    /// Changes what is remembered, where something is.
+    /// The store holds something else of a user now.
+    mutating func forget(_ user: String) {
+        asked[user]?.changes += 1
+        drop(user)
+    }
+
+    /// The same, and it is known what.
     mutating func change(_ user: String, _ body: (inout Standing) -> Void) {
+        asked[user]?.changes += 1
         guard var standing = entries[user] else { return }
         body(&standing)
         remember(user, standing)

@@ -10,15 +10,18 @@ extension ControlPlane {
 
     /// What is known of a user who is to be called; nil where the store fails.
     func standing(of user: String) async -> Standings.Standing? {
-        do throws(StoreError) {
-            let (isKnown, blocked) = try await store.standing(of: user)
-            let standing = Standings.Standing(isKnown: isKnown, blocked: blocked)
-            calls.standings.remember(user, standing)
-            return standing
-        } catch {
-            // With a zero in it: nobody of that name can be there.
-            if case .malformed = error {} else { storeFailed("a user", error) }
-            return nil
+        while true {
+            let changes = calls.standings.beginAsking(user)
+            do throws(StoreError) {
+                let (isKnown, blocked) = try await store.standing(of: user)
+                let standing = Standings.Standing(isKnown: isKnown, blocked: blocked)
+                if calls.standings.endAsking(user, since: changes, standing) { return standing }
+            } catch {
+                _ = calls.standings.endAsking(user, since: changes, nil)
+                // With a zero in it: nobody of that name can be there.
+                if case .malformed = error {} else { storeFailed("a user", error) }
+                return nil
+            }
         }
     }
 

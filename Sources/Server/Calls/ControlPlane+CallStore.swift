@@ -1,5 +1,6 @@
 // The control plane's work on what is kept of calls: records and missed calls are written before anybody is told that they are, active
-// calls as they change, and what another run of the server left is taken over. The store is asked in order and answers in order.
+// calls as they change, and what another run of the server left is taken over. The store does all in the order it was asked in; its
+// answers may overtake each other by a turn of the loop.
 import EventLoop
 import Signalling
 import Storage
