@@ -17,6 +17,6 @@ struct CallLoadTests {
         let run = try CallLoadRun(options) { user in try TestServer.token(user) { $0.calls = true } }
         let result = run.run()
         #expect(result.isGood, "\(result.table)")
-        #expect(metric("calls", port: server.port) == 0)
+        #expect(metric("calls", port: server.port) == 0 && metric("store_failures_total", port: server.port) == 0)
     }
 }

@@ -1,6 +1,7 @@
 // What is kept of calls, on a whole server: missed calls, records, block lists, what outlives the server, and erasing a user.
 import Bots
 import EventLoop
+import Glibc
 import Signalling
 import TestSupport
 import Testing
@@ -169,8 +170,8 @@ struct KeptCallTests {
         let late = try caller.ask(.call(.reattach(.init(call: ringing.call, token: ringing.token))))
         #expect(late == .call(.ended(.init(call: ringing.call, reason: .lost))))
 
-        // Once more, before the other side has come back.
-        second.kill()
+        // Once more, in good order, before the other side has come back.
+        #expect(second.stop() == 0)
         let third = try ChildServer(folder.options)
         defer { #expect(third.stop() == 0) }
         for (user, token) in [("budi", pair.calleeToken), ("ada", pair.callerToken)] {
@@ -195,6 +196,20 @@ struct KeptCallTests {
                 environment: ["MAJLIS_TOKENS_SECRET=\(TestServer.secret)"]))
         #expect(second.exitCode() == 1)
         #expect(second.text.contains("another server works on"))
+    }
+
+    @Test("Where nothing is said the file is in the service's own folder, and nobody else may read it")
+    func ownFolder() throws {
+        let folder = ServerFolder()
+        let server = try #require(
+            ChildProcess(
+                ChildProcess.command, ["serve", "--port", "0", "--host", "127.0.0.1"],
+                environment: ["MAJLIS_TOKENS_SECRET=\(TestServer.secret)", "STATE_DIRECTORY=\(folder.path):/other"]))
+        #expect(server.prints("serves http"))
+        var status = stat()
+        #expect(stat(folder.database, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        server.signal(SIGTERM)
+        #expect(server.exitCode() == 0)
     }
 
     @Test("Erasing a user ends their calls and leaves nothing that names them", arguments: [true, false])

@@ -87,6 +87,7 @@ struct PushOnServerTests {
         #expect(try ada.does(.hangup(call)))
         #expect(try phone.ended().reason == .hungUp)
         #expect(scene.outcome("accepted") == 1 && scene.service.requests.count == 1)
+        #expect(metric("push_requests_total", port: scene.server.port) == 1)
         // Connected, it is not woken.
         _ = try ada.invite("budi")
         _ = try phone.incoming()

@@ -10,7 +10,11 @@ package struct CallTally: Sendable {
     package var answered = 0
     package var active = 0
     package var ended = 0
-    /// Calls that did not come to their end in time, or that the server refused, and connections that broke: by why.
+    /// Calls that did not come to their end in time, or that the server refused.
+    package var lost = 0
+    /// Times at which a call was due and nobody was idle.
+    package var unplaced = 0
+    /// Why calls were lost and connections broke.
     package var failures: [String: Int] = [:]
     /// From a client's sending of a set-up message (invite, accept, descriptions) until the other's client had it.
     package var setup = LatencyHistogram()
@@ -74,6 +78,12 @@ final class CallCrowd: @unchecked Sendable {
 
     fileprivate func fail(_ reason: String) { tally.failures[reason, default: 0] += 1 }
 
+    fileprivate func lose(_ call: CrowdCall, _ reason: String) {
+        fail(reason)
+        tally.lost += 1
+        call.finish()
+    }
+
     private func tick() {
         let now = MonotonicClock.now
         var due = Int(Double(now - begun) / 1e9 * connectsPerSecond) - callers.count
@@ -97,8 +107,7 @@ final class CallCrowd: @unchecked Sendable {
                 call.caller.command(.call(.hangup(call.id)))
             }
             guard now - call.movedAt > Self.patience else { return false }
-            fail("lost at \(call.step)")
-            call.finish()
+            lose(call, "lost at \(call.step)")
             return true
         }
         shared.withLock { $0 = tally }
@@ -117,7 +126,7 @@ final class CallCrowd: @unchecked Sendable {
             a.command(.call(.invite(.init(to: b.user, media: .audio))))
             return
         }
-        fail("nobody idle")
+        tally.unplaced += 1
     }
 }
 
@@ -204,8 +213,7 @@ private final class Caller: WebSocketLinkDelegate {
             isSignedIn = true
             crowd.tally.connected += 1
         case .error(let error):
-            crowd.fail(error.code.rawValue)
-            call?.finish()
+            if let call { crowd.lose(call, error.code.rawValue) } else { crowd.fail(error.code.rawValue) }
         case .call(let told): if let call { take(told, of: call) }
         default: break
         }
@@ -249,8 +257,7 @@ private final class Caller: WebSocketLinkDelegate {
         case .ended(let end):
             call.endsTold += 1
             if call.hungUpAt == 0 {
-                crowd.fail("ended: \(end.reason.rawValue)")
-                return call.finish()
+                return crowd.lose(call, "ended: \(end.reason.rawValue)")
             }
             guard call.endsTold == 2 else { return }
             crowd.tally.ended += 1

@@ -50,7 +50,7 @@ package final class CallLoadRun {
         let (cpuAfter, seconds) = (server?.cpuNanoseconds, Double(MonotonicClock.now - begun) / 1e9)
         crowd.place(perSecond: 0)
         // Those that go on come to their end, or count as lost.
-        wait(15_000_000_000) { $0.ended + $0.failures.values.reduce(0, +) >= $0.placed }
+        wait(15_000_000_000 + Int64(options.holdMilliseconds) * 1_000_000) { $0.ended + $0.lost >= $0.placed }
         progress.close()
         let tally = crowd.snapshot
         var rows: [(String, String)] = [
@@ -59,6 +59,7 @@ package final class CallLoadRun {
             ("answered", "\(tally.answered)"), ("active on both sides", "\(tally.active)"),
             ("ended on both sides", "\(tally.ended)"), ("lost", "\(tally.placed - tally.ended)"),
         ]
+        if tally.unplaced > 0 { rows.append(("due while nobody was idle", "\(tally.unplaced)")) }
         for (name, histogram) in [
             ("set-up message to the other client", tally.setup), ("invitation to ringing", tally.ring),
             ("invitation to active on both sides", tally.whole),

@@ -1,6 +1,7 @@
 // The counters behind /metrics, in Prometheus' text format (version 0.0.4). Written by any thread, once per event of the
 // control plane and once per turn of a worker, never once per packet.
 import Gateway
+import Push
 import Signalling
 import Synchronization
 
@@ -51,7 +52,7 @@ final class ServerMetrics: Sendable {
     init(workers: Int) { self.workers = (0..<workers).map { _ in WorkerMetrics() } }
 
     /// The whole page.
-    func page(sessions: Int, sockets: Int) -> String {
+    func page(sessions: Int, sockets: Int, push statistics: PushStatistics) -> String {
         var text = ""
         func family(_ name: String, _ type: String, _ help: String, _ values: [(labels: String, value: Int)]) {
             text += "# HELP majlis_\(name) \(help)\n# TYPE majlis_\(name) \(type)\n"
@@ -84,6 +85,13 @@ final class ServerMetrics: Sendable {
             "push_messages_total", "counter", "Messages to push services, by what became of them.",
             zip(Self.pushOutcomes, push).map { (labels: "{outcome=\"\($0)\"}", value: $1.value) })
         family(
+            "push_requests_total", "counter", "Requests to push services, repetitions included.",
+            [("", statistics.requests)])
+        family("push_retries_total", "counter", "Of these, repetitions.", [("", statistics.retries)])
+        family(
+            "push_connections_total", "counter", "Connections that were opened to push services.",
+            [("", statistics.connections)])
+        family(
             "store_failures_total", "counter", "What was asked of the database and did not happen.",
             [("", storeFailures.value)])
         perWorker("received_packets_total", "Authenticated RTP and RTCP packets.") { $0.receivedPackets.value }
@@ -114,7 +122,11 @@ extension ControlPlane {
         case "/metrics":
             HTTPResponse(
                 status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
-                body: Array(metrics.page(sessions: sessionByName.count, sockets: sockets.count).utf8))
+                body: Array(
+                    metrics.page(
+                        sessions: sessionByName.count, sockets: sockets.count,
+                        push: pushSender?.statistics ?? PushStatistics()
+                    ).utf8))
         default: nil
         }
     }
