@@ -195,6 +195,15 @@ struct PushOnServerTests {
         // And a device has one of each service.
         try scene.sleeper("carol", .fcm, "200#newer")
         #expect(try ToldUser("carol", port: scene.server.port).tokens == 1)
+        // However many tabs of browsers there were since, the phone is not forgotten for them.
+        for number in 0..<40 {
+            let tab = try SignallingClient.forCalls("carol", port: scene.server.port, device: "tab-\(number)")
+            _ = try tab.toldMissed()
+            tab.socket.abort()
+        }
+        let carol = try ToldUser("carol", port: scene.server.port)
+        #expect(carol.tokens == 1 && carol.devices.count == 32 && carol.devices.contains { $0.device == "tab-39" })
+        #expect(metric("store_failures_total", port: scene.server.port) == 0)
     }
 
     @Test("What cannot be used is said before the server starts, without a key in it")

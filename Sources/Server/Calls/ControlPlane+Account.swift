@@ -35,7 +35,8 @@ extension ControlPlane {
         }
     }
 
-    /// Writes a session's device down. Where the user has as many as may be, the one that was seen longest ago goes.
+    /// Writes a session's device down. Where the user has as many as may be, the one that was seen longest ago goes, of those that
+    /// cannot be woken first: each tab of a browser is a device.
     private func register(_ session: SessionRecord, of user: String) async throws(StoreError) {
         let (name, now) = (deviceName(of: session), WallClock.now / 1_000_000)
         let client = session.machine.hello?.client ?? ""
@@ -44,7 +45,8 @@ extension ControlPlane {
             try await store.registerDevice(name, of: user, label: label, at: now)
         } catch .tooMany {
             let others = try await store.devices(of: user).filter { !isConnected($0.device, of: user) }
-            guard let oldest = others.min(by: { $0.seenAt < $1.seenAt }) else { return }
+            let idle = others.filter(\.pushTokens.isEmpty)
+            guard let oldest = (idle.isEmpty ? others : idle).min(by: { $0.seenAt < $1.seenAt }) else { return }
             try await store.removeDevice(oldest.device, of: user)
             try await store.registerDevice(name, of: user, label: label, at: now)
         }
@@ -94,7 +96,7 @@ extension ControlPlane {
         case .blocked: return .blocked(.init(users: try await store.blockedUsers(of: user)))
         case .seen(let seen):
             try await store.acknowledgeMissedCalls(seen.map(\.text), of: user, at: now)
-            for call in seen { session.toldMissed.remove(call.text) }
+            session.seenMissed.formUnion(session.toldMissed.intersection(seen.map(\.text)))
         case .erase: try await erase(user)
         }
         return .ok(.init())

@@ -97,7 +97,8 @@ extension ControlPlane {
         Task {
             do throws(StoreError) {
                 let missed = try await store.missedCalls(of: user).filter { !session.toldMissed.contains($0.call) }
-                tell(Array(missed.suffix(max(0, Self.missedAtOnce - session.toldMissed.count))), to: session)
+                let unseen = session.toldMissed.count - session.seenMissed.count
+                tell(Array(missed.suffix(max(0, Self.missedAtOnce - unseen))), to: session)
             } catch {
                 storeFailed("missed calls", error)
             }
