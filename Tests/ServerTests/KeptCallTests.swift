@@ -79,6 +79,14 @@ struct KeptCallTests {
                 #expect(try pair.callee.does(.quality(report)))
             }
             #expect(try ToldUser("ada", port: server.port).calls == [pair.call.text])
+            // A call that is over as it begins has a record too, and is missed.
+            let carol = try SignallingClient.forCalls("carol", port: server.port, device: "carol-tablet")
+            let busy = try carol.invite("budi").call
+            #expect(try carol.ended() == .init(call: busy, reason: .busy))
+            #expect(try pair.callee.missed().call == busy)
+            let short = try #require(try ToldCalls("carol", port: server.port).calls.first)
+            #expect(short.call == busy.text && short.reason == "busy" && short.path == nil)
+            #expect(short.legs.map(\.device) == ["carol-tablet", nil])
             #expect(try pair.caller.does(.hangup(pair.call)))
             // The answer came when the record was there.
             let record = try #require(try ToldCalls("ada", port: server.port).calls.first)

@@ -37,6 +37,13 @@ extension ControlPlane {
         calls.sides[id] = sides
     }
 
+    /// Notes which device has placed a call that may be over already; a call that became another before it was one is not noted.
+    func noteCaller(of id: CallID, _ session: SessionRecord, _ actions: [CallAction]) {
+        for case .record(let record) in actions where record.call == id {
+            calls.sides[id, default: SideDevices()].caller = deviceName(of: session)
+        }
+    }
+
     private func keepActive(_ record: Signalling.CallRecord) {
         let clocks = self.clocks
         let sides = calls.sides[record.call] ?? SideDevices()

@@ -97,6 +97,7 @@ extension ControlPlane {
                 var actions: [CallAction] = []
                 var told = try calls.machine.perform(command, by: device, given: given, at: now, into: &actions)
                 calls.actions += actions
+                if case .call(.invited(let invited)) = told { noteCaller(of: invited.call, session, actions) }
                 if case .call(let message) = told { told = .call(completed(message, for: session)) }
                 if let call = callEnding(by: command, actions) {
                     calls.ending[call, default: []].append(.init(session: session, id: id, message: told))
