@@ -21,7 +21,7 @@ test: ## install what tests need, then lint, unit, simulation, real parts, one b
 	@.ci/install test
 	@.ci/test
 
-check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, every order of larger calls, the soak, a minute of fuzzing per target
+check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, every order of larger calls, a hundred kills of the server during calls, the soak, a minute of fuzzing per target
 	@.ci/install test
 	@.ci/test lint unit browser hour asan tsan captures browser-all calls soak fuzz-long
 

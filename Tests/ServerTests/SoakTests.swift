@@ -24,6 +24,7 @@ struct SoakTests {
                 [
                     "serve", "--port", "0", "--host", "127.0.0.1", "--media.addresses", "127.0.0.1",
                     "--media.allowPrivateCandidates", "true", "--media.workers", "2", "--logLevel", "error",
+                    "--storage.path", "memory",
                 ], environment: ["MAJLIS_TOKENS_SECRET=\(TestServer.secret)"]))
         #expect(child.prints("serves http"))
         return (child, Int(child.text.split(separator: "\n").first?.split(separator: ":").last ?? "") ?? 0)

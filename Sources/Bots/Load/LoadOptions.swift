@@ -34,6 +34,10 @@ package struct LoadOptions: Sendable {
     package var speech = SpeechSource.synthetic
     package var joinsPerSecond = 20.0
     package var seconds = 20
+    /// Users who call each other instead of meeting in rooms; 0: none do.
+    package var callers = 0
+    package var callsPerSecond = 20.0
+    package var holdMilliseconds = 2_000
     package var listeners: Int?
     package var isBench = false
     package var payloadBytes = 0
@@ -69,6 +73,10 @@ package struct LoadOptions: Sendable {
           --audio-slots N      of each person (4)              --video-slots N    (as many as others film, at most 9)
           --height N           the height in pixels wanted of each picture (all there is)
           --join-rate N        joins a second (20)             --seconds N        measured after all have joined (20)
+
+        calls in place of rooms
+          --callers N          so many users are connected and idle, and two and two call each other: signalling alone
+          --call-rate N        calls placed a second (20)      --hold N           milliseconds that a call lasts (2000)
 
         what they say
           --pattern WHAT       turns: one after another; steady: all talkers all the time; all: everybody all the time;
@@ -169,7 +177,10 @@ package struct LoadOptions: Sendable {
         case "audio-slots": audioSlots = try whole(0...60)
         case "video-slots": videoSlots = try whole(0...60)
         case "height": wantedHeight = UInt16(try whole(0...4_320))
-        case "join-rate": joinsPerSecond = try real(0.1...1_000)
+        case "join-rate": joinsPerSecond = try real(0.1...10_000)
+        case "callers": callers = try whole(2...100_000)
+        case "call-rate": callsPerSecond = try real(0.1...10_000)
+        case "hold": holdMilliseconds = try whole(0...600_000)
         case "seconds": seconds = try whole(1...86_400)
         case "pattern": pattern = try word(TalkPattern.self)
         case "seed": seed = UInt64(try whole(0...Int.max))
