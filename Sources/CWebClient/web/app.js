@@ -28,6 +28,8 @@ async function start() {
   document.documentElement.dir = direction;
   translate();
   window.addEventListener('hashchange', () => location.reload());
+  // A link that names no room and is good for calls is for the page beside.
+  if (!link.room && link.calls) return location.replace(`dial.html${location.search}${location.hash}`);
   window.addEventListener('pagehide', () => session?.abandon());
   if (!link.room || !link.token) return showEnd('noLink');
   if (link.autojoin) {

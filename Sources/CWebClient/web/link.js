@@ -1,5 +1,6 @@
 // What the page's address says. Everything is in the fragment, which browsers send to no server and no log.
 // `?lang=` chooses the language (strings.js). `#room=NAME&token=JWT[&name=…][&relay=1][&autojoin=1][&slots=N][&simulcast=0][&e2ee=PASSPHRASE][&ladder=720][&red=1]`
+// The page of calls: `dial.html#token=JWT[&contacts=USER,USER…][&relay=1][&waiting=0][&simulcast=0]`.
 
 /** The link's parameters; what is read from the token is for display only, the server checks it. */
 export function readLink() {
@@ -9,6 +10,10 @@ export function readLink() {
   const slots = Number.parseInt(parameters.get('slots') ?? '', 10);
   return {
     token,
+    user: claims.sub ?? '',
+    calls: claims.calls === true,
+    contacts: (parameters.get('contacts') ?? '').split(',').map((user) => user.trim()).filter(Boolean),
+    callWaiting: parameters.get('waiting') !== '0',
     role: claims.canModerate ? 'host' : claims.role ?? null,
     room: parameters.get('room') ?? (claims.room !== '*' && claims.room) ?? '',
     name: parameters.get('name') ?? '',

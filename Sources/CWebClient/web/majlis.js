@@ -1,6 +1,6 @@
 // The Majlis client library: a session on a server (the `majlis.v1` envelope of docs/protocol.md) and, through
-// `room.js`, a room joined over one RTCPeerConnection. It draws nothing and asks for no device; the page beside it is
-// one user.
+// `room.js`, a room joined over one RTCPeerConnection, and, through `calls.js`, one-to-one calls. It draws nothing and asks for no
+// device; the pages beside it are two users.
 //
 //     import { connect } from './majlis.js';
 //     const session = await connect({ url: 'wss://example.org/v1/ws', token });
@@ -9,9 +9,10 @@
 //
 // Losing the WebSocket is not losing the call: the session resumes on a new socket, the peer connection is left alone.
 
+import { Calls } from './calls.js';
 import { Encryption } from './encryption.js';
 import { Room } from './room.js';
-export { Room };
+export { Calls, Room };
 
 /** The WebSocket subprotocol that this library speaks. */
 export const SUBPROTOCOL = 'majlis.v1';
@@ -61,6 +62,7 @@ export class MajlisError extends Error {
  * @param {string} options.url the server's WebSocket address, `wss://host/v1/ws`
  * @param {string} options.token the JWT that says who this is
  * @param {string} [options.device] the same user on the same device replaces itself; another device does not
+ * @param {boolean} [options.callWaiting] another call may ring while this device is in one
  * @param {string} [options.client] a name for this client, for the server's log
  * @param {number} [options.attempts] sockets tried before `unreachable` (default 3); later reconnects never give up
  * @returns {Promise<Session>} once the server has said welcome
@@ -100,6 +102,7 @@ export class Session extends EventTarget {
   #lastError = null;
   #opened;
   #everOpen = false;
+  #calls = null;
 
   constructor(options) {
     super();
@@ -125,6 +128,9 @@ export class Session extends EventTarget {
   get state() { return this.#state; }
   /** A promise of the first welcome. */
   get opened() { return this.#opened.promise; }
+
+  /** The one-to-one calls of this session; to be asked for before the first message can come, that is at once. See calls.js. */
+  get calls() { return this.#calls ??= new Calls(this); }
 
   /**
    * Joins a room. See `Room` for options and events.
@@ -166,12 +172,16 @@ export class Session extends EventTarget {
   /** Ends the session. Leaves the room first, so that the others are told at once. */
   async close() {
     if (this.#state === 'closed') return;
+    await Promise.all((this.#calls?.all ?? []).map((call) => call.hangUp().catch(() => {})));
     if (this.room) await this.room.leave().catch(() => {});
     this.#finish(new MajlisError('left', 'The session was closed.'));
   }
 
   /** Says goodbye without waiting, for a page that is going away. */
   abandon() {
+    if (this.#state === 'open') {
+      for (const goodbye of this.#calls?.goodbyes ?? []) this.#write({ id: String(this.#nextID++), ...goodbye });
+    }
     if (this.room && this.#state === 'open') this.#write({ id: String(this.#nextID++), type: 'leave' });
     this.#finish(new MajlisError('left', 'The page was closed.'));
   }
@@ -233,8 +243,8 @@ export class Session extends EventTarget {
   }
 
   #hello() {
-    const { token, device, client } = this.#options;
-    return { id: '0', type: 'hello', token, ...(device && { device }), client };
+    const { token, device, client, callWaiting } = this.#options;
+    return { id: '0', type: 'hello', token, ...(device && { device }), client, ...(callWaiting && { callWaiting }) };
   }
 
   #dropSocket() {

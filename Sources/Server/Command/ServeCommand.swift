@@ -73,18 +73,19 @@ enum ServeCommand {
             : configuration.listen.host.contains(":") ? "[\(configuration.listen.host)]" : configuration.listen.host
         print("Majlis \(Command.version) serves \(scheme)://\(host):\(port)")
         if isDevelopment, !configuration.tokens.secret.isEmpty {
-            for name in ["Amina", "Budi", "Carol"] {
-                var claims = TokenClaims(subject: name.lowercased(), expires: WallClock.seconds + 86_400)
-                claims.name = name
-                claims.room = "majlis"
-                claims.audience = configuration.tokens.audience.isEmpty ? [] : [configuration.tokens.audience]
-                guard let key = try? TokenKey(secret: Array(configuration.tokens.secret.utf8)),
-                    let token = try? TokenSigner(key: key).sign(claims)
-                else { continue }
+            let site = "\(scheme)://\(host):\(port)"
+            let people = ["Amina", "Budi", "Carol"]
+            let tokens = people.compactMap { name in token(name, configuration).map { (name, $0) } }
+            for (name, token) in tokens {
                 let padding = String(repeating: " ", count: 6 - name.count)
-                print("  \(name)\(padding) \(scheme)://\(host):\(port)/#room=majlis&token=\(token)")
+                print("  \(name)\(padding) \(site)/#room=majlis&token=\(token)")
             }
-            print("Open two of them in two windows. Control-C ends.")
+            print("Open two of them in two windows. Control-C ends. To call each other:")
+            for (name, token) in tokens {
+                let padding = String(repeating: " ", count: 6 - name.count)
+                let others = people.filter { $0 != name }.map { $0.lowercased() }.joined(separator: ",")
+                print("  \(name)\(padding) \(site)/dial.html#contacts=\(others)&token=\(token)")
+            }
             var claims = TokenClaims(subject: "operator", expires: WallClock.seconds + 86_400)
             claims.audience = configuration.tokens.audience.isEmpty ? [] : [configuration.tokens.audience]
             (claims.admin, claims.canRecord, claims.canPublish) = (true, true, .all(false))
@@ -96,5 +97,16 @@ enum ServeCommand {
             }
         }
         fflush(nil)
+    }
+
+    /// A day's token for somebody who tries things out: for the room `majlis`, and for calls.
+    private static func token(_ name: String, _ configuration: Configuration) -> String? {
+        var claims = TokenClaims(subject: name.lowercased(), expires: WallClock.seconds + 86_400)
+        claims.name = name
+        claims.room = "majlis"
+        claims.calls = true
+        claims.audience = configuration.tokens.audience.isEmpty ? [] : [configuration.tokens.audience]
+        return (try? TokenKey(secret: Array(configuration.tokens.secret.utf8)))
+            .flatMap { try? TokenSigner(key: $0).sign(claims) }
     }
 }

@@ -16,6 +16,7 @@ enum TokenCommand {
           --moderate        may act on others: a host of the room
           --role ROLE       speaker or listener, where the room's default shall not count
           --hidden          the others are not told
+          --calls           may place and receive one-to-one calls, on the page dial.html
           --admin           may use the operators' interface (majlis rooms, capture, explain): of the one room where
                             --room names one, of all otherwise
           --can-record      with --admin: may record what people say and show, not headers alone
@@ -25,10 +26,12 @@ enum TokenCommand {
         The token is printed on standard output and nothing else is.
 
         """
-    private static let switches: Set<String> = ["listen-only", "moderate", "hidden", "admin", "can-record", "help"]
+    private static let switches: Set<String> = [
+        "listen-only", "moderate", "hidden", "calls", "admin", "can-record", "help",
+    ]
     private static let own: Set<String> = [
-        "room", "user", "name", "hours", "listen-only", "moderate", "hidden", "admin", "can-record", "config", "secret",
-        "help", "role",
+        "room", "user", "name", "hours", "listen-only", "moderate", "hidden", "calls", "admin", "can-record", "config",
+        "secret", "help", "role",
     ]
 
     static func run(_ rest: [String]) throws -> Int32 {
@@ -69,6 +72,7 @@ enum TokenCommand {
             claims.role = role
         }
         claims.hidden = arguments.has("hidden")
+        claims.calls = arguments.has("calls")
         claims.admin = isAdmin
         claims.canRecord = arguments.has("can-record")
         print(try TokenSigner(key: TokenKey(secret: Array(secret.utf8))).sign(claims))

@@ -9,6 +9,10 @@ public struct Call: Hashable, Sendable {
     public internal(set) var state = CallState.inviting
     /// How the media travels.
     public internal(set) var mode: CallMode
+    /// The call into whose room the callee was called; nil: the call has a room of its own, where it has one.
+    public internal(set) var host: CallID?
+    /// Whether a direct call is in its room for a third person's sake alone.
+    var isInRoomForOthers = false
     /// Who placed it.
     public internal(set) var caller: CallLeg
     /// Who is called; without a device until one has accepted.
@@ -25,7 +29,7 @@ public struct Call: Hashable, Sendable {
     /// Whether neither side may learn an address of the other.
     public var isRelayOnly: Bool { caller.isRelayOnly || callee.isRelayOnly }
     /// The room that its media goes through, once it was accepted.
-    var room: String? { mode == .sfu && !state.isPending ? id.room : nil }
+    var room: String? { mode == .sfu && !state.isPending ? (host ?? id).room : nil }
 
     subscript(side: CallSide) -> CallLeg {
         get { side == .caller ? caller : callee }

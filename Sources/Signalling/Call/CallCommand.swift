@@ -24,6 +24,8 @@ public enum CallCommand: Hashable, Sendable {
     case upgrade(CallID)
     /// Take an own call over on a new session.
     case reattach(Reattach)
+    /// Ask which users are there.
+    case presence(Presence)
 
     /// Calls somebody.
     public struct Invite: Hashable, Sendable, Codable {
@@ -35,13 +37,19 @@ public enum CallCommand: Hashable, Sendable {
         public var mode: CallMode?
         /// Whether neither side shall learn an address of the other; absent: no.
         public var relayOnly: Bool?
+        /// An accepted call of the caller's own into whose room the user is called; absent: none. The mode is `sfu` then, and a call
+        /// that is direct moves into its room.
+        public var into: CallID?
 
         /// A wish to talk to somebody.
-        public init(to: String, media: CallMedia, mode: CallMode? = nil, relayOnly: Bool? = nil) {
+        public init(
+            to: String, media: CallMedia, mode: CallMode? = nil, relayOnly: Bool? = nil, into: CallID? = nil
+        ) {
             self.to = to
             self.media = media
             self.mode = mode
             self.relayOnly = relayOnly
+            self.into = into
         }
     }
 
@@ -161,10 +169,19 @@ public enum CallCommand: Hashable, Sendable {
         }
     }
 
-    /// The call it is about; nil for `invite`, which begins one.
+    /// Asks which users have a connected device that can be called.
+    public struct Presence: Hashable, Sendable, Codable {
+        /// The users, at most `ProtocolLimits.presenceUsers`.
+        public var users: [String]
+
+        /// A question.
+        public init(users: [String]) { self.users = users }
+    }
+
+    /// The call it is about; nil for `invite`, which begins one, and `presence`.
     public var call: CallID? {
         switch self {
-        case .invite: nil
+        case .invite, .presence: nil
         case .accept(let accept): accept.call
         case .decline(let call), .cancel(let call), .hangup(let call), .upgrade(let call): call
         case .description(let description): description.call
@@ -189,6 +206,7 @@ public enum CallCommand: Hashable, Sendable {
         case .quality: "call.quality"
         case .upgrade: "call.upgrade"
         case .reattach: "call.reattach"
+        case .presence: "call.presence"
         }
     }
 }
@@ -214,6 +232,7 @@ extension CallCommand {
         case "call.quality": self = .quality(try .init(from: decoder))
         case "call.upgrade": self = .upgrade(try name())
         case "call.reattach": self = .reattach(try .init(from: decoder))
+        case "call.presence": self = .presence(try .init(from: decoder))
         default: return nil
         }
     }
@@ -230,6 +249,7 @@ extension CallCommand {
         case .connected(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
         case .reattach(let body): try body.encode(to: encoder)
+        case .presence(let body): try body.encode(to: encoder)
         }
     }
 }

@@ -4,7 +4,12 @@ extension BoundsCheck {
     mutating func call(_ command: CallCommand) {
         text("call", command.call?.text, 1...ProtocolLimits.callBytes)
         switch command {
-        case .invite(let invite): text("to", invite.to, 1...ProtocolLimits.userBytes)
+        case .invite(let invite):
+            text("to", invite.to, 1...ProtocolLimits.userBytes)
+            text("into", invite.into?.text, 1...ProtocolLimits.callBytes)
+        case .presence(let asked):
+            count("users", asked.users.count, atMost: ProtocolLimits.presenceUsers)
+            for user in asked.users { text("users", user, 1...ProtocolLimits.userBytes) }
         case .description(let told):
             text("description.sdp", told.description.sdp, 1...ProtocolLimits.callDescriptionBytes)
             lines("description.sdp", told.description.sdp)

@@ -47,12 +47,13 @@ extension CallMachine {
         }
         call.times.ended = now
         note(.callEnded, call, by: side, end: ended, into: &actions)
-        if let room = call.room { actions.append(.closeRoom(room, call: id)) }
+        if let room = call.room, call.host == nil { actions.append(.closeRoom(room, call: id)) }
         memory.remember(id, .init(caller: call.caller.user, callee: call.callee.user, outcome: .over(ended)))
         for user in [call.caller.user, call.callee.user] {
             users[user]?.calls.removeAll { $0 == id }
             tidy(user, at: now)
         }
+        if let host = call.host { leaveRoom(of: host, at: now, into: &actions) }
     }
 
     // MARK: Telling and keeping

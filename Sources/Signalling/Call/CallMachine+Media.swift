@@ -110,6 +110,8 @@ extension CallMachine {
         _ id: CallID, by device: CallDeviceID, at now: SessionTime, into actions: inout [CallAction]
     ) throws(ProtocolError) {
         var (call, side) = try findAccepted(id, for: device)
+        call.isInRoomForOthers = false
+        calls[id] = call
         guard call.mode == .direct else { return }
         call.mode = .sfu
         if call.state == .connecting {
@@ -122,6 +124,23 @@ extension CallMachine {
         }
         note(.callUpgraded, call, by: side, into: &actions)
         openRoom(of: call, into: &actions)
+    }
+
+    /// Somebody who was called into a call's room is gone. Where its two are alone, and had moved there for others only, they go on from
+    /// device to device: the room plays on until media has come that way. A device that finds none moves the call again.
+    mutating func leaveRoom(of id: CallID, at now: SessionTime, into actions: inout [CallAction]) {
+        guard options.returnsToDirect, var call = calls[id], call.isInRoomForOthers, call.mode == .sfu,
+            call.state == .active, call.caller.device != nil, call.callee.device != nil,
+            !calls.values.contains(where: { $0.host == id })
+        else { return }
+        if let room = call.room { actions.append(.closeRoom(room, call: id)) }
+        call.mode = .direct
+        call.isInRoomForOthers = false
+        calls[id] = call
+        for side in CallSide.allCases {
+            tell(.returned(.init(call: id, offers: side == .caller)), call[side], into: &actions)
+        }
+        note(.callReturned, call, into: &actions)
     }
 
     func openRoom(of call: Call, into actions: inout [CallAction]) {

@@ -10,7 +10,8 @@ extension CallMachine {
     ) throws(ProtocolError) -> ServerMessage {
         guard let user = owners[device], let caller = self.device(device) else { throw Self.unknown }
         guard invite.to != user else { throw ProtocolError(.forbidden, "You cannot call yourself.") }
-        if isInCall(device, of: user), !caller.offersWaiting {
+        let host = try invite.into.map { into throws(ProtocolError) in try findAccepted(into, for: device).0 }
+        if host == nil, isInCall(device, of: user), !caller.offersWaiting {
             throw ProtocolError(.alreadyInCall, "End the call on this device first.")
         }
         guard (users[user]?.calls.count ?? 0) < options.callsPerUser else {
@@ -31,9 +32,15 @@ extension CallMachine {
             user: user, name: caller.name, device: device, media: invite.media,
             isRelayOnly: invite.relayOnly ?? false, token: given.token, options: options)
         var call = Call(
-            id: given.id, mode: invite.mode ?? .direct, caller: leg,
+            id: given.id, mode: host == nil ? invite.mode ?? .direct : .sfu, caller: leg,
             callee: CallLeg(user: invite.to, name: nil, options: options), isBlocked: given.isBlocked,
             times: CallTimes(placed: now))
+        call.host = host.map { $0.host ?? $0.id }
+        // Its two move into the room while the third is rung.
+        if let host, host.mode == .direct {
+            try upgrade(host.id, by: device, at: now, into: &actions)
+            calls[host.id]?.isInRoomForOthers = true
+        }
         if let other = pendingCall(from: invite.to, to: user) {
             meet(call, other, at: now, into: &actions)
         } else {
@@ -132,6 +139,7 @@ extension CallMachine {
         call.callee.queue = early.queue
         call.callee.queuedBytes = early.queuedBytes
         if other.mode == .sfu { call.mode = .sfu }
+        call.host = call.host ?? other.host
         for user in [call.caller.user, call.callee.user] { users[user]?.calls.append(call.id) }
         for side in CallSide.allCases {
             if let until = call[side].lostUntil { timers.set(.lost(call.id, side), at: until) }

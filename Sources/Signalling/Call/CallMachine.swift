@@ -178,6 +178,7 @@ public struct CallMachine: Hashable, Sendable {
         case .quality(let report): try take(report, by: device, at: now, into: &actions)
         case .upgrade(let id): try upgrade(id, by: device, at: now, into: &actions)
         case .reattach(let reattach): return try self.reattach(reattach, by: device, given, into: &actions)
+        case .presence(let asked): return .call(.presence(.init(present: asked.users.filter(isPresent))))
         }
         return .ok(.init())
     }
@@ -234,6 +235,9 @@ public struct CallMachine: Hashable, Sendable {
         case .elsewhere: throw Self.elsewhere
         }
     }
+
+    /// Whether a user has a device that can be called now.
+    func isPresent(_ user: String) -> Bool { users[user]?.devices.contains { $0.lostAt == nil } ?? false }
 
     /// Whether a user is in a call: has placed one, or accepted one. Whom a call only rings for is not.
     func isInCall(_ user: String) -> Bool {

@@ -22,12 +22,16 @@ public enum CallMessage: Hashable, Sendable {
     case quality(CallCommand.Quality)
     /// The call's media moves into a room.
     case upgraded(Upgraded)
+    /// The call's media goes from device to device again.
+    case returned(Returned)
     /// Answers `call.reattach`.
     case reattached(Reattached)
     /// The call is over; answers `call.reattach` too, where it is.
     case ended(Ended)
     /// A call was not answered.
     case missed(Missed)
+    /// Answers `call.presence`.
+    case presence(Present)
 
     /// Answers `call.invite`.
     public struct Invited: Hashable, Sendable, Codable {
@@ -151,6 +155,20 @@ public enum CallMessage: Hashable, Sendable {
         }
     }
 
+    /// The call's media goes from device to device again.
+    public struct Returned: Hashable, Sendable, Codable {
+        /// The call.
+        public var call: CallID
+        /// Whether it is this client that offers.
+        public var offers: Bool
+
+        /// A way back.
+        public init(call: CallID, offers: Bool) {
+            self.call = call
+            self.offers = offers
+        }
+    }
+
     /// Answers `call.reattach`: how the call stands.
     public struct Reattached: Hashable, Sendable, Codable {
         /// The call, by the name that it has now.
@@ -226,6 +244,15 @@ public enum CallMessage: Hashable, Sendable {
         }
     }
 
+    /// Answers `call.presence`.
+    public struct Present: Hashable, Sendable, Codable {
+        /// Those of the users asked for that have a connected device, in the order asked.
+        public var present: [String]
+
+        /// An answer.
+        public init(present: [String]) { self.present = present }
+    }
+
     /// The `type` it travels under.
     public var type: String {
         switch self {
@@ -239,9 +266,11 @@ public enum CallMessage: Hashable, Sendable {
         case .connected: "call.connected"
         case .quality: "call.quality"
         case .upgraded: "call.upgraded"
+        case .returned: "call.returned"
         case .reattached: "call.reattached"
         case .ended: "call.ended"
         case .missed: "call.missed"
+        case .presence: "call.presence"
         }
     }
 }
@@ -260,9 +289,11 @@ extension CallMessage {
         case "call.connected": self = .connected(try CallName(from: decoder).call)
         case "call.quality": self = .quality(try .init(from: decoder))
         case "call.upgraded": self = .upgraded(try .init(from: decoder))
+        case "call.returned": self = .returned(try .init(from: decoder))
         case "call.reattached": self = .reattached(try .init(from: decoder))
         case "call.ended": self = .ended(try .init(from: decoder))
         case "call.missed": self = .missed(try .init(from: decoder))
+        case "call.presence": self = .presence(try .init(from: decoder))
         default: return nil
         }
     }
@@ -279,9 +310,11 @@ extension CallMessage {
         case .candidate(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
         case .upgraded(let body): try body.encode(to: encoder)
+        case .returned(let body): try body.encode(to: encoder)
         case .reattached(let body): try body.encode(to: encoder)
         case .ended(let body): try body.encode(to: encoder)
         case .missed(let body): try body.encode(to: encoder)
+        case .presence(let body): try body.encode(to: encoder)
         }
     }
 }

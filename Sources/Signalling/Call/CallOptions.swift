@@ -8,6 +8,8 @@ public struct CallOptions: Hashable, Sendable {
     public var connectMilliseconds: Int64 = 30_000
     /// How long a call waits for a device that was lost, counted from when its socket was.
     public var graceMilliseconds: Int64 = 30_000
+    /// Whether a call that moved into a room for a third person goes from device to device again when its two are alone.
+    public var returnsToDirect = true
     /// Connected devices of one user.
     public var devicesPerUser = 16
     /// Calls of one user at once, those that ring included.

@@ -42,6 +42,8 @@ public enum ProtocolLimits {
     public static let slots = 256
     /// UTF-8 bytes of a call's name; it may not be empty.
     public static let callBytes = 64
+    /// Users in one `call.presence`.
+    public static let presenceUsers = 64
     /// UTF-8 bytes of the secret in `call.reattach`.
     public static let callTokenBytes = 128
     /// UTF-8 bytes of a session description in a call; it may not be empty. Two people's descriptions are small.

@@ -9,7 +9,7 @@ public struct FeedEvent: Hashable, Sendable {
         case trackPublished, trackUnpublished, trackMuted, trackUnmuted, unmuteRequested
         case waiting, waitingEnded, banned, unbanned
         case reaction, message, recordingStarted, recordingEnded
-        case callPlaced, callAccepted, callConnected, callUpgraded, callEnded
+        case callPlaced, callAccepted, callConnected, callUpgraded, callReturned, callEnded
     }
     /// What happened.
     public var kind: Kind

@@ -223,6 +223,57 @@ struct CallMediaTests {
         #expect(scene.actions.contains(.openRoom("call-\(other)", call: other, users: ["ada", "budi"])))
     }
 
+    @Test("A third person is called into the room of a call, which moves there; each call ends by itself")
+    func third() throws {
+        let scene = CallScene.two()
+        scene.connect("cita", 5)
+        let call = try scene.invite(1, "budi")
+        let into = CallCommand.invite(.init(to: "cita", media: .audio, into: call))
+        #expect(scene.refusal(1, into)?.code == .callNotAccepted)
+        try scene.accept(3, call)
+        for number: UInt64 in [1, 3] { try scene.ask(number, .connected(.init(call: call, path: .direct))) }
+        #expect(scene.refusal(5, into)?.code == .forbidden)
+        #expect(scene.refusal(4, into)?.code == .overtaken)
+        let answer = try scene.ask(1, into)
+        guard case .call(.invited(let told)) = answer else { throw ProtocolError(.internal, "\(answer)") }
+        let room = "call-\(call)"
+        #expect(scene.told(3) == [.upgraded(.init(call: call, room: room))])
+        #expect(scene.told(5).contains { if case .incoming(let told) = $0 { told.mode == .sfu } else { false } })
+        let accepted = try scene.accept(5, told.call)
+        #expect(accepted.room == room && accepted.mode == .sfu)
+        #expect(scene.actions.contains(.openRoom(room, call: told.call, users: ["ada", "cita"])))
+        // The third leaves; the two go on as they had begun.
+        try scene.ask(5, .hangup(told.call))
+        let end = CallMessage.ended(.init(call: told.call, reason: .hungUp, by: .callee))
+        #expect(scene.told(1) == [end, .returned(.init(call: call, offers: true))])
+        #expect(scene.told(3) == [.returned(.init(call: call, offers: false))])
+        #expect(scene.actions.contains(.closeRoom(room, call: call)))
+        #expect(scene.machine.calls[call]?.state == .active && scene.machine.calls[call]?.mode == .direct)
+        // A fourth; a device that needs the room stays in it whoever leaves, and the room is the two's to close.
+        let again = try scene.invite(3, "cita", into: call)
+        try scene.accept(5, again)
+        try scene.ask(1, .upgrade(call))
+        try scene.ask(5, .hangup(again))
+        #expect(scene.told(1).isEmpty && scene.machine.calls[call]?.mode == .sfu)
+        #expect(!scene.actions.contains { if case .closeRoom = $0 { true } else { false } })
+        try scene.ask(3, .hangup(call))
+        #expect(scene.actions.contains(.closeRoom(room, call: call)) && scene.machine.calls.isEmpty)
+    }
+
+    @Test("Who is there: those with a device that has its socket, in the order asked")
+    func presence() throws {
+        let scene = CallScene.two()
+        scene.connect("cita", 5)
+        let asked = CallCommand.presence(.init(users: ["cita", "nobody", "budi", "ada"]))
+        #expect(try scene.ask(1, asked) == .call(.presence(.init(present: ["cita", "budi", "ada"]))))
+        scene.loseSocket(5)
+        scene.disconnect(3)
+        #expect(try scene.ask(1, asked) == .call(.presence(.init(present: ["budi", "ada"]))))
+        scene.findSocket(5)
+        scene.disconnect(4)
+        #expect(try scene.ask(1, asked) == .call(.presence(.init(present: ["cita", "ada"]))))
+    }
+
     @Test("Quality goes to the other side and into the record")
     func quality() throws {
         let scene = CallScene.two()

@@ -15,7 +15,11 @@ import Testing
 struct CallModelTests {
     typealias Budget = CallWorld.Budget
 
-    static let isLarge = ProcessInfo.processInfo.environment["MAJLIS_CALL_MODEL"] != nil
+    /// `all`, or the name of one of the larger worlds.
+    static let asked = ProcessInfo.processInfo.environment["MAJLIS_CALL_MODEL"]
+    static let worlds = Large.allCases.filter {
+        asked == $0.rawValue || !Large.allCases.map(\.rawValue).contains(asked ?? "")
+    }
 
     /// Pure code on one thread: a sanitizer would look for long and find what it finds in the smaller worlds.
     static let isQuick = !Sanitizer.isOn
@@ -73,10 +77,17 @@ struct CallModelTests {
         #expect(result.reasons.isSuperset(of: Self.alone.union([.busy])))
     }
 
+    @Test("A third is called into the call of two, and goes again", .enabled(if: isQuick))
+    func added() {
+        let result = explore(
+            "a third is added", CallWorld(a: [Budget(invites: 1, adds: 1)], b: [Budget()], c: [Budget()]), atLeast: 500)
+        #expect(result.hasTalked && result.hasMoved && result.hasReturned)
+    }
+
     @Test("Three call each other on five devices, whatever happens to these: so many ways of so many, by chance")
     func chance() {
         var chance = SeededChance(state: 7)
-        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2)
+        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2, adds: 2)
         let start = CallWorld(a: [busy, busy], b: [busy, busy], c: [busy], faults: 12, waiting: true)
         var steps = 0
         var reasons: Set<CallEndReason> = []
@@ -117,7 +128,7 @@ struct CallModelTests {
     /// The larger worlds, by what they are called.
     enum Large: String, CaseIterable, Sendable {
         case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
-            bothCallTwoRingOneFault, callWaiting
+            bothCallTwoRingOneFault, callWaiting, addedOneFault
 
         var world: CallWorld {
             switch self {
@@ -127,11 +138,15 @@ struct CallModelTests {
             case .bothCallTwoDevicesEach: CallWorld(a: [caller, other], b: [caller, other])
             case .bothCallOneFault: CallWorld(a: [caller], b: [caller], faults: 1)
             case .bothCallTwoRingOneFault: CallWorld(a: [caller], b: [caller, other], faults: 1)
+            case .addedOneFault:
+                CallWorld(
+                    a: [Budget(invites: 1, losses: 1, reconnects: 1, duplicates: 1, adds: 1)], b: [other], c: [other],
+                    faults: 1)
             case .callWaiting: CallWorld(a: [caller, caller], b: [other, other], waiting: true)
             }
         }
     }
 
-    @Test("The larger worlds", .enabled(if: isLarge), arguments: Large.allCases)
+    @Test("The larger worlds", .enabled(if: asked != nil), arguments: worlds)
     func large(_ one: Large) { explore(one.rawValue, one.world, atLeast: 10_000) }
 }

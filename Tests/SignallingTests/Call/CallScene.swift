@@ -60,11 +60,11 @@ final class CallScene {
     @discardableResult
     func invite(
         _ number: UInt64, _ user: String, media: CallMedia = .audio, mode: CallMode? = nil, relayOnly: Bool? = nil,
-        isKnown: Bool = false, isBlocked: Bool = false
+        into: CallID? = nil, isKnown: Bool = false, isBlocked: Bool = false
     ) throws -> CallID {
         let answer = try ask(
-            number, .invite(.init(to: user, media: media, mode: mode, relayOnly: relayOnly)), isKnown: isKnown,
-            isBlocked: isBlocked)
+            number, .invite(.init(to: user, media: media, mode: mode, relayOnly: relayOnly, into: into)),
+            isKnown: isKnown, isBlocked: isBlocked)
         guard case .call(.invited(let told)) = answer else { throw ProtocolError(.internal, "\(answer)") }
         return told.call
     }

@@ -33,6 +33,8 @@ struct CallClient: Hashable {
         var heard = 0
         /// How many candidates this client has sent.
         var said = 0
+        /// Whether its media goes through a room.
+        var isInRoom = false
     }
     var entries: [Entry] = []
     /// Whom an invitation was sent to that is not answered.
@@ -61,6 +63,11 @@ struct CallClient: Hashable {
         if let entry = self[call] { set(call, phase, with: entry.peer) }
     }
 
+    mutating func move(_ call: CallID, intoRoom isInRoom: Bool) {
+        guard let index = entries.firstIndex(where: { $0.call == call }) else { return }
+        entries[index].isInRoom = isInRoom
+    }
+
     mutating func drop(_ call: CallID) { entries.removeAll { $0.call == call } }
 
     mutating func take(_ message: CallMessage) {
@@ -80,6 +87,7 @@ struct CallClient: Hashable {
             }
             // What the client no longer wants it goes on ending.
             set(told.call, isLeft ? .leaving : .connecting(false), with: told.user.id, token: told.token)
+            move(told.call, intoRoom: told.mode == .sfu)
         case .endedElsewhere(let told): drop(told.call)
         case .ended(let told): drop(told.call)
         case .connected(let call):
@@ -97,7 +105,15 @@ struct CallClient: Hashable {
             let phase: Phase =
                 told.state.isPending ? .calling : told.state == .active ? .active : .connecting(false)
             set(told.call, phase, with: told.user.id)
-        case .ringing, .description, .quality, .upgraded, .missed: fault = "\(message.type) was not expected"
+            move(told.call, intoRoom: told.mode == .sfu)
+        case .upgraded(let told):
+            if self[told.call]?.isInRoom != false { fault = "\(told.call) moves into a room and is not ours to move" }
+            move(told.call, intoRoom: true)
+        case .returned(let told):
+            if self[told.call]?.isInRoom != true { fault = "\(told.call) leaves a room that it is not in" }
+            move(told.call, intoRoom: false)
+        case .ringing, .description, .quality, .missed, .presence:
+            fault = "\(message.type) was not expected"
         }
         settle()
     }
@@ -135,6 +151,8 @@ struct CallWorld: Hashable {
         var duplicates = 0
         /// Candidates it sends.
         var candidates = 0
+        /// Calls in which it is into whose room it calls C.
+        var adds = 0
     }
     enum Link: Hashable {
         case up
@@ -261,7 +279,11 @@ struct CallWorld: Hashable {
             case .connecting(let hasReported):
                 if !hasReported { acts.append(.connected(.init(call: entry.call, path: .direct))) }
                 acts.append(.hangup(entry.call))
-            case .active: acts.append(.hangup(entry.call))
+            case .active:
+                acts.append(.hangup(entry.call))
+                if device.budget.adds > 0, device.user != "C", client.inviting == nil, entry.peer != "C" {
+                    acts.append(.invite(.init(to: "C", media: .audio, into: entry.call)))
+                }
             case .silent, .answering, .leaving, .reattaching: continue
             }
             if device.budget.candidates > 0, entry.phase != .ringing {
@@ -275,7 +297,7 @@ struct CallWorld: Hashable {
         devices[index].up.append(command)
         switch command {
         case .invite(let invite):
-            devices[index].budget.invites -= 1
+            if invite.into == nil { devices[index].budget.invites -= 1 } else { devices[index].budget.adds -= 1 }
             devices[index].client.inviting = invite.to
         case .accept(let accept): devices[index].client.change(accept.call, to: .answering)
         case .connected(let report): devices[index].client.change(report.call, to: .connecting(true))

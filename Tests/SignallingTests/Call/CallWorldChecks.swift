@@ -17,7 +17,24 @@ extension CallWorld {
                 if talking.count > 1 { return "\(user) talks in \(id) on two devices" }
             }
         }
-        return brokenCall() ?? brokenTimer()
+        return brokenCall() ?? brokenRoom() ?? brokenTimer()
+    }
+
+    /// Both sides of a call look for its media in the same place, once they have heard what was told.
+    private func brokenRoom() -> String? {
+        for (id, call) in machine.calls where !call.state.isPending {
+            for side in CallSide.allCases {
+                guard let device = devices.first(where: { $0.id == call[side].device && $0.link == .up }),
+                    let entry = device.client[id], device.down.isEmpty, entry.phase != .reattaching
+                else { continue }
+                let hasAnswered = entry.phase != .answering && entry.phase != .leaving && entry.phase != .calling
+                if hasAnswered, entry.isInRoom != (call.mode == .sfu) {
+                    return "\(device.id) has \(id) in the wrong place"
+                }
+            }
+            if call.isInRoomForOthers, call.mode == .direct { return "\(id) is in its room and is not" }
+        }
+        return nil
     }
 
     /// Nobody rings for a call that is over, or is somebody else's: what will end it is on its way.
@@ -85,7 +102,11 @@ extension CallWorld {
             let called = placed.filter(\.state.isPending).map(\.callee.user)
             if Set(called).count < called.count { return "\(name) calls the same person twice" }
             for device in user.devices where !device.offersWaiting {
-                let own = user.calls.count { machine.calls[$0]?.side(of: device.id) != nil }
+                // Invitations into the device's own call are no calls beside it.
+                let own = user.calls.count { id in
+                    guard let call = machine.calls[id], let side = call.side(of: device.id) else { return false }
+                    return call.host == nil || side == .callee
+                }
                 if own > 1 { return "\(device.id) is in two calls" }
             }
         }
@@ -135,6 +156,9 @@ extension CallWorld {
         var hasMerged = false
         /// Whether a call was active.
         var hasTalked = false
+        /// Whether a call was in a room for a third, and whether one had left it with its two still talking.
+        var hasMoved = false
+        var hasReturned = false
     }
 
     /// Walks through every order of everything, the shortest ways first. A state is told by the 64 bits of its hash.
@@ -153,6 +177,8 @@ extension CallWorld {
                     return result
                 }
                 if world.machine.calls.values.contains(where: { $0.state == .active }) { result.hasTalked = true }
+                if world.machine.calls.values.contains(where: \.isInRoomForOthers) { result.hasMoved = true }
+                if world.devices.contains(where: { $0.down.contains(where: \.isReturn) }) { result.hasReturned = true }
                 if world.isQuiet {
                     quiet.append(Int32(number))
                     result.reasons.formUnion(world.ends.values.map(\.reason))
@@ -222,6 +248,11 @@ extension CallWorld.Device {
         default: false
         }
     }
+}
+
+extension CallWorld.Down {
+    /// Whether a call leaves its room.
+    var isReturn: Bool { if case .told(.returned) = self { true } else { false } }
 }
 
 extension CallMemory {

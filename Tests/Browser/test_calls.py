@@ -1,0 +1,463 @@
+"""One-to-one calls in real browsers: rung, accepted, direct, relayed, through the server, with a third, and cut off."""
+
+import json
+import os
+import re
+import time
+
+import pytest
+
+import call_world
+import rig
+from call_world import Person, forwarded, gap, needs_turn, turn_server
+from conftest import needs_namespaces
+from rig import until
+
+slow = pytest.mark.slow
+
+
+@pytest.fixture
+def line(request, chromium):
+    """A server that serves calls."""
+    with rig.Server(re.sub(r"\W+", "-", request.node.name), **call_world.settings()) as started:
+        yield started
+
+
+def test_call(line, chromium):
+    """Two tabs of the callee ring and one has the call; it is direct, and the server carries nothing of it."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna", contacts="bela,carl")
+    bela = Person(chromium, browser, line, "bela", size=(390, 844), scheme="dark")
+    other = Person(chromium, browser, line, "bela")
+    until(lambda: anna.evaluate("() => majlis.calls.presence(['bela', 'carl']).then((set) => [...set])") == ["bela"], 5,
+          "anna knows who is there")
+    anna.dial("bela")
+    for tab in (bela, other):
+        tab.rings()
+        assert tab.page.inner_text("#incoming-name") == "Anna"
+    until(lambda: anna.page.inner_text("#call-status") == "Ringing…", 5, "anna is told that it rings")
+    assert anna.evaluate("() => majlis.ringer.playing") == "ringBack" and bela.evaluate("() => majlis.ringer.playing") == "ring"
+    anna.screenshot("call-ringing")
+    bela.screenshot("call-incoming-phone-dark")
+    other.screenshot("call-incoming")
+
+    # With the keyboard alone.
+    bela.page.focus("#accept-video")
+    bela.page.keyboard.press("Enter")
+    for page in (anna, bela):
+        now = page.talks()
+        assert (now["local"], now["remote"]) == ("host", "host") and now["path"]["kind"] == "direct"
+        took = page.evaluate(call_world.SET_UP)
+        print(f"{page.user}: accept to connected {took['connected']:.0f} ms, to the first frame {took['firstFrame']:.0f} ms")
+    other.rings_not()
+    stopped = other.told_at("call.endedElsewhere") - min(anna.told_at("call.accepted"), bela.told_at("call.accepted"))
+    print(f"the other tab stopped {stopped} ms after the call was accepted")
+    assert abs(stopped) < rig.bound(200, 2_000)
+    assert other.evaluate("() => majlis.ringer.playing") is None
+    for page in (anna, bela):
+        page.goes_on()
+    assert forwarded(line) == 0
+    assert line.get("/metrics")[1].count("majlis_calls_connected_total 1") == 1
+    until(lambda: anna.look()["peerQuality"] and bela.look()["quality"].get("mos", 0) > 4, 12, "each knows how the other is served")
+    anna.page.click("#call-quality")
+    until(lambda: "direct" in anna.page.inner_text("#call-figures"), 3, "the page says by which path")
+    anna.screenshot("call-figures")
+    anna.page.click("#call-quality")
+    bela.screenshot("call-phone-dark")
+
+    # Muted and dark are told, without another description.
+    before = len(anna.messages("call.description"))
+    bela.page.click("#microphone")
+    bela.page.click("#camera")
+    until(lambda: anna.page.locator(".person-tile .tile-muted").is_visible(), 3, "anna sees that bela is muted")
+    until(lambda: anna.page.locator(".person-tile.has-picture").count() == 0, 3, "anna sees that bela's camera is off")
+    anna.screenshot("call-camera-off")
+    bela.page.click("#camera")
+    bela.page.click("#microphone")
+    until(lambda: anna.page.locator(".person-tile.has-picture").count() == 1, 5, "and on")
+    anna.goes_on(video=True)
+    assert len(anna.messages("call.description")) == before
+
+    bela.page.click("#hang-up")
+    assert "The call has ended." in anna.is_over() and "You ended the call." in bela.is_over()
+    anna.screenshot("dial")
+    assert not anna.rig.errors and not bela.rig.errors and not other.rig.errors
+
+
+@slow
+def test_not_taken(line, chromium):
+    """Cancelled, declined, busy, nobody of that name, and missed."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna")
+    bela = Person(chromium, browser, line, "bela", waiting=0)
+    carl = Person(chromium, browser, line, "carl")
+    anna.dial("bela", "audio")
+    bela.rings()
+    anna.page.click("#hang-up")
+    bela.rings_not()
+    anna.is_over()
+    until(lambda: bela.page.locator("#missed-list li").count() == 1, 3, "bela missed a call")
+    bela.screenshot("call-missed")
+    assert bela.page.inner_text("#missed-heading") == "1 missed call"
+    anna.dial("bela", "audio")
+    bela.rings().page.click("#decline")
+    assert "declined" in anna.is_over()
+    bela.rings_not()
+    assert bela.page.locator("#missed-list li").count() == 1
+    # Called back from the list.
+    bela.page.click("#missed-list button")
+    anna.rings().accept("audio")
+    anna.talks(video=False)
+    bela.talks(video=False)
+    assert bela.page.locator("#missed-list li").count() == 0
+    carl.dial("bela", "audio")
+    assert "busy" in carl.is_over()
+    # Who offers call waiting is rung, and may take the other call.
+    carl.dial("anna", "audio")
+    anna.rings()
+    assert "Bela" in anna.page.inner_text("#incoming-note")
+    anna.screenshot("call-waiting")
+    anna.accept("audio")
+    carl.talks(video=False)
+    bela.is_over()
+    carl.page.click("#hang-up")
+    anna.is_over()
+    bela.dial("nobody", "audio")
+    assert "Nobody of that name" in bela.is_over()
+    assert not anna.rig.errors and not bela.rig.errors and not carl.rig.errors
+
+
+@slow
+def test_both_call(line, chromium):
+    """Both call each other at once: nobody hears a ring, and they talk."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna")
+    bela = Person(chromium, browser, line, "bela")
+    for page, user in ((anna, "bela"), (bela, "anna")):
+        page.page.fill("#dial-to", user)
+    at = time.time() * 1000 + 400
+    for page in (anna, bela):
+        page.evaluate("""(at) => { setTimeout(() => document.getElementById('dial-video').click(), at - Date.now());
+            window.rang = false;
+            setInterval(() => { rang ||= majlis.ringer.playing === 'ring'; }, 5); }""", at)
+    until(lambda: anna.look() and bela.look(), 5, "both call")
+    for page in (anna, bela):
+        page.talks()
+        assert not page.evaluate("() => rang"), f"{page.user} was rung"
+    assert anna.look()["id"] == bela.look()["id"]
+    anna.page.click("#hang-up")
+    bela.is_over()
+
+
+@slow
+@needs_turn
+def test_relay_only(line, chromium, tmp_path):
+    """The callee hides where they are: no message holds an address of either that is not the relay's."""
+    with turn_server(tmp_path) as port, rig.Server("relay-only", turn={
+            "urls": [f"turn:127.0.0.1:{port}?transport=udp"], "secret": call_world.TURN_SECRET}, **call_world.settings()) as server:
+        browser = chromium.launch()
+        anna = Person(chromium, browser, server, "anna")
+        bela = Person(chromium, browser, server, "bela", relay=1)
+        anna.dial("bela")
+        bela.rings().accept()
+        for page in (anna, bela):
+            now = page.talks()
+            assert now["local"] == "relay", now
+        assert anna.look()["path"]["kind"] == "relayed"
+        for page in (anna, bela):
+            lines = []
+            for text in page.evaluate("() => wire.received"):
+                message = json.loads(text)
+                if message["type"] == "call.candidate" and message["candidate"]:
+                    lines.append(message["candidate"])
+                if message["type"] == "call.description":
+                    sdp = message["description"]["sdp"].splitlines()
+                    lines += [one[2:] for one in sdp if one.startswith("a=candidate")]
+                    for one in sdp:
+                        if one.startswith(("c=", "o=", "a=rtcp:")):
+                            assert "0.0.0.0" in one or "127.0.0.1" in one and one.startswith("o="), one
+            assert lines
+            for one in lines:
+                assert " typ relay" in one and "typ host" not in one and "typ srflx" not in one, one
+                assert "raddr" not in one or "raddr 0.0.0.0 rport 0" in one, one
+
+
+BLOCK = """
+table inet block {{
+  chain in {{ type filter hook input priority 0; policy accept;
+    {rules_in}
+  }}
+  chain out {{ type filter hook output priority 0; policy accept;
+    {rules_out}
+  }}
+}}
+"""
+
+
+@slow
+@needs_turn
+@needs_namespaces
+@pytest.mark.parametrize("way", ["direct", "relayed", "server"])
+def test_networks_that_block(chromium, tmp_path, way):
+    """From device to device; with UDP between the two blocked through coturn; with that blocked as well through the server."""
+    import capture_world
+    import link_world
+    with link_world.star(["anna", "bela"]) as (hub, arms):
+        address = link_world.SERVER_ADDRESS
+        with turn_server(tmp_path, address, hub) as port, rig.Server(f"blocked-{way}", namespace=hub, host=address, turn={
+                "urls": [f"turn:{address}:{port}?transport=udp", f"turn:{address}:{port}?transport=tcp"],
+                "secret": call_world.TURN_SECRET}, **call_world.settings()) as server:
+            others = {"anna": "10.99.72.12", "bela": "10.99.72.11"}
+            for user, arm in arms.items():
+                rules_in, rules_out = [], []
+                if way != "direct":
+                    rules_in.append(f"ip saddr {others[user]} meta l4proto udp drop")
+                    rules_out.append(f"ip daddr {others[user]} meta l4proto udp drop")
+                if way == "server":
+                    rules_out.append(f"ip daddr {address} udp dport {port} drop")
+                    rules_out.append(f"ip daddr {address} tcp dport {port} drop")
+                capture_world.nft(arm.namespace, BLOCK.format(
+                    rules_in="\n    ".join(rules_in), rules_out="\n    ".join(rules_out)))
+            pages = []
+            for user, arm in arms.items():
+                browser = chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False)
+                pages.append(Person(chromium, browser, server, user, size=(640, 480)))
+            anna, bela = pages
+            anna.dial("bela")
+            bela.rings().accept()
+            for page in pages:
+                now = page.talks(seconds=40)
+                took = page.evaluate(call_world.SET_UP)
+                print(f"{way}: {page.user} first frame {took['firstFrame']:.0f} ms after accepting, {now['local']}/{now['remote']}")
+                page.goes_on()
+                path = page.look()["path"]
+                assert path["kind"] == {"direct": "direct", "relayed": "relayed", "server": "sfu"}[way], path
+                if way == "direct":
+                    assert (now["local"], now["remote"]) == ("host", "host")
+                assert now["usesRoom"] == (way == "server")
+            if way != "server":
+                assert forwarded(server) == 0
+            reported = {one["path"] for page in pages for one in page.messages("call.connected", "sent")}
+            assert reported == {{"direct": "direct", "relayed": "relayed", "server": "sfu"}[way]}
+            chromium.close()
+
+
+@slow
+@needs_turn
+@needs_namespaces
+def test_nothing_but_tls(chromium, tmp_path):
+    """All UDP is blocked, and all of TCP but the page and port 443: a call and a room through TURN over TLS."""
+    import capture_world
+    import link_world
+    with link_world.star(["anna", "bela"]) as (hub, arms):
+        address = link_world.SERVER_ADDRESS
+        pem, key, flag = call_world.certificate(tmp_path, address)
+        extra = ["--tls-listening-port", "443", "--cert", pem, "--pkey", key, "--no-dtls"]
+        with turn_server(tmp_path, address, hub, extra), rig.Server("nothing-but-tls", namespace=hub, host=address, turn={
+                "urls": [f"turns:{address}:443?transport=tcp"], "secret": call_world.TURN_SECRET}, **call_world.settings()) as server:
+            for arm in arms.values():
+                capture_world.nft(arm.namespace, BLOCK.format(
+                    rules_in="meta l4proto udp drop",
+                    rules_out=f"meta l4proto udp drop\n    tcp dport != {{ 443, {server.port} }} drop"))
+            browsers = {user: chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False, extra=[flag])
+                        for user, arm in arms.items()}
+            anna, bela = (Person(chromium, browsers[user], server, user, size=(640, 480)) for user in ("anna", "bela"))
+            anna.dial("bela")
+            bela.rings().accept()
+            for page in (anna, bela):
+                path = page.talks(seconds=40)["path"]
+                assert (path["kind"], path["protocol"]) == ("relayed", "tls"), path
+            assert forwarded(server) == 0
+            anna.page.click("#hang-up")
+            bela.is_over()
+            pages = [chromium.open(browsers[user], server.link(user, "garden", autojoin=1, simulcast=0), user,
+                                   init=capture_world.devices(camera=capture_world.SMALL)) for user in ("anna", "bela")]
+            for page, other in zip(pages, ("bela", "anna")):
+                page.joined(40).sees_and_hears([other])
+                path = until(lambda: page.look()["path"], 5, "figures")
+                assert (path["kind"], path["protocol"]) == ("relay", "tls"), path
+            chromium.close()
+
+
+@slow
+def test_third(line, chromium):
+    """A third is added while tones play: the longest gap that either of the two hears is under 100 ms; and the third leaves."""
+    runs = int(os.environ.get("MAJLIS_CALL_RUNS", "2"))
+    gaps = []
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna", size=(640, 480), init=call_world.tone())
+    bela = Person(chromium, browser, line, "bela", size=(640, 480), init=call_world.tone())
+    carl = Person(chromium, browser, line, "carl", size=(640, 480), init=call_world.tone(0))
+    for number in range(runs):
+        # In turn, because one may not ring the same person again and again.
+        anna, bela = bela, anna
+        anna.dial(bela.user, "audio")
+        bela.rings().accept("audio")
+        for page in (anna, bela):
+            page.talks(video=False)
+            page.evaluate("() => startRecording()")
+        time.sleep(1)
+        anna.page.click("#add")
+        anna.page.fill("#add-to", "carl")
+        anna.page.keyboard.press("Enter")
+        carl.rings()
+        if number == 0:
+            anna.screenshot("call-adding")
+        carl.accept("audio")
+        for page in (anna, bela, carl):
+            until(lambda: (now := page.look()) and now["usesRoom"] and len(now["people"]) == 2, 15, f"{page.user} is one of three")
+        for page in (anna, bela):
+            until(lambda: not page.look()["link"], 20, f"{page.user}'s direct connection is closed")
+        time.sleep(1)
+        for page in (anna, bela):
+            longest, length = gap(page)
+            gaps.append(longest)
+            print(f"run {number + 1}: {page.user} heard no longer gap than {longest:.0f} ms in {length / 1000:.1f} s")
+        if number == 0:
+            anna.screenshot("call-three")
+        assert anna.look()["id"] == bela.look()["id"] and anna.look()["state"] == "active"
+        # The third goes: the two talk on, from device to device as before. Then one goes, and all is over.
+        for page in (anna, bela):
+            page.evaluate("() => { peaks.length = 0; }")
+        carl.page.click("#hang-up")
+        carl.is_over()
+        for page in (anna, bela):
+            until(lambda: (now := page.look()) and not now["room"] and not now["usesRoom"], 25, f"{page.user} has left the room")
+            page.goes_on(video=False)
+            assert page.look()["local"] == "host"
+        for page in (anna, bela):
+            longest, length = gap(page)
+            gaps.append(longest)
+            print(f"run {number + 1}, back: {page.user} heard no longer gap than {longest:.0f} ms in {length / 1000:.1f} s")
+        bela.page.click("#hang-up")
+        bela.is_over()
+        anna.is_over()
+        for page in (anna, bela, carl):
+            page.page.reload()
+            until(lambda: page.rig.is_true("window.majlis?.session?.state === 'open'"), 10, f"{page.user} is back")
+    print(f"longest gaps of {runs} runs, in ms: {' '.join(f'{one:.0f}' for one in gaps)}")
+    assert max(gaps) < rig.bound(100, 500)
+
+
+@slow
+def test_stays_with_the_third(line, chromium):
+    """Who added the third leaves: the other two stay in the room, until one of them goes."""
+    browser = chromium.launch()
+    anna, bela, carl = (Person(chromium, browser, line, user, size=(640, 480)) for user in ("anna", "bela", "carl"))
+    anna.dial("bela")
+    bela.rings().accept()
+    anna.talks()
+    bela.talks()
+    anna.page.click("#add")
+    anna.page.fill("#add-to", "carl")
+    anna.page.keyboard.press("Enter")
+    carl.rings().accept()
+    for page in (anna, bela, carl):
+        until(lambda: (now := page.look()) and now["usesRoom"] and len(now["people"]) == 2, 15, f"{page.user} is one of three")
+    anna.page.click("#hang-up")
+    anna.is_over()
+    for page in (bela, carl):
+        until(lambda: len(page.look()["people"]) == 1, 8, f"{page.user} is one of two")
+        page.goes_on()
+    carl.page.click("#hang-up")
+    bela.is_over()
+
+
+@slow
+@pytest.mark.parametrize("seconds", [1, 10, 40])
+def test_cut(line, chromium, seconds):
+    """The WebSocket is cut in every state of a call: shortly, and nothing is lost or doubled; for long, and both are told the same."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna", size=(640, 480))
+    bela = Person(chromium, browser, line, "bela", size=(640, 480))
+    is_short = seconds < 30
+
+    def cut(page):
+        page.evaluate("(ms) => majlis.session.simulateConnectionLoss(ms)", seconds * 1000)
+
+    def back(page):
+        until(lambda: page.rig.is_true("majlis.session.state === 'open'"), seconds + 20, f"{page.user} is back")
+
+    # The caller while it rings; the callee accepts meanwhile.
+    anna.dial("bela")
+    bela.rings()
+    cut(anna)
+    if is_short:
+        bela.accept()
+    back(anna)
+    if is_short:
+        anna.talks()
+        bela.talks()
+    else:
+        bela.rings_not()
+        anna.is_over()
+        assert bela.evaluate("() => majlis.call === null")
+        anna.dial("bela")
+        bela.rings().accept()
+        anna.talks()
+        bela.talks()
+    # In the call, the one and then the other; media goes on.
+    for page, other in ((anna, bela), (bela, anna)):
+        cut(page)
+        if is_short:
+            page.goes_on()
+            back(page)
+            other.goes_on()
+            assert page.look()["state"] == other.look()["state"] == "active"
+        else:
+            back(page)
+            page.is_over()
+            other.is_over()
+            assert "lost" in page.page.inner_text("#dial-notice"), page.page.inner_text("#dial-notice")
+            anna.dial("bela")
+            bela.rings().accept()
+            anna.talks()
+            bela.talks()
+    # The other side hangs up meanwhile.
+    cut(anna)
+    bela.page.click("#hang-up")
+    bela.is_over()
+    back(anna)
+    anna.is_over()
+    # The callee while it rings; then it takes the call, which waited for it where the cut was short.
+    anna.dial("bela")
+    bela.rings()
+    cut(bela)
+    back(bela)
+    bela.rings()
+    bela.accept()
+    anna.talks()
+    bela.talks()
+    for page in (anna, bela):
+        kinds = [one["call"] for one in page.messages("call.accepted")]
+        assert len(kinds) == len(set(kinds)), "accepted twice"
+        assert not page.rig.errors
+    anna.page.click("#hang-up")
+    bela.is_over()
+
+
+@slow
+@pytest.mark.parametrize("language", ["ar", "id", "ms"])
+def test_looks(line, chromium, language):
+    """Every view in the other languages, on a phone; Arabic from the right."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna", size=(390, 844), language=language, contacts="bela,dina")
+    bela = Person(chromium, browser, line, "bela", size=(390, 844), scheme="dark", language=language, contacts="anna")
+    assert anna.evaluate("() => document.documentElement.lang") == language
+    until(lambda: anna.page.locator('.presence[data-present="true"]').count() == 1, 15, "bela is there")
+    anna.screenshot(f"dial-phone-{language}")
+    anna.dial("bela")
+    bela.rings()
+    bela.screenshot(f"call-incoming-phone-{language}")
+    bela.accept()
+    anna.talks()
+    bela.talks()
+    anna.screenshot(f"call-phone-{language}")
+    for page in (anna, bela):
+        text = page.page.inner_text("body")
+        assert "undefined" not in text and "[object" not in text, text
+        unnamed = page.evaluate("""() => [...document.querySelectorAll('button:not([hidden])')]
+            .filter((button) => !button.textContent.trim() && !button.getAttribute('aria-label')).map(({ id }) => id)""")
+        assert unnamed == [] or unnamed == ["ended-again"], unnamed
+    anna.page.click("#hang-up")
+    bela.is_over()
