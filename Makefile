@@ -1,5 +1,5 @@
 # Two commands matter: `make run` and `make test`. Both install what they need first.
-.PHONY: run build test check-all lint format bench side-by-side fuzz test-asan test-tsan clean help
+.PHONY: run build test check-all lint format bench side-by-side soak fuzz test-asan test-tsan clean help
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -21,7 +21,7 @@ test: ## install what tests need, then lint, unit, simulation, real parts, one b
 	@.ci/install test
 	@.ci/test
 
-check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, every order of larger calls, the soak, a minute of fuzzing per target
+check-all: ## everything: test, then sanitizers, captures in every build, every browser scenario, every order of larger calls, a hundred kills of the server during calls, the soak, a minute of fuzzing per target
 	@.ci/install test
 	@.ci/test lint unit browser hour asan tsan captures browser-all calls soak fuzz-long
 
@@ -44,6 +44,10 @@ side-by-side: ## as root, an hour: Chromium to Chromium and through Majlis over 
 	@.ci/install test
 	@$(RELEASE) --product majlis 2>&1 | $(QUIET)
 	@.build/venv/bin/python Tests/Browser/side_by_side.py $(ARGS)
+
+soak: ## a quarter of an hour: fifty people in one room, two hundred joins and leaves; memory, descriptors and latency stay as they were
+	@.ci/install run
+	@.ci/test soak
 
 fuzz: ## a minute of fuzzing per target
 	@.ci/install run

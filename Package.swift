@@ -50,7 +50,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "MediaCore", "SDP", "Signalling", "EventLoop", "Tokens", "Negotiation", "Transport", "Gateway",
-                "Captures",
+                "Captures", "Codecs", "Storage", "Push",
             ]),
         .target(
             name: "Bots",
@@ -119,7 +119,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Server", "Signalling", "Tokens", "Transport", "EventLoop", "SDP", "MediaCore", "Captures",
-                "Bots", "Codecs", "WholeServers", "TestSupport",
+                "Storage", "Bots", "Codecs", "WholeServers", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -10,6 +10,8 @@ struct Load {
     /// What those do who do not.
     var others = LoadOptions.Others.muted
     var isVideo = false
+    /// Whether packets of sound say how loud they are.
+    var sendsLevels = true
     /// Receive slots of sound; of video there are as many as cameras.
     var audioSlots: Int
     /// A packet as it is on the way out, before protection: what the floor sends.
@@ -54,6 +56,7 @@ struct Load {
             let sends = index < senders
             profile.publishesSound = !isVideo && (sends || others != .listening)
             profile.isMuted = !sends && others == .muted
+            profile.sendsLevels = sendsLevels
             profile.cameraLayers = isVideo && sends ? 1 : 0
             profile.audioSlots = audioSlots
             profile.videoSlots = isVideo && !sends ? 1 : 0

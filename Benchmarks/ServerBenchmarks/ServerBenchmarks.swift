@@ -12,8 +12,8 @@ struct Suite {
     let cores = Cores.ofThisMachine()
     let isQuick: Bool
 
-    private var rounds: Int { isQuick ? 3 : 7 }
-    private var roundMilliseconds: Int32 { isQuick ? 1_500 : 4_000 }
+    var rounds: Int { isQuick ? 3 : 7 }
+    var roundMilliseconds: Int32 { isQuick ? 1_500 : 4_000 }
 
     // MARK: Egress
 
@@ -310,7 +310,8 @@ enum ServerBenchmarks {
           --quick       fewer and shorter rounds
           --json        one JSON document in place of the table
           --janus       beside Majlis also Debian's Janus, with its defaults and with one event loop
-          --only NAME   audio3, audio3silent, audio20, audio30, audio50, video, allocations, recorder, join, memory or idle
+          --only NAME   audio3, audio3silent, audio20, audio30, audio50, video, allocations, recorder, levels, join,
+                        memory or idle
           --hold NAME   keep up a load of those, and print the server's process id for a profiler;
                         with --record the room's capture is in that folder (of mode 0700) afterwards, to be replayed
 
@@ -357,7 +358,7 @@ enum ServerBenchmarks {
                 { try suite.allocations(.audio(talkers: 20, audioSlots: 49)) + suite.allocations(.video) }
             ),
             ("recorder", { try suite.recorder(.audio(talkers: 4, audioSlots: 4)) }),
-            ("join", { try suite.joins(ServerChild(suite.cores)) }),
+            ("levels", suite.levels), ("join", { try suite.joins(ServerChild(suite.cores)) }),
             ("memory", { try suite.memory(ServerChild(suite.cores)) }), ("idle", suite.idling),
         ]
         let wanted = parts.filter { only == nil || $0.name == only }

@@ -40,7 +40,7 @@ final class ServerChild: MeasuredServer {
                 "serve", "--host", "127.0.0.1", "--port", "0", "--media.workers", "1", "--media.addresses", "127.0.0.1",
                 "--media.allowPrivateCandidates", "true", "--rooms.maximumParticipants", "200", "--rooms.maximumSlots",
                 "64",
-                "--logLevel", "error",
+                "--logLevel", "error", "--storage.path", "memory",
             ] + options
         guard
             let process = ChildProcess(

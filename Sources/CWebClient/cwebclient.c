@@ -105,6 +105,9 @@ static const unsigned char sound_js[] = {
 static const unsigned char speakers_js[] = {
 #embed "web/speakers.js"
 };
+static const unsigned char spotlight_js[] = {
+#embed "web/spotlight.js"
+};
 static const unsigned char stage_js[] = {
 #embed "web/stage.js"
 };
@@ -168,6 +171,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/slots.js", "text/javascript; charset=utf-8", slots_js, sizeof slots_js},
     {"/sound.js", "text/javascript; charset=utf-8", sound_js, sizeof sound_js},
     {"/speakers.js", "text/javascript; charset=utf-8", speakers_js, sizeof speakers_js},
+    {"/spotlight.js", "text/javascript; charset=utf-8", spotlight_js, sizeof spotlight_js},
     {"/stage.js", "text/javascript; charset=utf-8", stage_js, sizeof stage_js},
     {"/statistics.js", "text/javascript; charset=utf-8", statistics_js, sizeof statistics_js},
     {"/talk.js", "text/javascript; charset=utf-8", talk_js, sizeof talk_js},

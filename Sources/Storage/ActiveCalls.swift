@@ -8,11 +8,12 @@ public struct ActiveCallDevice: Hashable, Sendable {
     public var user: String
     /// The device.
     public var device: String
-    /// The re-attach token: random bytes that only this device was told. Only its SHA-256 is stored.
-    public var reattachToken: [UInt8]
+    /// The re-attach token: random bytes that only this device was told. Only its SHA-256 is stored. Nil: whoever saves the
+    /// call does not know it, because another run of the server made it, and what is stored stays.
+    public var reattachToken: [UInt8]?
 
     /// A device in a call.
-    public init(user: String, device: String, reattachToken: [UInt8]) {
+    public init(user: String, device: String, reattachToken: [UInt8]?) {
         self.user = user
         self.device = device
         self.reattachToken = reattachToken
@@ -45,13 +46,15 @@ extension Store {
         try Check.call(call.call)
         try Check.bytes(call.state, "call state", StoreLimits.callStateBytes)
         try Check.count(devices.count, "devices in a call", StoreLimits.devicesPerCall)
-        var rows: [(user: String, device: String, hash: [UInt8])] = []
+        var rows: [(user: String, device: String, hash: [UInt8]?)] = []
         for device in devices {
             try Check.user(device.user)
             try Check.device(device.device)
-            guard !device.reattachToken.isEmpty else { throw .malformed(field: "re-attach token") }
-            try Check.bytes(device.reattachToken, "re-attach token", StoreLimits.reattachTokenBytes)
-            rows.append((device.user, device.device, Digest.sha256(device.reattachToken)))
+            if let token = device.reattachToken {
+                guard !token.isEmpty else { throw .malformed(field: "re-attach token") }
+                try Check.bytes(token, "re-attach token", StoreLimits.reattachTokenBytes)
+            }
+            rows.append((device.user, device.device, device.reattachToken.map { Digest.sha256($0) }))
         }
         let hashed = rows
         try await write { (connection) throws(StoreError) in
@@ -60,13 +63,18 @@ extension Store {
                 INSERT INTO active_calls (call, started_at, changed_at, state) VALUES (?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET changed_at = excluded.changed_at, state = excluded.state
                 """, .text(call.call), .integer(call.startedAt), .integer(now), .blob(call.state))
+            let kept = try connection.rows(
+                "SELECT user, device, token_hash FROM active_call_devices WHERE call = ?", .text(call.call)
+            ) { (row) throws(StoreError) in (user: row.text(0), device: row.text(1), hash: row.blob(2)) }
             try connection.run("DELETE FROM active_call_devices WHERE call = ?", .text(call.call))
             for row in hashed {
+                let known = kept.first { $0.user == row.user && $0.device == row.device }?.hash
+                guard let hash = row.hash ?? known else { continue }
                 try connection.run(
                     """
                     INSERT INTO active_call_devices (call, user, device, token_hash) VALUES (?, ?, ?, ?)
                     ON CONFLICT DO UPDATE SET token_hash = excluded.token_hash
-                    """, .text(call.call), .text(row.user), .text(row.device), .blob(row.hash))
+                    """, .text(call.call), .text(row.user), .text(row.device), .blob(hash))
             }
         }
     }

@@ -38,6 +38,19 @@ extension Store {
         }
     }
 
+    /// What is asked before a user is called: whether they have a device that was registered, and whom they have blocked.
+    public func standing(of user: String) async throws(StoreError) -> (isKnown: Bool, blocked: Set<String>) {
+        try Check.user(user)
+        return try await read { (connection) throws(StoreError) in
+            let isKnown =
+                try connection.number("SELECT EXISTS (SELECT 1 FROM devices WHERE user = ?)", .text(user)) == 1
+            let blocked = try connection.rows(
+                "SELECT blocked FROM blocked_users WHERE user = ?", .text(user)
+            ) { (row) throws(StoreError) in row.text(0) }
+            return (isKnown, Set(blocked))
+        }
+    }
+
     /// Everybody whom a user has blocked, by name.
     public func blockedUsers(of user: String) async throws(StoreError) -> [String] {
         try Check.user(user)

@@ -17,7 +17,7 @@ extension Store {
             try connection.run(
                 "DELETE FROM active_calls WHERE call IN (SELECT call FROM active_call_devices WHERE user = ?)", name)
             try connection.run("DELETE FROM missed_calls WHERE user = ?", name)
-            try connection.run("UPDATE missed_calls SET caller = NULL WHERE caller = ?", name)
+            try connection.run("UPDATE missed_calls SET caller = NULL, caller_name = NULL WHERE caller = ?", name)
             try connection.run(
                 """
                 DELETE FROM call_records WHERE call IN (SELECT call FROM call_legs WHERE user = ?1) AND NOT EXISTS (

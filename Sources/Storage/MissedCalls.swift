@@ -8,17 +8,26 @@ public struct MissedCall: Hashable, Sendable {
     public var call: String
     /// Who called; nil when they were erased since.
     public var caller: String?
+    /// The caller's name to show, or nil: there was none, or they were erased since.
+    public var callerName: String?
     /// What was offered: `audio` or `video`.
     public var media: String
+    /// When it was placed, or nil: it was kept by a version that did not know.
+    public var placedAt: Int64?
     /// When it ended.
     public var missedAt: Int64
 
     /// A missed call.
-    public init(user: String, call: String, caller: String?, media: String, missedAt: Int64) {
+    public init(
+        user: String, call: String, caller: String?, callerName: String? = nil, media: String, placedAt: Int64? = nil,
+        missedAt: Int64
+    ) {
         self.user = user
         self.call = call
         self.caller = caller
+        self.callerName = callerName
         self.media = media
+        self.placedAt = placedAt
         self.missedAt = missedAt
     }
 
@@ -26,6 +35,7 @@ public struct MissedCall: Hashable, Sendable {
         try Check.user(user)
         try Check.call(call)
         try Check.text(caller, "caller", StoreLimits.userBytes)
+        try Check.text(callerName, "caller's name", StoreLimits.labelBytes)
         try Check.text(media, "media", StoreLimits.wordBytes)
     }
 
@@ -35,9 +45,10 @@ public struct MissedCall: Hashable, Sendable {
         let isNew =
             try connection.run(
                 """
-                INSERT INTO missed_calls (user, call, caller, media, missed_at) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT DO NOTHING
-                """, .text(user), .text(call), .optional(caller), .text(media), .integer(missedAt)) > 0
+                INSERT INTO missed_calls (user, call, caller, caller_name, media, placed_at, missed_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                """, .text(user), .text(call), .optional(caller), .optional(callerName), .text(media),
+                .optional(placedAt), .integer(missedAt)) > 0
         guard isNew else { return false }
         let waiting = try connection.number(
             "SELECT count(*) FROM missed_calls WHERE user = ? AND acknowledged_at IS NULL", .text(user))
@@ -70,13 +81,13 @@ extension Store {
         return try await read { (connection) throws(StoreError) in
             try connection.rows(
                 """
-                SELECT call, caller, media, missed_at FROM missed_calls
+                SELECT call, caller, caller_name, media, placed_at, missed_at FROM missed_calls
                 WHERE user = ? AND acknowledged_at IS NULL ORDER BY missed_at, call
                 """, .text(user)
             ) { (row) throws(StoreError) in
                 MissedCall(
-                    user: user, call: row.text(0), caller: row.optionalText(1), media: row.text(2),
-                    missedAt: row.integer(3))
+                    user: user, call: row.text(0), caller: row.optionalText(1), callerName: row.optionalText(2),
+                    media: row.text(3), placedAt: row.optionalInteger(4), missedAt: row.integer(5))
             }
         }
     }

@@ -20,7 +20,9 @@ package enum Schema {
     package static let applicationID: Int64 = 0x4d4a_4c53
 
     /// Every step, from version 1 on.
-    package static let migrations: [Migration] = [Migration(version: 1, statements: version1)]
+    package static let migrations: [Migration] = [
+        Migration(version: 1, statements: version1), Migration(version: 2, statements: version2),
+    ]
 
     // Times are Unix milliseconds. A user that is NULL was erased.
     private static let version1 = """
@@ -113,6 +115,12 @@ package enum Schema {
           PRIMARY KEY (call, leg)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX call_legs_of_user ON call_legs (user, started_at);
+        """
+
+    // A missed call is told with the caller's name, and with when it was placed.
+    private static let version2 = """
+        ALTER TABLE missed_calls ADD COLUMN caller_name TEXT;
+        ALTER TABLE missed_calls ADD COLUMN placed_at INTEGER;
         """
 
     /// Brings the file to the newest version, each step in a transaction of its own.

@@ -137,4 +137,38 @@ struct MediaTests {
         }
         #expect(try Camera(layerCount: 1, seconds: 1).layers.map(\.rid) == [""])
     }
+
+    /// Decodes a clip's first packets behind others, as a listener does who heard somebody else before; those of `missing` are silence.
+    private func heard(_ voice: Voice, behind other: Voice, missing: Set<Int> = []) throws -> [Int16] {
+        let decoder = try OpusDecoder()
+        for packet in other[.speech].packets.dropFirst(7).prefix(20) { _ = decoder.decode(packet) }
+        return voice[.speech].packets.prefix(6).enumerated().flatMap { index, packet -> [Int16] in
+            missing.contains(index)
+                ? [Int16](repeating: 0, count: 960) : decoder.decode(packet) ?? [Int16](repeating: 0, count: 960)
+        }
+    }
+
+    @Test(
+        "what is decoded of a turn's first 100 ms is like what was sent; with any of it missing, or of another voice, it is not"
+    )
+    func likeness() throws {
+        let voices = try SpeechSource.synthetic.voices(6, bitsPerSecond: 24_000, payloadBytes: 0)
+        for (index, voice) in voices.enumerated() {
+            let other = voices[(index + 1) % voices.count]
+            let whole = try heard(voice, behind: other)
+            let isWhole = Likeness.isWhole(voice.beginning, in: whole)
+            #expect(isWhole, "voice \(index): \(Likeness.correlation(voice.beginning, whole))")
+            let levels = voice[.speech].levels.prefix(5)
+            // Some begin softly: without its first 20 ms a turn sounds the same.
+            for place in 1..<5 where levels[place] <= (levels.min() ?? 0) + 12 {
+                let isCutWhole = Likeness.isWhole(
+                    voice.beginning, in: try heard(voice, behind: other, missing: [place]))
+                #expect(!isCutWhole, "voice \(index) without packet \(place)")
+            }
+            let isOtherWhole = Likeness.isWhole(voice.beginning, in: try heard(other, behind: voice))
+            #expect(!isOtherWhole, "voice \(index)")
+        }
+        #expect(!Likeness.isWhole([], in: []))
+        #expect(!Likeness.isWhole([Int16](repeating: 0, count: 5_760), in: [Int16](repeating: 0, count: 5_760)))
+    }
 }

@@ -76,6 +76,7 @@ class Server:
             "listen": {"host": host, "port": self.port},
             "tokens": {"secret": SECRET},
             "media": {"addresses": [host], "workers": 1},
+            "storage": {"path": "memory"},
         }
         for group, values in settings.items():
             if isinstance(values, dict):

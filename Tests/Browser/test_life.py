@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import capture_world
 import rig
 from rig import until
 
@@ -209,4 +210,84 @@ def test_fifty_tiles_on_a_phone(life, chromium):
     page.screenshot("life-fifty-phone")
     assert page.evaluate("() => { const s = document.getElementById('stage'); return s.scrollHeight > s.clientHeight; }")
     assert page.page.locator("#leave").is_visible()
+    assert not page.errors, page.errors
+
+
+SPEAK = """(id) => majlis.room.dispatchEvent(new CustomEvent('speakers', { detail: { speakers: {
+  dominant: id, active: id ? [{ participant: id, level: 20 }] : [] } } }))"""
+PLACES = """() => Object.fromEntries([...document.querySelectorAll('.tile:not(.large), .tile-place')]
+  .map((one) => [one.dataset.key ?? 'place', one.getBoundingClientRect().toJSON()]))"""
+
+
+def large(page):
+    return page.evaluate("() => [...document.querySelectorAll('.tile.large')].map((one) => one.dataset.key)")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1280, 800)])
+def test_who_has_the_floor_is_large(life, chromium, size):
+    """Of fifty people one is large: not for a word, not oneself, and nobody else moves; who is pinned stays."""
+    browser = chromium.launch()
+    page = chromium.open(browser, life.link("sami", "garden", autojoin=1), "sami", size=size,
+                         init=capture_world.devices(pitch=120)).joined()
+    page.evaluate(FIFTY, "speaker")
+    until(lambda: page.page.locator(".tile").count() == 50, 3, "fifty tiles")
+    assert large(page) == []
+    page.evaluate(SPEAK, "p104")
+    until(lambda: large(page) == ["p104"], 2, "who speaks is large")
+    box = page.evaluate("() => document.querySelector('.tile.large').getBoundingClientRect().toJSON()")
+    others = page.evaluate(PLACES)
+    assert box["left"] >= 0 and box["right"] <= size[0]
+    assert box["height"] >= 1.5 * others["p105"]["height"] and box["width"] >= 1.5 * others["p105"]["width"]
+    # A word of somebody else changes nothing.
+    page.evaluate(SPEAK, "p120")
+    page.page.wait_for_timeout(250)
+    page.evaluate(SPEAK, "p104")
+    page.page.wait_for_timeout(600)
+    assert large(page) == ["p104"]
+    # Somebody else goes on speaking: the two change places, and nobody else moves.
+    page.evaluate(SPEAK, "p120")
+    until(lambda: large(page) == ["p120"], 5, "the next who speaks is large")
+    after = page.evaluate(PLACES)
+    moved = [key for key in others if key not in ("place", "p120") and others[key] != after[key]]
+    assert not moved and after["place"] == others["p120"] and after["p104"] == others["place"], moved
+    # Oneself is not shown large, and silence changes nothing.
+    for one in (page.evaluate("() => majlis.room.self.id"), None):
+        page.evaluate(SPEAK, one)
+        page.page.wait_for_timeout(700)
+        assert large(page) == ["p120"]
+    # It stays in sight while the others are scrolled.
+    page.evaluate("() => { document.getElementById('stage').scrollTop = 10_000; }")
+    stage, top = page.evaluate("""() => ['#stage', '.tile.large']
+        .map((one) => document.querySelector(one).getBoundingClientRect().top)""")
+    assert abs(stage - top) < 2
+    page.screenshot(f"life-large-{size[0]}")
+    # Pinned with the keyboard: it stays whoever speaks, and its picture and sound have slots of their own.
+    page.evaluate("() => { document.getElementById('stage').scrollTop = 0; }")
+    page.page.focus('.tile-pin[tabindex="0"]')
+    for _ in range(4):
+        page.page.keyboard.press("ArrowRight")
+    pinned = page.evaluate("() => document.activeElement.closest('.tile').dataset.key")
+    page.page.keyboard.press("Enter")
+    until(lambda: large(page) == [pinned], 2, "who was pinned is large")
+    page.evaluate(SPEAK, "p130")
+    page.page.wait_for_timeout(2_800)
+    assert large(page) == [pinned]
+    assert page.page.locator('.tile-pin[aria-pressed="true"]').count() == 1
+    page.page.keyboard.press("Enter")
+    until(lambda: large(page) == ["p130"], 4, "it is whoever speaks again")
+    # Who is large and leaves leaves the place to another.
+    page.evaluate("""() => {
+      const participant = majlis.room.participants.get('p130');
+      majlis.room.participants.delete('p130');
+      majlis.room.dispatchEvent(new CustomEvent('participantLeft', { detail: { participant, reason: 'left' } }));
+    }""")
+    until(lambda: len(large(page)) == 1 and large(page) != ["p130"], 2, "the place is not left empty")
+    # In a small room all are large.
+    page.evaluate("""() => {
+      for (const participant of [...majlis.room.participants.values()].slice(2)) {
+        majlis.room.participants.delete(participant.id);
+        majlis.room.dispatchEvent(new CustomEvent('participantLeft', { detail: { participant, reason: 'left' } }));
+      }
+    }""")
+    until(lambda: large(page) == [] and page.page.locator(".tile-place").count() == 0, 2, "nobody is large among three")
     assert not page.errors, page.errors

@@ -2,6 +2,7 @@
 import EventLoop
 import TestSupport
 import Testing
+import WholeServers
 
 @testable import Push
 @testable import Tokens

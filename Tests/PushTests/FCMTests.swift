@@ -1,6 +1,7 @@
 // Messages to Google's service: what is sent, what each answer means, the access token's life.
 import EventLoop
 import Testing
+import WholeServers
 
 @testable import Push
 @testable import Tokens

@@ -1,6 +1,7 @@
 // The queue's bounds, what is taken back, what is refused before it leaves, and what nobody may read in a log.
 import EventLoop
 import Testing
+import WholeServers
 
 @testable import Push
 @testable import Tokens

@@ -1,4 +1,4 @@
-// A running server that answers as the push services do, keys and certificates made for the run, and a sender on a loop.
+// The keys of the service that answers as Apple's and Google's do, clocks that a test moves, and a sender on a loop.
 import EventLoop
 import Glibc
 import TestSupport
@@ -8,86 +8,21 @@ import WholeServers
 
 @testable import Push
 
-/// Keys and certificates, made once by OpenSSL's command and gone with the process's folder.
+/// The keys and certificates, as this module takes them.
 enum TestKeys {
-    static let folder: String = {
-        var template = Array("/tmp/majlis-push-XXXXXX".utf8CString)
-        let path = template.withUnsafeMutableBufferPointer { bytes in
-            bytes.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
-        }
-        atexit {
-            for name in FileBytes.list(TestKeys.folder) { unlink(TestKeys.folder + "/" + name) }
-            rmdir(TestKeys.folder)
-        }
-        return path
-    }()
-
-    static let apns = PushSecret(
-        pem("apns.pem", ["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", folder + "/apns.pem"]))
-    static let apnsPublic = pem(
-        "apns.pub", ["pkey", "-in", folder + "/apns.pem", "-pubout", "-out", folder + "/apns.pub"])
-    static let fcm = PushSecret(pem("fcm.pem", ["genrsa", "-out", folder + "/fcm.pem", "2048"]))
-    static let fcmPublic = pem("fcm.pub", ["pkey", "-in", folder + "/fcm.pem", "-pubout", "-out", folder + "/fcm.pub"])
+    static let apns = PushSecret(PushKeys.apns)
+    static let apnsPublic = PushKeys.apnsPublic
+    static let fcm = PushSecret(PushKeys.fcm)
+    static let fcmPublic = PushKeys.fcmPublic
 
     /// The server's own certificate, one nobody trusts, and one for another name.
-    static let certificate = certificate("server", "IP:127.0.0.1")
-    static let stranger = certificate("stranger", "IP:127.0.0.1")
-    static let otherName = certificate("other", "DNS:other.example")
-
-    private static func pem(_ name: String, _ arguments: [String]) -> String {
-        _ = ChildProcess("/usr/bin/openssl", arguments)?.exitCode()
-        return FileBytes.read(folder + "/" + name).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
-
-    private static func certificate(_ name: String, _ subject: String) -> (certificate: String, key: String) {
-        let paths = (certificate: "\(folder)/\(name).crt", key: "\(folder)/\(name).key")
-        _ = pem(
-            "\(name).crt",
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                "-subj", "/CN=push test", "-addext", "subjectAltName=\(subject)", "-keyout", paths.key, "-out",
-                paths.certificate,
-            ])
-        return paths
-    }
+    static let certificate = PushKeys.certificate
+    static let stranger = PushKeys.certificate("stranger", "IP:127.0.0.1")
+    static let otherName = PushKeys.certificate("other", "DNS:other.example")
 }
 
 /// The server.
-final class TestProvider {
-    /// What the server was asked.
-    struct Request: Decodable {
-        var connection: Int
-        var path: String
-        var headers: [String: String]
-        var body: String
-        var step: String
-    }
-
-    private let process: ChildProcess
-    let endpoint: String
-
-    init(_ pair: (certificate: String, key: String) = TestKeys.certificate) throws {
-        let root = ExternalCaptures.packageRoot
-        let python = root + "/.build/venv/bin/python"
-        try #require(access(python, X_OK) == 0, "the Python environment is missing: .ci/install test makes it")
-        let script = root + "/Tests/PushTests/provider.py"
-        process = try #require(ChildProcess(python, [script, pair.certificate, pair.key]))
-        try #require(process.prints("port ", seconds: 30) && process.prints("\n"), "\(process.text)")
-        let port = process.text.split(separator: "\n").first?.dropFirst("port ".count) ?? ""
-        endpoint = "https://127.0.0.1:\(port)"
-    }
-
-    /// Every request so far.
-    var requests: [Request] {
-        process.read()
-        return process.text.split(separator: "\n").compactMap { TokenJSON.decode(Request.self, from: Array($0.utf8)) }
-    }
-
-    func requests(to path: String) -> [Request] { requests.filter { $0.path.hasPrefix(path) } }
-
-    /// Waits until the server was asked so often.
-    func isAsked(_ count: Int) -> Bool { Deadline.wait(seconds: 15) { requests.count >= count } }
-}
+typealias TestProvider = PushService
 
 /// Clocks that a test moves on; between the moves they run as the machine's.
 final class TestClock: Sendable {
@@ -165,14 +100,9 @@ final class PendingOutcome: Sendable {
 extension TestClock {
     /// A message to Apple's service, answered by these steps.
     func apns(_ steps: String, call: String = "call-1", seconds: Int64 = 60) -> PushNotification {
-        let digits = Array("0123456789abcdef")
-        let token = steps.utf8.reduce(into: "") { text, byte in
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return PushNotification(
-            target: .apns(token: PushSecret(token), isSandbox: false), call: call, expiresAt: unixSeconds + seconds,
-            data: ["call": call, "from": "Ada"])
+        PushNotification(
+            target: .apns(token: PushSecret(PushService.appleToken(steps)), isSandbox: false), call: call,
+            expiresAt: unixSeconds + seconds, data: ["call": call, "from": "Ada"])
     }
 
     /// A message to Google's, answered by these steps.

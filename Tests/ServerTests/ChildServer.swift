@@ -51,6 +51,7 @@ final class ChildServer: @unchecked Sendable {
             [
                 executable, "serve", "--host", "127.0.0.1", "--port", "0", "--media.addresses", "127.0.0.1",
                 "--media.allowPrivateCandidates", "true", "--media.workers", "1", "--logLevel", "debug",
+                "--storage.path", "memory",
             ] + options
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [strdup("MAJLIS_TOKENS_SECRET=\(TestServer.secret)"), nil]

@@ -19,7 +19,8 @@ struct CommandTests {
     private func serve(_ arguments: [String], environment: [String] = [secret]) throws -> (ChildProcess, port: Int) {
         let child = try #require(
             ChildProcess(
-                ChildProcess.command, ["serve", "--port", "0", "--host", "127.0.0.1"] + arguments,
+                ChildProcess.command,
+                ["serve", "--port", "0", "--host", "127.0.0.1", "--storage.path", "memory"] + arguments,
                 environment: environment))
         #expect(child.prints("serves http"), "\(child.text)")
         let line = child.text.split(separator: "\n").first { $0.contains("serves http") } ?? ""
@@ -70,7 +71,8 @@ struct CommandTests {
             (["--host", "192.0.2.1"], [Self.secret], "192.0.2.1"),
             (["--logLevel", "loud"], [Self.secret], "logLevel is debug, info, warning or error"),
         ] {
-            let (code, text) = try run(["serve"] + arguments, environment: environment)
+            let (code, text) = try run(
+                ["serve", "--storage.path", "memory"] + arguments, environment: environment)
             #expect(code == 1, "\(arguments): \(text)")
             #expect(text.contains(sentence), "\(arguments): \(text)")
             #expect(text.split(separator: "\n").count == 1, "\(arguments): \(text)")

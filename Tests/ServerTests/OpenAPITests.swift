@@ -78,9 +78,9 @@ struct OpenAPITests {
         let schemas = try JSONDecoder().decode(Schemas.self, from: Self.data()).components.schemas
         // A recording is begun before it is ended.
         let operations = try Self.operations().sorted { ($0.path, $1.method) < ($1.path, $0.method) }
-        #expect(operations.count == 12)
+        #expect(operations.count == 15)
         for (path, method, operation) in operations {
-            let target = path.replacing("{room}", with: "test")
+            let target = path.replacing("{room}", with: "test").replacing("{user}", with: "amina")
             let body = path.hasSuffix("/moderate") ? "{\"action\":\"lock\",\"on\":false}" : nil
             let answer = try scene.ask(method, target, body: body)
             #expect(operation.statuses.contains(answer.status), "\(method) \(path): \(answer.status)")
@@ -95,7 +95,7 @@ struct OpenAPITests {
             }
             // Without a token, where one is needed.
             let bare = try #require(HTTPConversation.ask(port: scene.server.port, method, target))
-            let needsToken = path.hasPrefix("/v1/rooms") || path == "/v1/events"
+            let needsToken = path.hasPrefix("/v1/rooms") || path.hasPrefix("/v1/users") || path == "/v1/events"
             #expect((bare.status == 401) == needsToken, "\(method) \(path): \(bare.status)")
         }
     }

@@ -321,36 +321,42 @@ struct RoomLifeTests {
         }
     }
 
-    /// Fifty joins at once: all see the same room at the end.
-    @Test("A storm of joins: fifty people, one version, one set of people")
+    /// Fifty joins within two seconds, each on its own, while others still wait for their answers: all see the same room at the end.
+    @Test("A storm of joins: fifty people within two seconds, one version, one set of people")
     func storm() throws {
-        try withScene { scene in
-            let people = try (0..<50).map { try scene.person("u\($0)") }
-            var times: [Int64] = []
-            let start = MonotonicClock.now
-            for person in people {
-                let begun = MonotonicClock.now
-                try person.join()
-                times.append(MonotonicClock.now - begun)
-            }
-            let spent = (MonotonicClock.now - start) / 1_000_000
-            times.sort()
-            print(
-                "storm: 50 joins in \(spent) ms, median \(times[25] / 1_000_000) ms, most \(times[49] / 1_000_000) ms")
-            for person in people {
-                guard let joined = person.joined else { continue }
-                var seen = Set(joined.participants.map(\.id) + [joined.participant.id])
-                var version = joined.version
-                while version < 50 {
-                    let told = try person.signalling.wait { message -> ServerMessage.ParticipantJoined? in
-                        if case .participantJoined(let told) = message { told } else { nil }
-                    }
-                    #expect(told.version == version + 1)
-                    version = told.version
-                    seen.insert(told.participant.id)
-                }
-                #expect(seen.count == 50)
-            }
+        let server = try TestServer()
+        defer { server.stop() }
+        let host = try BotHost()
+        defer { host.stop() }
+        let profiles = (0..<50).map { index in
+            var profile = BotProfile(number: index, user: "u\(index)", room: "test")
+            profile.follows = true
+            return profile
         }
+        let voices = try SpeechSource.synthetic.voices(1, bitsPerSecond: 24_000, payloadBytes: 0)
+        let nobody = TalkSchedule(.turns, people: 50, talkers: 0, seed: 1, milliseconds: 0)
+        try host.join(
+            profiles, at: try ServerPlace("http://127.0.0.1:\(server.port)"), schedule: nobody, voices: voices,
+            joinsPerSecond: 25
+        ) { user, room, _ in try TestServer.token(user, room: room) }
+        #expect(Deadline.wait(seconds: 60) { host.snapshot().connected == 50 })
+        // What the last join brings has reached everybody when all versions are one.
+        _ = Deadline.wait(seconds: 20) {
+            let rooms = host.rooms().values
+            return rooms.count == 50 && Set(rooms.map(\.version)).count == 1
+                && rooms.allSatisfy { $0.people.count == 50 }
+        }
+        let rooms = host.rooms()
+        #expect(rooms.count == 50)
+        #expect(Set(rooms.values.map(\.version)) == [50])
+        #expect(Set(rooms.values.map(\.people)).count == 1)
+        #expect(rooms.values.allSatisfy { Set($0.people.values) == Set(profiles.map(\.user)) })
+        // Nobody was told of a version without those before it.
+        #expect(rooms.values.allSatisfy { $0.missed == 0 })
+        let tally = host.snapshot()
+        let half = LoadResult.percentile(tally.connectTimes, 0.5) ?? 0
+        let most = LoadResult.percentile(tally.connectTimes, 1) ?? 0
+        print("storm: 50 joins, WebSocket to connected: median \(fixed(half, 0)) ms, most \(fixed(most, 0)) ms")
+        #expect(tally.failures.isEmpty && tally.connectTimes.count == 50)
     }
 }

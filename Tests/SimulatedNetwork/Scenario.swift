@@ -43,6 +43,8 @@ public enum Step: Sendable {
     case layersWanted(UInt32, mid: String, [Bool])
     /// The receiver answers otherwise from now on.
     case answers(UInt32, ReceiverAnswers)
+    /// The machine of the server has other things to do from now on, and lets it run late.
+    case busyServer(BusyServer)
     /// Figures start from zero.
     case mark
     /// A sentence that must be true now.

@@ -49,6 +49,7 @@ public final class Simulation {
     public var onFlush: ((borrowing RoomCore, borrowing Egress, Timestamp) -> Void)?
     /// The bottlenecks by their numbers.
     public private(set) var bottlenecks: [Int: Bottleneck] = [:]
+    private var busyServer: BusyServer?
     /// What is measured of the bitrate, when it is.
     public internal(set) var meter: RoomMeter?
     /// How long a `layers` message takes to its publisher.
@@ -196,6 +197,7 @@ public final class Simulation {
             guard let mid = Mid(mid) else { break }
             schedule(.layers(TrackID(peer: PeerID(number), mid: mid), layers), at: now + signallingDelay)
         case .answers(let number, let answers): client(number).profile.answers = answers
+        case .busyServer(let machine): busyServer = machine
         case .mark: for client in clients { client.resetFigures() }
         case .expect(let sentence, let isTrue):
             if !isTrue(self) { invariants.violate("expected: \(sentence)", at: now) }
@@ -263,7 +265,7 @@ public final class Simulation {
     private func run(until end: Timestamp) {
         while true {
             let event = clock.nextEventAt
-            let deadline = core.nextDeadline?.at
+            let deadline = core.nextDeadline.map { busyServer?.done(dueAt: $0.at) ?? $0.at }
             let next = [event, deadline].compactMap { $0 }.min()
             guard let next, next <= end else { break }
             if let deadline, deadline <= next, event.map({ deadline < $0 }) ?? true {
@@ -339,7 +341,8 @@ public final class Simulation {
                 datagram.bytes.count, over: &client.toServer, flow: client.id, datagram.isRTCP ? .control : .video)
             for arrival in [arrivals.first, arrivals.second].compactMap({ $0 }) {
                 schedule(
-                    .arriveAtServer(client.id, datagram.bytes, isRTCP: datagram.isRTCP), at: arrival)
+                    .arriveAtServer(client.id, datagram.bytes, isRTCP: datagram.isRTCP),
+                    at: busyServer?.done(dueAt: arrival) ?? arrival)
             }
         }
     }
@@ -384,7 +387,7 @@ public final class Simulation {
     private static let notIngressReasons: [DropReason] =
         egressReasons + [
             .malformedRTCP, .unusedRTCP, .feedbackForUnknownSSRC, .retransmissionUnknown, .retransmissionOverwritten,
-            .retransmissionTooSoon, .retransmissionLimit, .retransmissionBudget,
+            .retransmissionTooSoon, .retransmissionLimit, .retransmissionBudget, .pacerStale,
         ]
     private static let egressReasons: [DropReason] = [
         .egressFull, .awaitingKeyFrame, .beforeSwitch, .unsupportedCodec, .layerNotForwarded, .silence,

@@ -108,8 +108,8 @@ struct CallStateTests {
 
         let again = try Store(path: folder.file("db"))
         #expect(try await again.activeCalls() == [call])
-        func attach(_ call: String, _ user: String, _ device: String, _ token: [UInt8]) async throws -> ActiveCall? {
-            try await again.activeCall(call, reattaching: device, of: user, token: token)
+        func attach(_ call: String, _ user: String, _ device: String, _ token: [UInt8]?) async throws -> ActiveCall? {
+            try await again.activeCall(call, reattaching: device, of: user, token: token ?? [])
         }
         #expect(try await attach("c1", "ada", "phone", ada.reattachToken) == call)
         #expect(try await attach("c1", "bob", "phone", bob.reattachToken) == call)
@@ -124,6 +124,33 @@ struct CallStateTests {
         try await again.saveActiveCall(changed, devices: [bob], at: 9)
         #expect(try await attach("c1", "ada", "phone", ada.reattachToken) == nil)
         #expect(try await attach("c1", "bob", "phone", bob.reattachToken) == changed)
+
+        // Who saves the call without knowing the token leaves it as it is, and makes none where there is none.
+        let unknown = ["ada", "bob"].map { ActiveCallDevice(user: $0, device: "phone", reattachToken: nil) }
+        try await again.saveActiveCall(call, devices: unknown, at: 10)
+        #expect(try await attach("c1", "bob", "phone", bob.reattachToken) == call)
+        #expect(try await attach("c1", "ada", "phone", ada.reattachToken) == nil)
+    }
+
+    @Test func whoIsKnownHasADevice() async throws {
+        let store = try Store(path: folder.file("db"))
+        try await store.block("mallory", for: "ada", at: 1)
+        var standing = try await store.standing(of: "ada")
+        #expect(!standing.isKnown && standing.blocked == ["mallory"])
+        try await store.registerDevice("phone", of: "ada", at: 1)
+        standing = try await store.standing(of: "ada")
+        #expect(standing.isKnown)
+        #expect(try await store.standing(of: "nobody").isKnown == false)
+    }
+
+    @Test func aMissedCallIsKeptWithItsCallersNameAndItsTime() async throws {
+        let store = try Store(path: folder.file("db"))
+        let missed = MissedCall(
+            user: "bob", call: "c1", caller: "ada", callerName: "Ada", media: "audio", placedAt: 3, missedAt: 9)
+        #expect(try await store.addMissedCall(missed))
+        #expect(try await store.missedCalls(of: "bob") == [missed])
+        try await store.eraseUser("ada")
+        #expect(try await store.missedCalls(of: "bob").first?.callerName == nil)
     }
 
     @Test func theEndOfACallIsWrittenInOnePiece() async throws {

@@ -13,6 +13,10 @@ package struct BotProfile: Sendable {
     package var publishesSound = true
     /// Whether the microphone is muted: no packets, whatever the schedule says.
     package var isMuted = false
+    /// Whether packets of sound say how loud they are (RFC 6464).
+    package var sendsLevels = true
+    /// Whether it keeps what it is told of its room.
+    package var follows = false
     /// How many sizes the camera sends; 0 for no camera.
     package var cameraLayers = 0
     package var audioSlots = 4
@@ -104,7 +108,9 @@ final class Bot {
         var made: [BotSection] = []
         func add(_ kind: BotSection.Kind, _ direction: String, ssrc: UInt32? = nil, rids: [String] = []) {
             made.append(
-                BotSection(kind: kind, mid: String(made.count), direction: direction, ssrc: ssrc, rids: rids))
+                BotSection(
+                    kind: kind, mid: String(made.count), direction: direction, ssrc: ssrc, rids: rids,
+                    hasLevels: profile.sendsLevels))
         }
         if sending, profile.publishesSound { add(.audio, "sendonly", ssrc: microphone.ssrc.rawValue) }
         if sending, let first = layers.first {
@@ -177,7 +183,7 @@ final class Bot {
             // A detector of voice takes a cough for one, and a fan for none.
             let isVoice = now.sound != .quiet && now.sound != .noise && level < 60
             sender.sendSound(
-                clip.packets[index], level: AudioLevel(isVoice: isVoice, level: level),
+                clip.packets[index], level: profile.sendsLevels ? AudioLevel(isVoice: isVoice, level: level) : nil,
                 marker: now.place == 0 && now.sound != .quiet,
                 stamp: Stamp(
                     sender: UInt16(truncatingIfNeeded: profile.number), turn: UInt16(truncatingIfNeeded: now.turn),
@@ -273,6 +279,15 @@ final class Bot {
     var beginnings: [HeardTurn: UInt8] {
         receiver.streams.reduce(into: [:]) { all, stream in
             if let ear = stream.ear { all.merge(ear.beginnings) { $0 | $1 } }
+        }
+    }
+    /// How the beginnings of turns sounded.
+    var sounds: [HeardTurn: [Int16]] {
+        receiver.streams.reduce(into: [:]) { all, stream in
+            // A turn that moved to another slot: the one that has more of it.
+            if let ear = stream.ear {
+                all.merge(ear.sounds) { a, b in a.count { $0 != 0 } >= b.count { $0 != 0 } ? a : b }
+            }
         }
     }
 }

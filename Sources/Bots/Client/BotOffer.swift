@@ -39,6 +39,8 @@ struct BotSection {
     var direction: String
     var ssrc: UInt32?
     var rids: [String] = []
+    /// Whether packets of sound say how loud they are.
+    var hasLevels = true
 }
 
 /// Writes descriptions.
@@ -79,7 +81,9 @@ enum BotDescription {
     }
 
     private static func extensions(of section: BotSection) -> String {
-        var text = section.kind == .audio ? "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n" : ""
+        var text =
+            section.kind == .audio && section.hasLevels
+            ? "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n" : ""
         text += "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
         text += "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
         if !section.rids.isEmpty { text += "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n" }

@@ -9,6 +9,8 @@ package struct HeardTurn: Hashable, Sendable {
     package var sender: UInt16
     /// Which of their turns.
     package var turn: UInt16
+
+    package init(sender: UInt16, turn: UInt16) { (self.sender, self.turn) = (sender, turn) }
 }
 
 /// One stream's decoder.
@@ -41,8 +43,16 @@ final class Ear {
     private(set) var beginnings: [HeardTurn: UInt8] = [:]
     /// How many packets a turn's beginning is: 100 ms.
     static let beginningPackets = 5
+    /// How they sounded, where that is kept: the 20 ms behind them too, for what a decoder brings late; zeros for what was not heard.
+    private(set) var sounds: [HeardTurn: [Int16]] = [:]
+    private let keepsBeginnings: Bool
+    /// The most turns whose beginning is kept.
+    private static let maximumSounds = 2_000
 
-    init() throws(CodecError) { decoder = try OpusDecoder() }
+    init(keepsBeginnings: Bool = false) throws(CodecError) {
+        decoder = try OpusDecoder()
+        self.keepsBeginnings = keepsBeginnings
+    }
 
     /// A packet came.
     func take(_ number: Int64, _ timestamp: UInt32, _ payload: UnsafeRawBufferPointer) {
@@ -105,8 +115,13 @@ final class Ear {
             tally.voiced += 1
             voiced += 1
         }
-        if stamp.sound == .speech, Int(stamp.place) < Self.beginningPackets {
-            beginnings[HeardTurn(sender: stamp.sender, turn: stamp.turn), default: 0] |= 1 << UInt8(stamp.place)
+        let turn = HeardTurn(sender: stamp.sender, turn: stamp.turn), place = Int(stamp.place)
+        guard stamp.sound == .speech, place <= Self.beginningPackets else { return }
+        if place < Self.beginningPackets { beginnings[turn, default: 0] |= 1 << UInt8(place) }
+        guard keepsBeginnings, samples.count == 960, sounds.count < Self.maximumSounds || sounds[turn] != nil else {
+            return
         }
+        let silence = [Int16](repeating: 0, count: (Self.beginningPackets + 1) * 960)
+        sounds[turn, default: silence].replaceSubrange(place * 960..<(place + 1) * 960, with: samples)
     }
 }

@@ -15,6 +15,8 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
     private var lastSeq: UInt64 = 0
     private var acknowledged: UInt64 = 0
     private var acknowledgedAt: Int64 = 0
+    /// What it was told of the room, where it follows it.
+    private(set) var room = FollowedRoom()
 
     init(_ bot: Bot, at place: ServerPlace, token: String) {
         self.bot = bot
@@ -54,6 +56,9 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
     private static let interesting = [
         "welcome", "joined", "candidate", "error", "layers", "serverShutdown",
     ].map { Array("\"type\":\"\($0)\"".utf8) }
+    private static let followed = ["participantJoined", "participantLeft", "speakers"].map {
+        Array("\"type\":\"\($0)\"".utf8)
+    }
 
     func linkReceived(_ message: [UInt8]) {
         lastSeq = max(lastSeq, Self.number(after: Array("\"seq\":".utf8), in: message))
@@ -62,12 +67,21 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
         {
             act(on: frame.message)
         }
+        if bot.profile.follows { follow(message) }
         let now = MonotonicClock.now
         if lastSeq >= acknowledged + 40 || (lastSeq > acknowledged && now - acknowledgedAt > 5_000_000_000) {
             acknowledged = lastSeq
             acknowledgedAt = now
             send(ClientFrame(ack: lastSeq, .ack))
         }
+    }
+
+    private func follow(_ message: [UInt8]) {
+        room.note(version: Self.number(after: Array("\"version\":".utf8), in: message))
+        guard Self.followed.contains(where: { message.place(of: $0) != nil }),
+            let frame = try? ServerFrame(parsing: message)
+        else { return }
+        room.take(frame.message, at: bot.host.talkedMilliseconds)
     }
 
     private static func number(after key: [UInt8], in message: [UInt8]) -> UInt64 {
@@ -121,6 +135,7 @@ final class MajlisSession: BotSession, WebSocketLinkDelegate {
 
     private func connect(_ joined: ServerMessage.Joined) {
         isJoined = true
+        room.join(joined)
         guard let transport, let described = DescribedTransport(joined.answer.sdp) else {
             return bot.fail("the answer cannot be read")
         }

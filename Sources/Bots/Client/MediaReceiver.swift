@@ -11,6 +11,8 @@ package struct Attention: Sendable, Equatable {
     package var decodes = true
     /// Of packets that are not decoded, one in so many is decrypted, for its stamp; the others are only counted.
     package var sampling = 1
+    /// Whether the sound of each turn's beginning is kept, to be compared.
+    package var keepsBeginnings = false
     package init() {}
 }
 
@@ -135,7 +137,9 @@ struct MediaReceiver {
         if arrival > 0, let stamp = unsafe Stamp(endOf: body) { tally.latency.note(arrival - stamp.sentAt) }
         guard attention.decodes else { return }
         if streams[current].isAudio {
-            if streams[current].ear == nil { streams[current].ear = try? Ear() }
+            if streams[current].ear == nil {
+                streams[current].ear = try? Ear(keepsBeginnings: attention.keepsBeginnings)
+            }
             unsafe streams[current].ear?.take(currentNumber, header.timestamp.rawValue, body)
         } else {
             if streams[current].eye == nil { streams[current].eye = try? Eye() }

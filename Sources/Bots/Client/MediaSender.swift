@@ -57,7 +57,7 @@ struct MediaSender {
 
     /// Sends one packet of sound; `payload` has a stamp's place at its end.
     mutating func sendSound(
-        _ payload: [UInt8], level: AudioLevel, marker: Bool, stamp: Stamp, on stream: inout SentStream,
+        _ payload: [UInt8], level: AudioLevel?, marker: Bool, stamp: Stamp, on stream: inout SentStream,
         over transport: DirectTransport
     ) {
         var extensions = EgressExtensions()

@@ -146,9 +146,9 @@ package final class NativeClient: @unchecked Sendable {
 
     /// Joins the room; media is on its way when it returns, and there when `waitUntilConnected` does.
     @discardableResult
-    package func join(room: String = "test", media: NativeMedia = NativeMedia(), device: String? = nil) throws
-        -> ServerMessage.Joined
-    {
+    package func join(
+        room: String = "test", media: NativeMedia = NativeMedia(), device: String? = nil, encrypted: Bool? = nil
+    ) throws -> ServerMessage.Joined {
         let described = Lock<(ufrag: String, password: String, fingerprint: String, candidates: [String])?>(nil)
         loop.run { [self] in
             guard let poller = host.poller else { return }
@@ -180,7 +180,10 @@ package final class NativeClient: @unchecked Sendable {
                 .init(mid: NativeMedia.camera, source: .camera),
             ] : []
         let message = try signalling.ask(
-            .join(.init(room: room, device: device, offer: .init(type: .offer, sdp: offer), tracks: tracks)))
+            .join(
+                .init(
+                    room: room, device: device, offer: .init(type: .offer, sdp: offer), tracks: tracks,
+                    encrypted: encrypted)))
         guard case .joined(let joined) = message else {
             if case .error(let error) = message { throw SignallingClient.Failure.refused(error) }
             throw SignallingClient.Failure.unexpected("\(message)")

@@ -16,6 +16,13 @@ package enum LoadCommand {
                 print(LoadOptions.usage, terminator: "")
                 return 0
             }
+            if options.callers > 0 {
+                let secret = try secret(options)
+                let run = try CallLoadRun(options) { try sign(secret, options.audience, $0, "*") }.run()
+                print(run.table, terminator: "")
+                fflush(nil)
+                return run.isGood ? 0 : 1
+            }
             let result = try LoadRun(options, token: try tokens(options, sign)).run()
             print(options.isJSON ? result.json + "\n" : result.table, terminator: "")
             fflush(nil)
@@ -40,11 +47,7 @@ package enum LoadCommand {
             }
             return { _, _, number in lines[number] }
         }
-        guard let secret = options.secret ?? environment("MAJLIS_TOKENS_SECRET"), !secret.isEmpty else {
-            throw LoadUsageError(
-                "there is no secret to make tokens with: set MAJLIS_TOKENS_SECRET to the server's, or give --tokens FILE"
-            )
-        }
+        let secret = try secret(options)
         return try withoutActuallyEscaping(sign) { sign in
             // One token a room would do; a user each is what servers see.
             var made: [Int: String] = [:]
@@ -56,6 +59,15 @@ package enum LoadCommand {
             let tokens = made
             return { _, _, number in tokens[number] ?? "" }
         }
+    }
+
+    private static func secret(_ options: LoadOptions) throws(LoadUsageError) -> String {
+        guard let secret = options.secret ?? environment("MAJLIS_TOKENS_SECRET"), !secret.isEmpty else {
+            throw LoadUsageError(
+                "there is no secret to make tokens with: set MAJLIS_TOKENS_SECRET to the server's, or give --tokens FILE"
+            )
+        }
+        return secret
     }
 
     private static func environment(_ name: String) -> String? {

@@ -25,6 +25,7 @@ package struct LoadOptions: Sendable {
     package var seed: UInt64 = 1
     package var liveliness = Liveliness()
     package var others: Others?
+    package var sendsLevels = true
     package var cameras = 0
     package var layers = 3
     package var audioSlots = 4
@@ -33,6 +34,10 @@ package struct LoadOptions: Sendable {
     package var speech = SpeechSource.synthetic
     package var joinsPerSecond = 20.0
     package var seconds = 20
+    /// Users who call each other instead of meeting in rooms; 0: none do.
+    package var callers = 0
+    package var callsPerSecond = 20.0
+    package var holdMilliseconds = 2_000
     package var listeners: Int?
     package var isBench = false
     package var payloadBytes = 0
@@ -69,6 +74,10 @@ package struct LoadOptions: Sendable {
           --height N           the height in pixels wanted of each picture (all there is)
           --join-rate N        joins a second (20)             --seconds N        measured after all have joined (20)
 
+        calls in place of rooms
+          --callers N          so many users are connected and idle, and two and two call each other: signalling alone
+          --call-rate N        calls placed a second (20)      --hold N           milliseconds that a call lasts (2000)
+
         what they say
           --pattern WHAT       turns: one after another; steady: all talkers all the time; all: everybody all the time;
                                schedule: a conversation with the following shares
@@ -76,6 +85,7 @@ package struct LoadOptions: Sendable {
           --overlaps SHARE     of turns that begin before the one before is over (0.2)
           --back-channels SHARE   of turns in which somebody else says "mm" (0.3)
           --coughs N           a minute (3)                    --noises N         stretches of noise a minute (1)
+          --no-levels          packets of sound do not say how loud they are (RFC 6464)
           --speech WHAT        synthetic, espeak (espeak-ng is to be installed) or FILE.wav,FILE.wav,…
 
         how it is measured
@@ -112,6 +122,7 @@ package struct LoadOptions: Sendable {
             switch name {
             case "help": wantsHelp = true
             case "bench": isBench = true
+            case "no-levels": sendsLevels = false
             case "json": isJSON = true
             case "quiet": isQuiet = true
             default:
@@ -166,7 +177,10 @@ package struct LoadOptions: Sendable {
         case "audio-slots": audioSlots = try whole(0...60)
         case "video-slots": videoSlots = try whole(0...60)
         case "height": wantedHeight = UInt16(try whole(0...4_320))
-        case "join-rate": joinsPerSecond = try real(0.1...1_000)
+        case "join-rate": joinsPerSecond = try real(0.1...10_000)
+        case "callers": callers = try whole(2...100_000)
+        case "call-rate": callsPerSecond = try real(0.1...10_000)
+        case "hold": holdMilliseconds = try whole(0...600_000)
         case "seconds": seconds = try whole(1...86_400)
         case "pattern": pattern = try word(TalkPattern.self)
         case "seed": seed = UInt64(try whole(0...Int.max))
@@ -213,8 +227,12 @@ package struct LoadOptions: Sendable {
         attention.decodes = !isBench && index >= people - min(listeners ?? 10, people)
         // A prime near 100: the packets of several talkers come in rounds.
         attention.sampling = isBench ? 101 : 1
+        attention.keepsBeginnings = attention.decodes && countsBeginnings
         return attention
     }
+
+    /// Whether people take turns that begin with a first syllable.
+    package var countsBeginnings: Bool { pattern == .turns || pattern == .schedule }
 
     /// The people of one room.
     package func profiles(room number: Int) -> [BotProfile] {
@@ -224,6 +242,7 @@ package struct LoadOptions: Sendable {
                 number: overall, user: "bot-\(overall)", room: rooms == 1 ? room : "\(room)-\(number)")
             let isListening = !isTalker(index) && othersDo == .listening
             profile.publishesSound = !isListening
+            profile.sendsLevels = sendsLevels
             profile.isMuted = !isTalker(index) && othersDo == .muted
             profile.cameraLayers = index < cameras ? layers : 0
             profile.audioSlots = audioSlots

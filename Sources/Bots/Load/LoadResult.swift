@@ -22,6 +22,8 @@ package struct LoadResult: Sendable {
     package var deaf = 0
     /// Turns of speech of which those who listened heard the first 100 ms whole, and all such turns.
     package var wholeBeginnings = 0
+    /// Those of which what was heard is like what was sent.
+    package var likeBeginnings = 0
     package var beginnings = 0
 
     package init() {}
@@ -75,6 +77,11 @@ package struct LoadResult: Sendable {
             (
                 "wholeBeginnings", "turns heard from their first 100 ms",
                 beginnings > 0 ? Double(wholeBeginnings) : nil,
+                0, "of \(beginnings)"
+            ),
+            (
+                "likeBeginnings", "turns whose first 100 ms sound as sent",
+                beginnings > 0 ? Double(likeBeginnings) : nil,
                 0, "of \(beginnings)"
             ),
             ("frames", "frames of video decoded", hasEyes ? Double(tally.frames) : nil, 0, ""),

@@ -32,6 +32,7 @@ package final class LoadRun {
     private let options: LoadOptions
     private let progress: LoadProgress
     private let host: BotHost
+    private let voices: [Voice]
     private var schedules: [TalkSchedule] = []
     private let began = MonotonicClock.now
 
@@ -42,7 +43,7 @@ package final class LoadRun {
         let places = try options.servers.map { try ServerPlace($0) }
         progress.say("encoding what the bots say\(options.cameras > 0 ? " and show" : "")")
         let talkers = options.pattern == .all ? options.people : max(1, options.talkers)
-        let voices = try options.speech.voices(
+        voices = try options.speech.voices(
             talkers, bitsPerSecond: 24_000, payloadBytes: options.payloadBytes)
         host = try BotHost(camera: options.cameras > 0 ? Camera(layerCount: options.layers) : nil)
         if let core = options.core { host.bind(toCore: core) }
@@ -150,8 +151,8 @@ package final class LoadRun {
 
     /// Of each turn of speech of at least a second that began in the time: whether each listener heard its first 100 ms.
     private func countBeginnings(from: Int, until: Int, _ result: inout LoadResult) {
-        guard options.pattern == .turns || options.pattern == .schedule else { return }
-        let heard = host.beginnings()
+        guard options.countsBeginnings else { return }
+        let heard = host.beginnings(), sounds = host.sounds()
         for room in 0..<options.rooms {
             for person in 0..<options.people where options.isTalker(person) {
                 let turns = schedules[room].turns(of: person)
@@ -164,6 +165,11 @@ package final class LoadRun {
                         result.beginnings += 1
                         let bits = heard[room * options.people + index]?[key] ?? 0
                         if bits == 1 << UInt8(Ear.beginningPackets) - 1 { result.wholeBeginnings += 1 }
+                        if let sound = sounds[room * options.people + index]?[key],
+                            Likeness.isWhole(voices[sender % voices.count].beginning, in: sound)
+                        {
+                            result.likeBeginnings += 1
+                        }
                     }
                 }
             }
@@ -175,7 +181,7 @@ package final class LoadRun {
 
 extension BotHost {
     /// How long everybody has talked.
-    var talkMilliseconds: Int {
+    package var talkMilliseconds: Int {
         let value = Lock(0)
         loop.run { [self] in
             let now = talkedMilliseconds
@@ -196,8 +202,34 @@ extension BotHost {
         return value.withLock { $0 }
     }
 
+    /// What each bot that follows its room was told of it, by its number.
+    package func rooms() -> [Int: FollowedRoom] {
+        let value = Lock<[Int: FollowedRoom]>([:])
+        loop.run { [self] in
+            var all: [Int: FollowedRoom] = [:]
+            for bot in bots where bot.profile.follows && bot.phase == .connected {
+                if let session = bot.session as? MajlisSession { all[bot.profile.number] = session.room }
+            }
+            let made = all
+            value.withLock { $0 = made }
+        }
+        return value.withLock { $0 }
+    }
+
+    /// How the beginnings of turns sounded to each bot that keeps them, by its number.
+    package func sounds() -> [Int: [HeardTurn: [Int16]]] {
+        let value = Lock<[Int: [HeardTurn: [Int16]]]>([:])
+        loop.run { [self] in
+            var all: [Int: [HeardTurn: [Int16]]] = [:]
+            for bot in bots where bot.profile.attention.keepsBeginnings { all[bot.profile.number] = bot.sounds }
+            let made = all
+            value.withLock { $0 = made }
+        }
+        return value.withLock { $0 }
+    }
+
     /// What each bot that listens has heard of the beginnings of turns, by its number.
-    func beginnings() -> [Int: [HeardTurn: UInt8]] {
+    package func beginnings() -> [Int: [HeardTurn: UInt8]] {
         let value = Lock<[Int: [HeardTurn: UInt8]]>([:])
         loop.run { [self] in
             var all: [Int: [HeardTurn: UInt8]] = [:]

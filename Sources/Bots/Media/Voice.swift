@@ -35,6 +35,8 @@ package struct SoundClip: Sendable {
 /// All the sounds of one person.
 package struct Voice: Sendable {
     private var clips: [SoundClip]
+    /// The samples with which its speech begins, as they were before they were encoded: 100 ms.
+    package let beginning: [Int16]
 
     package subscript(_ sound: Sound) -> SoundClip { clips[Int(sound.rawValue)] }
 
@@ -43,6 +45,7 @@ package struct Voice: Sendable {
         speech: [Int16], person: Int, bitsPerSecond: Int = 24_000, payloadBytes: Int = 0
     ) throws(CodecError) {
         clips = []
+        beginning = Array(speech.prefix(Likeness.samples))
         for sound in Sound.allCases {
             let samples =
                 switch sound {

@@ -38,6 +38,7 @@ export class Call {
   #bannerTimer = 0;
   #shutdown = false;
   #told = ''; // the last wished sizes, as JSON
+  #held = new Set(); // the media sections held for whom was pinned
   #screenTrack = null;
   #paused = new Map(); // mid → why
   #bars = new Bars();
@@ -455,21 +456,44 @@ export class Call {
     const isHidden = document.hidden;
     this.#sizesTimer = setTimeout(() => {
       const wishes = [];
+      const pins = this.#pins();
       for (const slot of this.#room.slots.values()) {
-        if (slot.kind !== 'video' || !slot.participant) continue;
-        const key = slot.source === 'screen' ? `${slot.participant}/screen` : slot.participant;
+        const pin = pins.get(slot.mid);
+        // Sound has no height: a word is worth only what is held for somebody, or was.
+        if (slot.kind === 'audio') {
+          if (pin || this.#held.has(slot.mid)) wishes.push({ mid: slot.mid, ...(pin && { pin }) });
+          continue;
+        }
+        const participant = pin ? this.#stage.pinned : slot.participant;
+        if (!participant) continue;
+        const key = !pin && slot.source === 'screen' ? `${participant}/screen` : participant;
         // What cannot be decrypted would only make its sender be asked for key frames again and again.
-        const unusable = this.#obstacleOf(slot.participant) !== null;
+        const unusable = this.#obstacleOf(participant) !== null;
         const height = unusable || isHidden ? 0 : this.#stage.find(key)?.height ?? 0;
         wishes.push({
-          mid: slot.mid, wantedHeight: height, ...(slot.source === 'screen' && { priority: SCREEN_PRIORITY }),
+          mid: slot.mid, wantedHeight: height, ...(pin && { pin }),
+          ...(slot.source === 'screen' && { priority: SCREEN_PRIORITY }),
         });
       }
       const told = JSON.stringify(wishes);
       if (!wishes.length || told === this.#told) return;
       this.#told = told;
+      this.#held = new Set(pins.keys());
       this.#room.setSlots(wishes).catch(() => { this.#told = ''; });
     }, isHidden ? HIDDEN_SETTLE : SIZES_SETTLE);
+  }
+
+  // The slots that are held for whom was pinned, whoever else speaks: media section → track.
+  #pins() {
+    const pins = new Map();
+    const participant = this.#room.participants.get(this.#stage.pinned);
+    for (const [source, kind] of [['camera', 'video'], ['microphone', 'audio']]) {
+      const track = participant?.tracks.find((one) => one.source === source);
+      const slots = [...this.#room.slots.values()].filter((one) => one.kind === kind);
+      const slot = slots.find((one) => one.participant === participant?.id && one.source === source) ?? slots.at(-1);
+      if (track && slot) pins.set(slot.mid, track.id);
+    }
+    return pins;
   }
 
   // Sound: one element for each audio slot, for the whole stay.

@@ -1,8 +1,9 @@
 // The tiles of a room: one for each person, one for each shared screen, laid out so that they are as large as they can
-// be.
+// be. Of many people one is shown large (spotlight.js): that one's place among the others stays empty, so that nobody else moves.
 
 import { byID, element, hueOf, icon, initials } from './dom.js';
 import { Bars } from './quality.js';
+import { Spotlight } from './spotlight.js';
 import { strings } from './strings.js';
 
 const GAP = 10;
@@ -13,6 +14,9 @@ const LEAST_HEIGHT = 116;
 /** The same on a narrow screen: three in a row on a phone. */
 const LEAST_HEIGHT_NARROW = 84;
 const NARROW = 480;
+/** Who is shown large has so much of the stage's height, and on a narrow one a flatter shape than the whole width would give. */
+const LARGE_SHARE = 0.5;
+const LARGE_SHARE_NARROW = 0.36;
 /** Tiles this near to what is scrolled into view are shown soon: their pictures are asked for before. */
 const SIGHT_MARGIN = '200px';
 /** Louder than this is speaking; and it is shown for so long after, in milliseconds. */
@@ -29,6 +33,10 @@ export class Stage {
   });
   #sizesChanged;
   #alone;
+  #spotlight = new Spotlight();
+  #dominant = null; // key
+  #large = null; // key
+  #place = element('div.tile-place', { aria: { hidden: 'true' } });
   #hasAudience = false;
 
   /** @param {() => void} sizesChanged told when pictures are shown at other sizes than before */
@@ -37,13 +45,15 @@ export class Stage {
     this.#alone = element('p.alone', {}, element('strong', { textContent: strings.aloneHere }),
       element('span', { textContent: strings.shareLink }));
     this.#observer.observe(this.#element);
+    this.#element.onkeydown = (event) => this.#keyPressed(event);
+    this.#element.onfocusin = ({ target }) => { if (target.matches('.tile-pin')) this.#makeTabStop(target); };
   }
 
   /** The tile with this key, made if it is not there. */
   tile(key, { name, label = name, own = false, screen = false }) {
     let tile = this.#tiles.get(key);
     if (!tile) {
-      tile = new Tile(key, { own, screen });
+      tile = new Tile(key, { own, screen, pin: () => this.#pin(key) });
       this.#tiles.set(key, tile);
       // The own tile stays last, screens come first.
       const last = this.#tiles.get('self')?.element;
@@ -51,6 +61,8 @@ export class Stage {
       else if (last && tile.element !== last) last.before(tile.element);
       else this.#element.append(tile.element);
       this.#sight.observe(tile.element);
+      if (!this.#element.querySelector('.tile-pin[tabindex="0"]')) this.#makeTabStop(tile.element.querySelector('.tile-pin'));
+      this.#shine();
       this.layOut();
     }
     tile.setName(name, label);
@@ -65,6 +77,8 @@ export class Stage {
     this.#tiles.delete(key);
     this.#sight.unobserve(tile.element);
     tile.remove();
+    if (!this.#element.querySelector('.tile-pin[tabindex="0"]')) this.#makeTabStop(this.#element.querySelector('.tile-pin'));
+    this.#shine();
     this.layOut();
   }
 
@@ -98,8 +112,15 @@ export class Stage {
     else this.#alone.remove();
     this.#element.classList.toggle('is-alone', this.#alone.isConnected);
     const { clientWidth, clientHeight } = this.#element;
-    const size = screens ? null : fit(clientWidth, clientHeight, people);
     const style = this.#element.style;
+    let height = clientHeight;
+    if (this.#large !== null) {
+      const large = largeSize(clientWidth, clientHeight);
+      height -= large.height + GAP;
+      style.setProperty('--large-width', `${large.width}px`);
+      style.setProperty('--large-height', `${large.height}px`);
+    }
+    const size = screens ? null : fit(clientWidth, height, people);
     style.setProperty('--tile-width', size ? `${size.width}px` : 'auto');
     style.setProperty('--tile-height', size ? `${size.height}px` : 'auto');
     this.#sizesChanged();
@@ -108,6 +129,55 @@ export class Stage {
   /** Marks the tile of whoever has the floor, and no other. */
   showDominant(key) {
     for (const [other, tile] of this.#tiles) tile.dominant = other === key;
+    this.#dominant = key;
+    if (this.#shine()) this.layOut();
+  }
+
+  /** Whose tile is shown large because it was pinned: the key of a participant's tile, or null. */
+  get pinned() { return this.#spotlight.pinned; }
+
+  #pin(key) {
+    this.#spotlight.pinned = this.#spotlight.pinned === key ? null : key;
+    this.#shine();
+    this.layOut();
+  }
+
+  // Shows whoever it is to be large; whether that is another one than before.
+  #shine() {
+    const tiles = [...this.#tiles.entries()].filter(([, tile]) => !tile.isScreen);
+    const others = tiles.filter(([key]) => key !== 'self').map(([key]) => key);
+    const hasScreens = tiles.length < this.#tiles.size;
+    const wanted = this.#spotlight.follow(this.#dominant, others, tiles.length, performance.now());
+    for (const [key, tile] of tiles) tile.pinned = key === this.#spotlight.pinned;
+    const large = hasScreens ? null : wanted;
+    if (large === this.#large) return false;
+    const before = this.#tiles.get(this.#large);
+    if (before) before.large = false;
+    this.#large = large;
+    this.#place.remove();
+    const tile = this.#tiles.get(large);
+    if (tile) {
+      tile.large = true;
+      tile.element.after(this.#place);
+    }
+    return true;
+  }
+
+  // The tiles are one stop of the Tab key; arrows go from one to the next.
+  #makeTabStop(pin) {
+    if (!pin) return;
+    for (const other of this.#element.querySelectorAll('.tile-pin[tabindex="0"]')) other.tabIndex = -1;
+    pin.tabIndex = 0;
+  }
+
+  #keyPressed(event) {
+    const pins = [...this.#element.querySelectorAll('.tile-pin')];
+    const at = pins.indexOf(event.target);
+    const forward = getComputedStyle(this.#element).direction === 'rtl' ? -1 : 1;
+    const step = { ArrowRight: forward, ArrowLeft: -forward, ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (at < 0 || !step) return;
+    event.preventDefault();
+    pins[(at + step + pins.length) % pins.length].focus();
   }
 
   /** Whether somebody listens who has no tile. */
@@ -148,6 +218,13 @@ export function fit(width, height, count) {
   return { width: Math.floor(best.width), height: Math.floor(best.height) };
 }
 
+/** How large who is shown large is, on a stage of this size. */
+function largeSize(width, height) {
+  const share = width < NARROW ? LARGE_SHARE_NARROW : LARGE_SHARE;
+  const tall = Math.floor(Math.min(height * share, width / WIDEST));
+  return { width: Math.floor(Math.min(width, tall * WIDEST)), height: tall };
+}
+
 class Tile {
   #video = element('video', { autoplay: true, muted: true, playsInline: true });
   #avatar = element('span.avatar', { aria: { hidden: 'true' } });
@@ -158,18 +235,22 @@ class Tile {
     element('span.visually-hidden', { textContent: strings.handRaised }));
   #bars = new Bars();
   #note = element('p.tile-note', { hidden: true });
+  #pin = null;
   #loudAt = -Infinity;
   #mediaTrack = null;
   /** Whether it is scrolled into view, or nearly. */
   isInSight = true;
 
-  constructor(key, { own, screen }) {
+  constructor(key, { own, screen, pin }) {
     this.isScreen = screen;
     this.element = element('article.tile', { data: { key, kind: screen ? 'screen' : 'camera' } },
       element('div.tile-empty', {}, this.#avatar, this.#note), this.#video,
       element('footer.tile-label', {}, this.#hand, this.#badge, this.#label, this.#bars.element));
     this.element.classList.toggle('own', own);
     if (own && !screen) this.#video.classList.add('mirrored');
+    if (own || screen) return;
+    this.#pin = element('button.tile-pin', { type: 'button', tabIndex: -1, onclick: pin }, icon('pin'));
+    this.element.append(this.#pin);
   }
 
   get video() { return this.#video; }
@@ -183,6 +264,8 @@ class Tile {
     this.#avatar.textContent = initials(name);
     this.element.style.setProperty('--hue', String(hueOf(name)));
     this.element.setAttribute('aria-label', label);
+    this.#pin?.setAttribute('aria-label', strings.showLarge(label));
+    if (this.#pin) this.#pin.title = strings.showLarge(label);
   }
 
   /** Says why there is no picture, or nothing for null; `why` says more, where the person looks for it. */
@@ -195,6 +278,8 @@ class Tile {
   /** How well it is received (the own one: the connection), 1 to 4 bars; 0 for unknown. */
   set bars(bars) { this.#bars.show(bars); }
 
+  set large(isLarge) { this.element.classList.toggle('large', isLarge); }
+  set pinned(isPinned) { this.#pin?.setAttribute('aria-pressed', String(isPinned)); }
   set muted(muted) { this.#badge.hidden = !muted; }
   set hand(raised) { this.#hand.hidden = !raised; }
 

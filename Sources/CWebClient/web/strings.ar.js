@@ -74,6 +74,7 @@ export const strings = {
   raiseHand: 'ارفع يدك',
   lowerHand: 'أنزل يدك',
   handRaised: 'رافع يده',
+  showLarge: (name) => `عرض ${name} بحجم كبير`,
   react: 'تفاعل',
   reactWith: (reaction) => `تفاعل بـ ${reaction}`,
   more: 'المزيد',

@@ -69,6 +69,7 @@ export const strings = {
   raiseHand: 'Raise your hand',
   lowerHand: 'Lower your hand',
   handRaised: 'hand raised',
+  showLarge: (name) => `Show ${name} large`,
   react: 'React',
   reactWith: (reaction) => `React with ${reaction}`,
   more: 'More',

@@ -68,6 +68,7 @@ export const strings = {
   raiseHand: 'Angkat tangan',
   lowerHand: 'Turunkan tangan',
   handRaised: 'mengangkat tangan',
+  showLarge: (name) => `Tampilkan ${name} lebih besar`,
   react: 'Beri reaksi',
   reactWith: (reaction) => `Beri reaksi ${reaction}`,
   more: 'Lainnya',

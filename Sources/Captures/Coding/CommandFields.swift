@@ -51,6 +51,11 @@ extension FieldWriter {
             flag(isMuted)
         case .setSlotWishes(let peer, let wishes):
             self.wishes(wishes, of: peer)
+        case .soundLevel(let track, let timestamp, let level):
+            byte(8)
+            self.track(track)
+            number(UInt64(timestamp))
+            byte(level.level | (level.isVoice ? 0x80 : 0))
         }
     }
 
@@ -89,6 +94,10 @@ extension FieldReader {
         if tag == 5 {
             guard let track = track(), let isMuted = flag() else { return nil }
             return .setMuted(track, isMuted)
+        }
+        if tag == 8 {
+            guard let track = track(), let timestamp = number(UInt32.self), let level = byte() else { return nil }
+            return .soundLevel(track, timestamp: timestamp, AudioLevel(isVoice: level & 0x80 != 0, level: level))
         }
         guard let peer = peer() else { return nil }
         switch tag {

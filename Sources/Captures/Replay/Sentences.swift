@@ -330,6 +330,7 @@ extension RoomCommand {
         case .removeParticipant: "removeParticipant"
         case .setMuted: "setMuted"
         case .setSlotWishes: "setSlotWishes"
+        case .soundLevel: "soundLevel"
         }
     }
 
@@ -339,7 +340,7 @@ extension RoomCommand {
         case .addParticipant(let peer), .applyPlan(let peer, _), .peerConnected(let peer),
             .peerDisconnected(let peer), .removeParticipant(let peer, _), .setSlotWishes(let peer, _):
             peer
-        case .setMuted(let track, _): track.peer
+        case .setMuted(let track, _), .soundLevel(let track, timestamp: _, _): track.peer
         }
     }
 
@@ -362,6 +363,9 @@ extension RoomCommand {
                     + (wish.pin.map { ", pinned to \($0.sentence)" } ?? "")
             }
             return "peer \(peer.rawValue) wishes: \(text.joined(separator: "; "))"
+        case .soundLevel(let track, let timestamp, let level):
+            return
+                "\(track.sentence) is decoded at \(timestamp): −\(level.level) dBov\(level.isVoice ? ", a voice" : "")"
         }
     }
 }

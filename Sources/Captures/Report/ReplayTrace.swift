@@ -175,6 +175,8 @@ public final class ReplayTrace {
 
     func obeyed(_ command: RoomCommand, index: Int, at: Timestamp) {
         see(at)
+        // One for each packet of somebody who sends no levels: not worth a line.
+        if case .soundLevel = command { return }
         note(at, index: index, kind: command.name, peers: [command.peer], command.sentence)
         switch command {
         case .addParticipant(let peer): _ = row(peer, at)
@@ -187,7 +189,7 @@ public final class ReplayTrace {
             guard let p = indexOf[peer] else { return }
             peers[p].left = since(at)
             for s in peers[p].slots.indices { close(p, s, at) }
-        case .peerConnected, .peerDisconnected, .setMuted, .setSlotWishes: break
+        case .peerConnected, .peerDisconnected, .setMuted, .setSlotWishes, .soundLevel: break
         }
     }
 

@@ -175,6 +175,7 @@ extension RoomCore {
         guard peers[receiver].retransmissionBudget.take(at: now) else { return .retransmissionBudget }
         let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
         if !peers[receiver].pacer.mayLeave(bytes, at: now) {
+            if slots[s].isLeftBehind(record) { return .pacerStale }
             return queueRetransmission(record.number, bytes: bytes, of: s, at: now)
         }
         return resendNow(record.number, on: s, at: now, into: &out)

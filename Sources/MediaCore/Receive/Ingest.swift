@@ -166,7 +166,7 @@ extension RoomCore {
             _ = encodings[e].rates.note(
                 bytes: incoming.bytes, spatial: 0, temporal: 0, timestamp: packet.timestamp, isRetransmission: false,
                 at: now)
-            hear(packet, e, t, isNewest: isNewest, at: now, into: &out)
+            hear(packet, at: incoming.payload, e, t, isNewest: isNewest, at: now, into: &out)
         }
         if packet.length == 0 { return padding(packet, bytes, e, codec, isNewest, at: now, into: &out) }
         guard Int(packet.length) + Int(packet.dependencyLength) <= PacketHistory.slotBytes else { return .oversized }
@@ -257,26 +257,34 @@ extension RoomCore {
 
     /// Listens to who speaks.
     private mutating func hear(
-        _ packet: HistoryPacket, _ e: Int, _ t: Int, isNewest: Bool, at now: Timestamp, into out: inout Egress
+        _ packet: HistoryPacket, at payload: Int, _ e: Int, _ t: Int, isNewest: Bool, at now: Timestamp,
+        into out: inout Egress
     ) {
         guard packet.length > 0, isNewest else { return }
         let length = Int(packet.length &- packet.redPrimary)
-        let isMeasured = packet.audioLevel <= 0xff
-        let heard =
-            isMeasured
-            ? AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
-            : AudioGate.assumed(payloadLength: length)
-        let clockRate = encodings[e].clockRate
-        let units = listen(heard, isMeasured: isMeasured, packet, t, clockRate: clockRate, at: now)
-        let expired = tracks[t].gate.expire(at: now)
-        tracks[t].gate.noteSilence(
-            told: isMeasured ? heard.level : nil, payloadLength: length, timestamp: packet.timestamp,
-            clockRate: clockRate)
-        let opened = tracks[t].gate.hear(
-            heard, noise: noise(besideVoiceOf: t), units: units, timestamp: packet.timestamp, at: now)
-        if choosesSpeakers, opened != expired, opened {
-            assignSlots(notWithin: Self.shortestSpeakersInterval, at: now, into: &out)
+        if packet.audioLevel <= 0xff {
+            if tracks[t].levels.last != nil { tracks[t].levels.forget() }
+            let told = AudioLevel(isVoice: packet.audioLevel & 0x80 != 0, level: UInt8(packet.audioLevel & 0x7f))
+            noteSilence(told.level, length, packet, t, e)
+            return hear(told, isMeasured: true, packet.timestamp, t, e, at: now, into: &out)
         }
+        if tracks[t].plan.source == .microphone {
+            out.unmeasured = Egress.UnmeasuredSound(
+                track: tracks[t].id, timestamp: packet.timestamp, offset: payload + Int(packet.redPrimary),
+                count: length)
+        }
+        let isAwaited = tracks[t].levels.awaitsAnswer(timestamp: packet.timestamp)
+        // A packet that is long enough for speech ends silence before its level is known.
+        noteSilence(length < AudioGate.assumedSpeechBytes ? tracks[t].levels.last : nil, length, packet, t, e)
+        guard !isAwaited else { return }
+        let guessed = AudioGate.assumed(payloadLength: length)
+        hear(guessed, isMeasured: false, packet.timestamp, t, e, at: now, into: &out)
+    }
+
+    /// Notes whether a packet is silence.
+    private mutating func noteSilence(_ told: UInt8?, _ length: Int, _ packet: HistoryPacket, _ t: Int, _ e: Int) {
+        tracks[t].gate.noteSilence(
+            told: told, payloadLength: length, timestamp: packet.timestamp, clockRate: encodings[e].clockRate)
     }
 
     /// A packet without payload is not forwarded and its number closed up; where later ones have gone out already its

@@ -24,6 +24,21 @@ public struct Egress: ~Copyable {
         public let mayBePadded: Bool
     }
 
+    /// A packet of Opus from a microphone that does not say how loud it is (RFC 6464).
+    public struct UnmeasuredSound: Hashable, Sendable, BitwiseCopyable {
+        /// Whose it is.
+        public let track: TrackID
+        /// Its RTP timestamp.
+        public let timestamp: UInt32
+        /// Where in the packet that was given its Opus begins.
+        public let offset: Int
+        /// The bytes of it.
+        public let count: Int
+    }
+
+    /// What the last call was given, where its level is wanted: whoever can decode it tells (`RoomCommand.soundLevel`). No output
+    /// that a replay compares.
+    public internal(set) var unmeasured: UnmeasuredSound?
     /// The datagrams, in the order in which they are to be sent.
     public private(set) var datagrams: [Datagram] = []
     /// What the control plane should know, in order.
@@ -79,7 +94,10 @@ public struct Egress: ~Copyable {
 
     /// Begins a call into a core: from here on it may write a quarter of the arena, whatever other rooms wrote before. What
     /// a room gives out must depend on its own calls alone, or no replay could give the same.
-    @inline(__always) mutating func beginCall() { callStart = used }
+    @inline(__always) mutating func beginCall() {
+        callStart = used
+        if unmeasured != nil { unmeasured = nil }
+    }
 
     /// Whether a quarter of the arena or less is left: flush when the call into the core has returned. Who does so leaves
     /// every call its quarter.

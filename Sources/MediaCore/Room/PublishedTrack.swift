@@ -18,6 +18,8 @@ struct PublishedTrack: ~Copyable {
     /// What it sounded like, and what speaks for it to be given the floor.
     var voice = AudioLevelWindow()
     var evidence = SpeakerEvidence()
+    /// What is told of its levels where its packets do not say them.
+    var levels = DecodedLevels()
     /// The position in the plan of the codec that arrives, the preferred one before any does.
     var codec = 0
     var hasStarted = false
@@ -50,6 +52,7 @@ extension PublishedTrack: CheckpointRow {
         w.write(gate)
         w.write(voice)
         w.write(evidence)
+        w.write(levels)
         w.write(UInt64(codec))
         w.write(hasStarted)
         w.write(hasStalled)
@@ -75,6 +78,7 @@ extension PublishedTrack: CheckpointRow {
         try r.code(&gate)
         try r.code(&voice)
         try r.code(&evidence)
+        try r.code(&levels)
         codec = try r.readUnsigned(255)
         try r.code(&hasStarted)
         try r.code(&hasStalled)

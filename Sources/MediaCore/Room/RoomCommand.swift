@@ -55,4 +55,6 @@ public enum RoomCommand: Sendable, Equatable {
     case setMuted(TrackID, Bool)
     /// The receiver's wishes about its slots; those not named keep theirs.
     case setSlotWishes(PeerID, [SlotWish])
+    /// How loud the packet of this RTP timestamp is, found by decoding it (`Egress.unmeasured`), because it does not say so.
+    case soundLevel(TrackID, timestamp: UInt32, AudioLevel)
 }

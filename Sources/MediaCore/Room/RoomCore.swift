@@ -83,6 +83,8 @@ public struct RoomCore: ~Copyable {
         case .removeParticipant(let id, _): removeParticipant(id, at: now, into: &out)
         case .setMuted(let track, let isMuted): setMuted(track, isMuted, at: now, into: &out)
         case .setSlotWishes(let id, let wishes): setSlotWishes(wishes, of: id, at: now, into: &out)
+        case .soundLevel(let track, let timestamp, let level):
+            hearDecoded(level, timestamp: timestamp, of: track, at: now, into: &out)
         }
     }
 

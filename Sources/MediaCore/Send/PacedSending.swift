@@ -88,6 +88,7 @@ extension RoomCore {
     /// Lets leave what a receiver's pace allows.
     mutating func pace(_ p: Int, at now: Timestamp, into out: inout Egress) {
         peers[p].nextPace = nil
+        peers[p].pacer.isCatchingUp = true
         while let first = peers[p].pacer.retransmissions.first,
             peers[p].pacer.mayLeave(Int(first.bytes), at: now)
         {
@@ -105,6 +106,7 @@ extension RoomCore {
                 release(first, place: place, at: now, into: &out)
             }
         }
+        peers[p].pacer.isCatchingUp = false
         probe(p, at: now, into: &out)
         peers[p].nextPace.bring(forwardTo: peers[p].pacer.next(after: now))
     }
@@ -149,7 +151,8 @@ extension RoomCore {
     ) {
         let s = Int(waiting.slot)
         guard slots.contains(s), slots[s].plan.ssrc == waiting.ssrc, Int(slots[s].peer) == p,
-            now - waiting.arrived < Self.longestWait
+            now - waiting.arrived < Self.longestWait,
+            !(slots[s].sentPacket(waiting.number).map { slots[s].isLeftBehind($0) } ?? false)
         else { return statistics.drop(.pacerStale) }
         if let reason = resendNow(waiting.number, on: s, at: now, into: &out) { statistics.drop(reason) }
     }

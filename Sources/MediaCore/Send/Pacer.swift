@@ -110,16 +110,26 @@ struct Pacer: ~Copyable {
     private static let mostBytes = Int64(burstPackets) * 1_500
     /// Packets sent within this time are one burst.
     static let burstSpan = TimeDelta.milliseconds(1)
+    /// Whoever calls does so a little late, on a busy machine by many milliseconds. So much of that is made up for while something
+    /// waits, as fast as a wide burst is: otherwise every packet would be late by it, and what waits would become more and more
+    /// although the pace is faster than what comes.
+    static let mostLate = TimeDelta.milliseconds(100)
 
     /// What leaves first, and what leaves then.
     var retransmissions = PacketQueue()
     var video = PacketQueue()
     var probe: RunningProbe?
+    /// What leaves now has waited. False between two turns.
+    var isCatchingUp = false
     /// How long a burst may take at the pacing rate where the path has room for more, nil where it has none; and how long it
     /// takes. Follow from the demand, the settings and the rate, and are in no checkpoint.
     private var widest: TimeDelta?
     private var burst = Pacer.burst
     private var rate = DataRate.zero
+    /// What a packet's time at the pacing rate may be shortened to, in percent of it, to make up for lateness.
+    private var shortestPercent: Int64 = 100
+    /// How late packets left, and is not made up for.
+    private var late = TimeDelta.zero
     /// When what was sent is paid off at the pacing rate.
     private var paidAt = Timestamp(nanoseconds: .min)
     private var burstStart = Timestamp(nanoseconds: .min)
@@ -131,6 +141,8 @@ struct Pacer: ~Copyable {
     /// The pace is so many percent of the estimate, and the path has room for more than is wanted, or has not.
     mutating func setBurst(pacingPercent: Int64, isWide: Bool) {
         widest = isWide ? Self.burst * Self.wideBurstPercent / max(1, pacingPercent) : nil
+        // Where a burst may be wide, nothing comes to be late.
+        shortestPercent = isWide ? 100 : min(100, pacingPercent * 100 / Self.wideBurstPercent)
         limitBurst()
     }
 
@@ -172,8 +184,22 @@ struct Pacer: ~Copyable {
         }
         if burstCount < .max { burstCount += 1 }
         // A debt of more than ten seconds is not paid in anybody's life time.
-        paidAt = min(max(paidAt, now) + time(of: bytes), now + .seconds(10))
+        paidAt = min(max(paidAt, now) + chargedTime(of: bytes, at: now), now + .seconds(10))
         if probe != nil { countForProbe(bytes, at: now) }
+    }
+
+    /// How long a packet that leaves takes at the pace, less what is made up for of how late others left.
+    @inline(__always) private mutating func chargedTime(of bytes: Int, at now: Timestamp) -> TimeDelta {
+        let time = time(of: bytes)
+        guard isCatchingUp || !isEmpty else {
+            late = .zero
+            return time
+        }
+        if paidAt < now { late = min(late + (now - max(paidAt, now - Self.mostLate)), Self.mostLate) }
+        guard probe == nil, late > .zero else { return time }
+        let shortened = min(late, time - time * shortestPercent / 100)
+        late = late - shortened
+        return time - shortened
     }
 
     private mutating func countForProbe(_ bytes: Int, at now: Timestamp) {
@@ -218,6 +244,7 @@ struct Pacer: ~Copyable {
         paidAt = Timestamp(nanoseconds: .min)
         burstStart = Timestamp(nanoseconds: .min)
         burstCount = 0
+        late = .zero
     }
 }
 
@@ -282,6 +309,7 @@ extension Pacer {
             if moment.nanoseconds != .min { w.write(moment) }
         }
         w.byte(burstCount)
+        w.write(late.nanoseconds)
     }
 
     static func restored(_ r: inout CheckpointReader) throws(CheckpointError) -> Self {
@@ -306,5 +334,6 @@ extension Pacer {
         try r.code(&moment)
         burstStart = moment ?? Timestamp(nanoseconds: .min)
         burstCount = try r.byte()
+        try r.code(&late.nanoseconds, 0...Self.mostLate.nanoseconds)
     }
 }

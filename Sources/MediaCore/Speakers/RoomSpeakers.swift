@@ -2,12 +2,36 @@
 // speaks the decision who has the floor, and what is told. Opens no gate and fills no slot.
 
 extension RoomCore {
+    /// A packet of a microphone is so loud: its window and its gate hear it, and whose gate opens gets a slot.
+    mutating func hear(
+        _ heard: AudioLevel, isMeasured: Bool, _ timestamp: UInt32, _ t: Int, _ e: Int, at now: Timestamp,
+        into out: inout Egress
+    ) {
+        let units = listen(heard, isMeasured: isMeasured, timestamp, t, clockRate: encodings[e].clockRate, at: now)
+        let expired = tracks[t].gate.expire(at: now)
+        let opened = tracks[t].gate.hear(
+            heard, noise: noise(besideVoiceOf: t), units: units, timestamp: timestamp, at: now)
+        if choosesSpeakers, opened, !expired {
+            assignSlots(notWithin: Self.shortestSpeakersInterval, at: now, into: &out)
+        }
+    }
+
+    /// How loud a packet was that did not say so: as if it came now, for who speaks; it has been forwarded or not.
+    mutating func hearDecoded(
+        _ level: AudioLevel, timestamp: UInt32, of id: TrackID, at now: Timestamp, into out: inout Egress
+    ) {
+        guard let t = find(id), !tracks[t].isVideo, !tracks[t].isMuted, peers[Int(tracks[t].peer)].isConnected,
+            let e = tracks[t].encodings.first, tracks[t].levels.take(level.level, timestamp: timestamp)
+        else { return }
+        hear(level, isMeasured: true, timestamp, t, Int(e), at: now, into: &out)
+    }
+
     /// A packet of a microphone adds to its window; how many units end with it.
-    mutating func listen(
-        _ heard: AudioLevel, isMeasured: Bool, _ packet: HistoryPacket, _ t: Int, clockRate: UInt32, at now: Timestamp
+    private mutating func listen(
+        _ heard: AudioLevel, isMeasured: Bool, _ timestamp: UInt32, _ t: Int, clockRate: UInt32, at now: Timestamp
     ) -> Int {
         let units = tracks[t].voice.hear(
-            heard, isMeasured: isMeasured, timestamp: packet.timestamp, clockRate: clockRate, at: now)
+            heard, isMeasured: isMeasured, timestamp: timestamp, clockRate: clockRate, at: now)
         if speakers.next == nil, tracks[t].voice.speech & 1 != 0, tracks[t].plan.source == .microphone {
             speakers.wake(at: now)
         }
@@ -27,6 +51,7 @@ extension RoomCore {
     mutating func silence(_ t: Int, at now: Timestamp) {
         tracks[t].voice.forgetSpeech()
         tracks[t].evidence.clear()
+        tracks[t].levels.forget()
         if tracks[t].evidence.isListed { speakers.wake(at: now) }
     }
 

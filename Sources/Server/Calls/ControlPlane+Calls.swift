@@ -1,6 +1,5 @@
 // The control plane's work on one-to-one calls: sessions are devices of the machine of calls, their commands go into it, and what it
-// asks is done, in order. Devices that are not connected are not woken here, and nothing is kept beyond the run of the server: who
-// does that takes the actions `wake`, `stopWaking`, `missed` and `record`, and gives `isKnown` and `isBlocked`.
+// asks is done, in order. What is kept, and how devices are woken, is in the files beside.
 import EventLoop
 import Signalling
 
@@ -19,6 +18,8 @@ extension ControlPlane {
             machine.connect(
                 device, of: claims.user, name: claims.name, offersWaiting: offersWaiting, at: now, into: &actions)
         }
+        noteDevice(of: session)
+        tellMissed(session)
     }
 
     func callSocketLost(_ session: SessionRecord) {
@@ -57,11 +58,38 @@ extension ControlPlane {
                 session, id,
                 .error(ProtocolError(.serverShutdown, "The server is going away; try again in a moment.")))
         }
-        let given: CallGiven
         switch command {
-        case .invite, .accept:
-            given = CallGiven(id: CallID(Self.randomName(bytes: 12)), token: Self.randomName(bytes: 16))
-        default: given = CallGiven(id: CallID(""), token: "")
+        case .invite(let invite):
+            if let standing = calls.standings[invite.to] {
+                self.invite(command, id, for: session, standing)
+            } else {
+                Task { self.invite(command, id, for: session, await standing(of: invite.to)) }
+            }
+        case .accept: perform(command, id, for: session, newCall())
+        case .reattach(let reattach): self.reattach(reattach, id, for: session, device)
+        default: perform(command, id, for: session, CallGiven(id: CallID(""), token: ""))
+        }
+    }
+
+    /// Places a call to a user of whom this is known; nil: nothing can be known now.
+    private func invite(
+        _ command: CallCommand, _ id: CommandID, for session: SessionRecord, _ standing: Standings.Standing?
+    ) {
+        var given = newCall()
+        given.isKnown = standing?.isKnown ?? false
+        given.isBlocked = standing?.blocked.contains(session.machine.claims?.user ?? "") ?? false
+        perform(command, id, for: session, given)
+    }
+
+    private func newCall() -> CallGiven {
+        CallGiven(id: CallID(Self.randomName(bytes: 12)), token: Self.randomName(bytes: 16))
+    }
+
+    /// Gives a command to the machine. One that ends a call is answered when the call's record is on the disk.
+    func perform(_ command: CallCommand, _ id: CommandID, for session: SessionRecord, _ given: CallGiven) {
+        // It may have been lost while the store was asked.
+        guard let device = session.callDevice else {
+            return answer(session, id, .error(ProtocolError(.forbidden, "The token is not good for calls.")))
         }
         inCallOrder {
             let now = SessionTime(nanoseconds: MonotonicClock.now)
@@ -69,18 +97,33 @@ extension ControlPlane {
                 var actions: [CallAction] = []
                 var told = try calls.machine.perform(command, by: device, given: given, at: now, into: &actions)
                 calls.actions += actions
+                if case .call(.invited(let invited)) = told { noteCaller(of: invited.call, session, actions) }
                 if case .call(let message) = told { told = .call(completed(message, for: session)) }
-                answer(session, id, told)
+                if let call = callEnding(by: command, actions) {
+                    calls.ending[call, default: []].append(.init(session: session, id: id, message: told))
+                } else {
+                    answer(session, id, told)
+                }
             } catch {
                 answer(session, id, .error(error))
             }
         }
     }
 
+    /// The call that a command has ended, or that is about to be written down as over.
+    private func callEnding(by command: CallCommand, _ actions: [CallAction]) -> CallID? {
+        switch command {
+        case .decline, .cancel, .hangup: break
+        default: return nil
+        }
+        for case .record(let record) in actions where record.end != nil { return record.call }
+        return command.call.flatMap { calls.ending[$0] == nil ? nil : $0 }
+    }
+
     // MARK: What the machine asks
 
     /// Lets the machine of calls change, and does what it asks.
-    private func changeCalls(_ body: (inout CallMachine, SessionTime, inout [CallAction]) -> Void) {
+    func changeCalls(_ body: (inout CallMachine, SessionTime, inout [CallAction]) -> Void) {
         inCallOrder {
             var actions: [CallAction] = []
             body(&calls.machine, SessionTime(nanoseconds: MonotonicClock.now), &actions)
@@ -114,20 +157,23 @@ extension ControlPlane {
         case .inform(let message, let device):
             guard let session = calls.sessions[device] else { return }
             change(session) { machine, actions in machine.inform(.call(message), into: &actions) }
-        case .missed(let missed): tell(missed)
+        case .missed(let missed): calls.missed[missed.call] = missed
         case .feed(let event): record(event)
         case .openRoom(let name, _, _):
             calls.rooms.insert(name)
             // It is there when the first of the two joins; where neither does it is closed like any empty room.
             if let room = room(named: name) { noteEmpty(room) }
         case .closeRoom(let name, _): calls.rooms.remove(name)
-        case .record(let record): count(record)
-        case .wake, .stopWaking: break
+        case .record(let record):
+            count(record)
+            keep(record)
+        case .wake(let user, let incoming): wake(user, incoming)
+        case .stopWaking(_, let call): stopWaking(call)
         }
     }
 
     /// The message with what the machine does not know: ICE servers. Whom it names a room may enter that.
-    private func completed(_ message: CallMessage, for session: SessionRecord) -> CallMessage {
+    func completed(_ message: CallMessage, for session: SessionRecord) -> CallMessage {
         switch message {
         case .accepted(var told):
             told.iceServers = iceServers(for: session)
@@ -157,20 +203,6 @@ extension ControlPlane {
 
     private func grant(_ room: String, to session: SessionRecord) {
         change(session) { machine, _ in machine.grant(room: room) }
-    }
-
-    /// Tells the callee's devices that a call was not answered.
-    private func tell(_ missed: MissedCall) {
-        let age = (MonotonicClock.now - missed.placed.nanoseconds) / 1_000_000
-        let message = ServerMessage.call(
-            .missed(
-                .init(
-                    call: missed.call, from: missed.from, media: missed.media,
-                    placedMilliseconds: WallClock.now / 1_000_000 - age)))
-        for device in calls.devices[missed.user] ?? [] {
-            guard let session = calls.sessions[device] else { continue }
-            change(session) { machine, actions in machine.send(message, into: &actions) }
-        }
     }
 
     private func record(_ event: FeedEvent) {

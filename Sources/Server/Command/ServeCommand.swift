@@ -35,6 +35,7 @@ enum ServeCommand {
         }
         let isDevelopment = arguments.has("dev")
         if isDevelopment { develop(&configuration) }
+        if configuration.storage.path.isEmpty { configuration.storage.path = DurableState.defaultPath() }
         try configuration.validate()
         guard let level = LogLevel(name: configuration.logLevel) else {
             throw ConfigurationError("logLevel is debug, info, warning or error, not \"\(configuration.logLevel)\"")
@@ -61,6 +62,7 @@ enum ServeCommand {
         if configuration.listen.host == defaults.listen.host { configuration.listen.host = "127.0.0.1" }
         if configuration.tokens.secret.isEmpty { configuration.tokens.secret = ControlPlane.randomName(bytes: 32) }
         configuration.media.allowPrivateCandidates = true
+        if configuration.storage.path.isEmpty { configuration.storage.path = DurableState.memory }
     }
 
     private static func announce(_ configuration: Configuration, port: Int, isDevelopment: Bool) {

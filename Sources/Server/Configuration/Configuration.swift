@@ -73,6 +73,8 @@ public struct Configuration: Sendable, Equatable {
         public var allowPrivateCandidates = false
         /// Send each receiver the layers that its path carries, as its feedback tells; else the best that it shows.
         public var adaptBitrate = true
+        /// Decode the sound of clients that send no audio levels, to know who speaks; never where it is encrypted from end to end.
+        public var decodeLevels = true
     }
     /// The relay that clients are told of.
     public struct Turn: Sendable, Equatable {
@@ -124,6 +126,59 @@ public struct Configuration: Sendable, Equatable {
         public var commandBurst = 200
     }
 
+    /// One-to-one calls.
+    public struct Calls: Sendable, Equatable {
+        /// Seconds that a call rings.
+        public var ringSeconds = 60
+        /// Seconds that two devices may take to find each other.
+        public var connectSeconds = 30
+        /// Seconds that a call waits for a device that was lost, or for both after a restart of the server.
+        public var graceSeconds = 30
+        /// Connected devices of one user.
+        public var devicesPerUser = 16
+        /// Calls of one user at once, those that ring included.
+        public var callsPerUser = 8
+        /// Seconds after which a user may place one more call, over a long time; 0 switches both limits off.
+        public var inviteSeconds = 5
+        /// Calls that a user may place at once.
+        public var inviteBurst = 12
+        /// Seconds after which a user may call the same person once more, over a long time; 0 switches both limits off.
+        public var pairSeconds = 20
+        /// Calls to the same person at once.
+        public var pairBurst = 4
+    }
+    /// What outlives the server.
+    public struct Storage: Sendable, Equatable {
+        /// The SQLite file; empty or `memory`: nothing outlives the server. `majlis serve` puts its default in place of the
+        /// empty path.
+        public var path = ""
+        /// Days that call records and missed calls are kept; 0 is for ever.
+        public var historyDays = 90
+    }
+    /// Waking devices.
+    public struct Push: Sendable, Equatable {
+        /// The file with Apple's private key (.p8).
+        public var apnsKeyFile = ""
+        /// The key's identifier.
+        public var apnsKeyID = ""
+        /// The developer team.
+        public var apnsTeamID = ""
+        /// The application's bundle identifier.
+        public var apnsBundleID = ""
+        /// Where messages for released applications go; empty: Apple's service.
+        public var apnsEndpoint = ""
+        /// Where messages for applications under development go; empty: Apple's service.
+        public var apnsSandboxEndpoint = ""
+        /// The file with Google's service account.
+        public var fcmServiceAccountFile = ""
+        /// Where messages go; empty: Google's service.
+        public var fcmEndpoint = ""
+        /// Certificates in PEM that the services are verified against; empty: the machine's own.
+        public var authorityFile = ""
+        /// The URL of an HTTP proxy; empty: none.
+        public var proxy = ""
+    }
+
     /// The HTTP and WebSocket side.
     public var listen = Listen()
     /// Who may come in.
@@ -138,6 +193,12 @@ public struct Configuration: Sendable, Equatable {
     public var captures = Captures()
     /// The life of a session.
     public var sessions = Sessions()
+    /// One-to-one calls.
+    public var calls = Calls()
+    /// What outlives the server.
+    public var storage = Storage()
+    /// Waking devices.
+    public var push = Push()
     /// debug, info, warning or error.
     public var logLevel = "info"
 
@@ -180,6 +241,12 @@ extension Configuration {
         }
         if !["nothing", "headers"].contains(captures.record) {
             throw ConfigurationError("captures.record is nothing or headers, not \"\(captures.record)\"")
+        }
+        let apns = [push.apnsKeyFile, push.apnsKeyID, push.apnsTeamID, push.apnsBundleID]
+        if apns.contains(where: { !$0.isEmpty }), apns.contains("") {
+            throw ConfigurationError(
+                "push.apnsKeyFile, push.apnsKeyID, push.apnsTeamID and push.apnsBundleID go together: one of them is missing"
+            )
         }
         let known = ["opus", "vp8", "vp9", "h264", "av1"]
         guard ["speaker", "listener"].contains(rooms.defaultRole) else {

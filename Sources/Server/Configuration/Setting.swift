@@ -36,14 +36,14 @@ struct Setting: Sendable {
         return name
     }
 
-    private static func text(
+    static func text(
         _ key: String, _ path: any WritableKeyPath<Configuration, String> & Sendable, _ text: String,
         secret: Bool = false
     ) -> Setting {
         Setting(
             key: key, value: .text({ $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text, isSecret: secret)
     }
-    private static func number(
+    static func number(
         _ key: String, _ path: any WritableKeyPath<Configuration, Int> & Sendable, _ range: ClosedRange<Int>,
         _ text: String
     ) -> Setting {
@@ -61,7 +61,11 @@ struct Setting: Sendable {
     }
 
     /// All of them, in the order in which they are printed.
-    static let all: [Setting] = [
+    static let all: [Setting] = ofServer + ofCalls + ofLog
+
+    private static let ofLog: [Setting] = [text("logLevel", \.logLevel, "debug, info, warning or error.")]
+
+    private static let ofServer: [Setting] = [
         text(
             "listen.host", \.listen.host, "The address to listen on; 127.0.0.1 for this machine alone, :: for IPv6 too."
         ),
@@ -128,6 +132,10 @@ struct Setting: Sendable {
             "media.adaptBitrate", \.media.adaptBitrate,
             "Send each receiver what its path carries, by its feedback (docs/bitrate.md); else all that it shows."
         ),
+        flag(
+            "media.decodeLevels", \.media.decodeLevels,
+            "Decode the sound of clients that send no audio levels, to know who speaks; never where it is encrypted from end to end."
+        ),
         list(
             "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
         list("turn.stunURLs", \.turn.stunURLs, "STUN servers told to clients."),
@@ -169,7 +177,6 @@ struct Setting: Sendable {
             "sessions.helloSeconds", \.sessions.helloSeconds, 1...60, "Seconds that a client may take to say hello."),
         number("sessions.commandsPerSecond", \.sessions.commandsPerSecond, 1...10_000, "Commands a session may send."),
         number("sessions.commandBurst", \.sessions.commandBurst, 1...100_000, "Commands that may come at once."),
-        text("logLevel", \.logLevel, "debug, info, warning or error."),
     ]
 
     /// The setting with this key.

@@ -9,6 +9,8 @@ struct MediaSettings: Sendable {
     var transport: TransportConfiguration
     var negotiation: NegotiationConfiguration
     var room: RoomConfiguration
+    /// Whether sound that does not say how loud it is may be decoded.
+    var decodesLevels: Bool
     /// Loss in percent above which what the flight recorder holds is kept; 0 never.
     var keepAboveLossPercent: Int
     /// What recordings share; nil where nothing is recorded.
@@ -43,6 +45,7 @@ struct MediaSettings: Sendable {
             2 * (configuration.rooms.maximumPublishedTracks + configuration.rooms.maximumSlots)
         room = RoomConfiguration()
         if configuration.media.adaptBitrate { room.bitrate = BitrateConfiguration() }
+        decodesLevels = media.decodeLevels
         keepAboveLossPercent = configuration.captures.keepAboveLossPercent
         room.ntpAtOrigin = Self.ntpAtOrigin()
     }

@@ -26,6 +26,8 @@ final class MediaTurn {
     /// What one of them is sent next.
     let burst = PacketBurst()
     let peerReports = PeerReports()
+    /// Decodes for levels, from the first packet on that wants it.
+    var levels: LevelThread?
     /// Rooms with a recording that was asked for, and those whose flight recording is kept at the end of this turn.
     var recorded: [MediaRoom] = []
     var keeping: [MediaRoom] = []
@@ -145,13 +147,14 @@ final class MediaTurn {
             room.core.receiveRTCP(span, from: peer.id, at: now, into: &egress)
         } else {
             room.core.receiveRTP(span, from: peer.id, at: now, into: &egress)
+            if let sound = egress.unmeasured { measure(sound, in: span, from: peer) }
         }
         metrics.receivedPackets.add(1)
         metrics.receivedBytes.add(count)
         if egress.isNearlyFull { flush() }
     }
 
-    private func apply(_ command: RoomCommand, to room: MediaRoom) {
+    func apply(_ command: RoomCommand, to room: MediaRoom) {
         enter(room)
         let now = self.now
         room.taps.commanded(command, at: now)
@@ -226,6 +229,8 @@ final class MediaTurn {
     /// Closes every room, transport and handle.
     func close() {
         for room in allRooms { closeRoom(room.key) }
+        levels?.stop()
+        levels = nil
         hook?.close()
         hook = nil
         poller.close()

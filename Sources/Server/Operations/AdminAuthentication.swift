@@ -66,12 +66,15 @@ extension ControlPlane {
         }
     }
 
-    /// Whether the claims let their bearer at a room, or at the list of rooms where it is nil.
-    func authorise(_ claims: TokenClaims, room: String?) throws(AdminError) {
+    /// Whether the claims let their bearer at a room, at users where it is about one, or at what is about all.
+    func authorise(_ claims: TokenClaims, _ route: AdminRoute?) throws(AdminError) {
         guard claims.admin else {
             throw AdminError(403, "forbidden", "This token does not have the grant admin.")
         }
-        guard let room, let only = Self.onlyRoom(of: claims), only != room else { return }
+        if route?.user != nil, Self.onlyRoom(of: claims) != nil {
+            throw AdminError(403, "forbidden", "This token is for a room, not for users.")
+        }
+        guard let room = route?.room, let only = Self.onlyRoom(of: claims), only != room else { return }
         throw AdminError(403, "forbidden", "This token is for another room.")
     }
 

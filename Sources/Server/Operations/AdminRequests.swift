@@ -43,7 +43,7 @@ extension ControlPlane {
     /// Only an operator's body is read.
     private func refusal(of request: GatewayRequest) -> HTTPResponse? {
         do throws(AdminError) {
-            try authorise(try authenticate(request), room: AdminRoute(path: request.path)?.room)
+            try authorise(try authenticate(request), AdminRoute(path: request.path))
             return nil
         } catch {
             return error.response
@@ -64,9 +64,14 @@ extension ControlPlane {
     private func perform(_ id: RequestID, _ request: GatewayRequest) throws(AdminError) -> HTTPResponse? {
         guard let route = AdminRoute(path: request.path) else { throw .noRoom }
         let claims = try authenticate(request)
-        try authorise(claims, room: route.room)
+        try authorise(claims, route)
         guard !isDraining else { throw AdminError(503, "serverShutdown", "The server is going away.") }
         if route == .events { return try events(request, claims) }
+        if let user = route.user {
+            try allowQuery(request.method == .get && route != .user(user) ? ["before", "limit"] : [], of: request)
+            try perform(id, request, route, on: user)
+            return nil
+        }
         guard let name = route.room else {
             try allowQuery([], of: request)
             return AdminBody.response(200, AdminBody.Rooms(rooms: summaries(for: claims)))
@@ -109,7 +114,7 @@ extension ControlPlane {
         }
     }
 
-    private func number(
+    func number(
         _ field: String, _ range: ClosedRange<UInt64>, of request: GatewayRequest
     ) throws(AdminError) -> UInt64? {
         guard let text = request.query.last(where: { $0.name == field })?.value else { return nil }

@@ -12,12 +12,15 @@ enum AdminRoute: Equatable {
     case explain(String)
     case moderate(String)
     case events
+    case user(String)
+    case userCalls(String)
 
     /// The path's form and its methods, as the description has them.
     static let table: [(path: String, methods: [HTTPMethod])] = [
         ("/v1/rooms", [.get]), ("/v1/rooms/{room}", [.get]), ("/v1/rooms/{room}/captures", [.post, .delete]),
         ("/v1/rooms/{room}/flight", [.post]), ("/v1/rooms/{room}/explain", [.get]),
         ("/v1/rooms/{room}/moderate", [.post]), ("/v1/events", [.get]),
+        ("/v1/users/{user}", [.get, .delete]), ("/v1/users/{user}/calls", [.get]),
     ]
 
     /// Every operation, as `GET /v1/rooms`.
@@ -34,6 +37,10 @@ enum AdminRoute: Equatable {
         }
         if path == "/v1/events" {
             self = .events
+            return
+        }
+        if let user = AdminRoute(userPath: path) {
+            self = user
             return
         }
         let prefix = "/v1/rooms/"
@@ -60,6 +67,15 @@ enum AdminRoute: Equatable {
         self = .room(String(rest))
     }
 
+    private init?(userPath path: String) {
+        let (prefix, part) = ("/v1/users/", "/calls")
+        guard path.hasPrefix(prefix), path.utf8.count > prefix.utf8.count else { return nil }
+        let name = String(path.dropFirst(prefix.count))
+        self =
+            name.hasSuffix(part) && name.utf8.count > part.utf8.count
+            ? .userCalls(String(name.dropLast(part.count))) : .user(name)
+    }
+
     /// The methods that it understands.
     var methods: [HTTPMethod] {
         let form =
@@ -71,14 +87,24 @@ enum AdminRoute: Equatable {
             case .explain: "/v1/rooms/{room}/explain"
             case .moderate: "/v1/rooms/{room}/moderate"
             case .events: "/v1/events"
+            case .user: "/v1/users/{user}"
+            case .userCalls: "/v1/users/{user}/calls"
             }
         return Self.table.first { $0.path == form }?.methods ?? []
+    }
+
+    /// The user that it is about, where it is about one.
+    var user: String? {
+        switch self {
+        case .user(let name), .userCalls(let name): name
+        default: nil
+        }
     }
 
     /// The room that it is about; nil where it is about all.
     var room: String? {
         switch self {
-        case .rooms, .events: nil
+        case .rooms, .events, .user, .userCalls: nil
         case .room(let name), .captures(let name), .flight(let name), .explain(let name), .moderate(let name): name
         }
     }

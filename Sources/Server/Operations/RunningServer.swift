@@ -1,6 +1,7 @@
 // One server: its loops, workers and control plane, from start to a clean end. Several may run in one process, as tests do.
 import EventLoop
 import Glibc
+import Storage
 import Tokens
 
 /// A server that runs.
@@ -11,6 +12,7 @@ public final class RunningServer: Sendable {
     private let control: ControlPlane
     private let workers: [MediaWorker]
     private let captures: CaptureServices
+    private let durable: DurableState
     private let log: Log
 
     /// Starts everything; when it returns, clients may come.
@@ -31,17 +33,21 @@ public final class RunningServer: Sendable {
             ? configuration.media.workers : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         let metrics = ServerMetrics(workers: count)
         var settings = try MediaSettings(configuration)
+        let push = try PushSettings.configuration(configuration.push)
+        let durable = try DurableState(configuration.storage)
         let captures = CaptureServices(configuration.captures, log: log)
         settings.captures = captures
         let shared = settings
         let loop = LoopThread(name: "majlis-control")
         let control = ControlPlane(
-            loop: loop, configuration: configuration, verifier: verifier, log: log, metrics: metrics)
+            loop: loop, configuration: configuration, verifier: verifier, log: log, metrics: metrics,
+            store: durable.store, push: push)
         let workers = (0..<count).map { MediaWorker(index: $0) }
         self.loop = loop
         self.control = control
         self.workers = workers
         self.captures = captures
+        self.durable = durable
         do {
             for (index, worker) in workers.enumerated() {
                 try Self.wait(on: worker.loop) {
@@ -50,6 +56,7 @@ public final class RunningServer: Sendable {
                     }
                 }
             }
+            try Self.restoreCalls(loop, control)
             let doors = workers.map { doors($0, { control.post($0) }) }
             port = try Self.wait(on: loop) { try control.assumeIsolated { try $0.start(workers: doors) } }
         } catch {
@@ -59,6 +66,7 @@ public final class RunningServer: Sendable {
             }
             loop.stop()
             captures.close()
+            durable.close()
             throw error
         }
     }
@@ -71,6 +79,23 @@ public final class RunningServer: Sendable {
         for worker in workers { worker.loop.stop() }
         loop.stop()
         captures.close()
+        durable.close()
+    }
+
+    /// Has the calls of another run taken over before anybody can connect.
+    private static func restoreCalls(_ loop: LoopThread, _ control: ControlPlane) throws(ConfigurationError) {
+        let failure = Lock<StoreError?>(nil)
+        let done = Semaphore()
+        loop.perform {
+            control.assumeIsolated {
+                $0.restoreCalls { error in
+                    failure.withLock { $0 = error }
+                    done.signal()
+                }
+            }
+        }
+        done.wait()
+        if let error = failure.withLock({ $0 }) { throw ConfigurationError("storage.path: \(error)") }
     }
 
     /// From its return on SIGTERM and SIGINT are watched: the first raises what is returned, a second one ends the process

@@ -1,6 +1,7 @@
 // The counters behind /metrics, in Prometheus' text format (version 0.0.4). Written by any thread, once per event of the
 // control plane and once per turn of a worker, never once per packet.
 import Gateway
+import Push
 import Signalling
 import Synchronization
 
@@ -23,6 +24,8 @@ final class WorkerMetrics: Sendable {
     let sendCalls = Counter()
     let turns = Counter()
     let flushNanoseconds = Counter()
+    let decodedLevels = Counter()
+    let droppedLevels = Counter()
 }
 
 /// What the server has done and holds.
@@ -38,12 +41,20 @@ final class ServerMetrics: Sendable {
     let callsConnected = Counter()
     /// Calls that are over, by why, in the order of `CallEndReason.allCases`.
     let callsEnded: [Counter] = CallEndReason.allCases.map { _ in Counter() }
+    let callsMissed = Counter()
+    /// What was asked of the store and did not happen.
+    let storeFailures = Counter()
+    /// Messages that wake devices, by what became of them, in the order of `pushOutcomes`.
+    let push: [Counter] = ServerMetrics.pushOutcomes.map { _ in Counter() }
+    static let pushOutcomes = [
+        "accepted", "tokenInvalid", "rejected", "expired", "queueFull", "withdrawn", "notConfigured", "closed",
+    ]
     let workers: [WorkerMetrics]
 
     init(workers: Int) { self.workers = (0..<workers).map { _ in WorkerMetrics() } }
 
     /// The whole page.
-    func page(sessions: Int, sockets: Int) -> String {
+    func page(sessions: Int, sockets: Int, push statistics: PushStatistics) -> String {
         var text = ""
         func family(_ name: String, _ type: String, _ help: String, _ values: [(labels: String, value: Int)]) {
             text += "# HELP majlis_\(name) \(help)\n# TYPE majlis_\(name) \(type)\n"
@@ -71,6 +82,20 @@ final class ServerMetrics: Sendable {
             zip(CallEndReason.allCases, callsEnded).map {
                 (labels: "{reason=\"\($0.rawValue)\"}", value: $1.value)
             })
+        family("calls_missed_total", "counter", "Calls that were not answered, and kept.", [("", callsMissed.value)])
+        family(
+            "push_messages_total", "counter", "Messages to push services, by what became of them.",
+            zip(Self.pushOutcomes, push).map { (labels: "{outcome=\"\($0)\"}", value: $1.value) })
+        family(
+            "push_requests_total", "counter", "Requests to push services, repetitions included.",
+            [("", statistics.requests)])
+        family("push_retries_total", "counter", "Of these, repetitions.", [("", statistics.retries)])
+        family(
+            "push_connections_total", "counter", "Connections that were opened to push services.",
+            [("", statistics.connections)])
+        family(
+            "store_failures_total", "counter", "What was asked of the database and did not happen.",
+            [("", storeFailures.value)])
         perWorker("received_packets_total", "Authenticated RTP and RTCP packets.") { $0.receivedPackets.value }
         perWorker("received_bytes_total", "Their bytes, decrypted.") { $0.receivedBytes.value }
         perWorker("sent_packets_total", "RTP and RTCP packets given to the kernel.") { $0.sentPackets.value }
@@ -80,6 +105,12 @@ final class ServerMetrics: Sendable {
             $0.sendCalls.value
         }
         perWorker("turns_total", "Turns of the worker's loop.") { $0.turns.value }
+        perWorker(
+            "decoded_levels_total", "Packets of sound given to be decoded, because they do not say how loud they are."
+        ) {
+            $0.decodedLevels.value
+        }
+        perWorker("dropped_levels_total", "Those for which there was no time.") { $0.droppedLevels.value }
         perWorker("flush_nanoseconds_total", "Time spent protecting and sending.") { $0.flushNanoseconds.value }
         return text
     }
@@ -99,7 +130,11 @@ extension ControlPlane {
         case "/metrics":
             HTTPResponse(
                 status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8",
-                body: Array(metrics.page(sessions: sessionByName.count, sockets: sockets.count).utf8))
+                body: Array(
+                    metrics.page(
+                        sessions: sessionByName.count, sockets: sockets.count,
+                        push: pushSender?.statistics ?? PushStatistics()
+                    ).utf8))
         default: nil
         }
     }

@@ -11,6 +11,7 @@ extension ControlPlane {
         switch command {
         case .join(let join): return self.join(session, id, join)
         case .call(let command): return perform(command, id, for: session)
+        case .account(let command): return perform(command, id, for: session)
         case .iceRestart: return answer(session, id, .ok(.init(iceServers: iceServers(for: session))))
         default: break
         }

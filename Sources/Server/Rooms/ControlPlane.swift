@@ -4,7 +4,9 @@ import EventLoop
 import Gateway
 import Glibc
 import MediaCore
+import Push
 import Signalling
+import Storage
 import Tokens
 import Transport
 
@@ -39,7 +41,14 @@ actor ControlPlane {
     var announcements: [Announcement] = []
     var isAnnouncing = false
     /// One-to-one calls.
-    var calls = CallDesk()
+    var calls: CallDesk
+    /// What of them outlives the server.
+    let store: Store
+    /// When old records are looked for next, in nanoseconds of the monotonic clock.
+    var nextHistory: Int64 = 0
+    /// The push services; nil where none is configured.
+    let push: PushConfiguration?
+    var pushSender: PushSender?
     /// What operators wait for.
     var admin = AdminState()
 
@@ -71,9 +80,13 @@ actor ControlPlane {
     static let tickMilliseconds: Int64 = 250
 
     init(
-        loop: LoopThread, configuration: Configuration, verifier: TokenVerifier, log: Log, metrics: ServerMetrics
+        loop: LoopThread, configuration: Configuration, verifier: TokenVerifier, log: Log, metrics: ServerMetrics,
+        store: Store, push: PushConfiguration?
     ) {
         self.loop = loop
+        self.store = store
+        self.push = push
+        calls = CallDesk(configuration.calls)
         self.configuration = configuration
         self.verifier = verifier
         self.log = log
@@ -91,6 +104,13 @@ actor ControlPlane {
 
     /// Opens the port and begins. Returns the port that is listened on.
     func start(workers: [any WorkerDoor]) throws -> Int {
+        if let push {
+            do throws(PushError) {
+                pushSender = try PushSender(on: loop, configuration: push)
+            } catch {
+                throw ConfigurationError("push: \(error)")
+            }
+        }
         let gateway = try HTTPGateway(loop: loop, configuration: gatewayConfiguration(), delegate: self)
         self.gateway = gateway
         self.workers = workers
@@ -159,6 +179,8 @@ actor ControlPlane {
         clock = nil
         // The workers report to this actor: each would keep the other.
         workers = []
+        pushSender?.close()
+        pushSender = nil
         guard let gateway else { return whenFinished() }
         self.gateway = nil
         gateway.close(whenFinished)
@@ -173,6 +195,8 @@ actor ControlPlane {
         }
         for room in Array(rooms.values) { tick(room, at: now) }
         tickCalls(at: time)
+        tickWaking(at: now)
+        tickHistory(at: now)
         tickAdmin(at: now)
         finishIfDone()
     }

@@ -13,6 +13,9 @@ final class SessionRecord {
     var waiting: (room: RoomRecord, number: UInt32)?
     /// The session as the machine of calls knows it, where its token is good for calls.
     var callDevice: CallDeviceID?
+    /// The missed calls that it was told of, and those of them that it has seen.
+    var toldMissed: Set<String> = []
+    var seenMissed: Set<String> = []
     /// The command that a worker's answer will complete, by the request's number.
     var pending: [UInt64: CommandID] = [:]
 

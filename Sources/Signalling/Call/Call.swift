@@ -37,11 +37,12 @@ public struct Call: Hashable, Sendable {
     }
 
     /// The side that a device has.
-    func side(of device: CallDeviceID) -> CallSide? {
+    public func side(of device: CallDeviceID) -> CallSide? {
         caller.device == device ? .caller : callee.device == device ? .callee : nil
     }
 
-    func record(end: CallMessage.Ended? = nil) -> CallRecord {
+    /// How it stands, or stood when it was over.
+    public func record(end: CallMessage.Ended? = nil) -> CallRecord {
         CallRecord(
             call: id, state: state, end: end, caller: caller.party, callee: callee.party, mode: mode,
             isRelayOnly: isRelayOnly, isBlocked: isBlocked, times: times)
@@ -62,6 +63,8 @@ public struct CallLeg: Hashable, Sendable {
     var isRelayOnly = false
     /// The secret for `call.reattach`.
     var token: String
+    /// Whether another run of the server made the secret, and only storage can tell it.
+    var needsProof = false
     /// Whether its device has reported media.
     var isConnected = false
     var path: CallPath?
@@ -169,6 +172,14 @@ struct CallMemory: Hashable, Sendable {
         entries[order[oldest]] = nil
         order[oldest] = id
         oldest = (oldest + 1) % capacity
+    }
+
+    /// Forgets who a user was in them. Nobody has an empty name.
+    mutating func forget(_ user: String) {
+        for id in order {
+            if entries[id]?.caller == user { entries[id]?.caller = "" }
+            if entries[id]?.callee == user { entries[id]?.callee = "" }
+        }
     }
 }
 

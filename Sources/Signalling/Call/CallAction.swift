@@ -33,6 +33,8 @@ public struct CallGiven: Hashable, Sendable {
     public var isKnown: Bool
     /// Whether the callee does not want to hear from the caller.
     public var isBlocked: Bool
+    /// Whether storage has found that the token of a `reattach` is the user's (`CallMachine.needsProof`).
+    public var isProven = false
 
     /// What a command needs.
     public init(id: CallID, token: String, isKnown: Bool = false, isBlocked: Bool = false) {
@@ -55,6 +57,15 @@ public struct MissedCall: Hashable, Sendable {
     public var media: CallMedia
     /// When it was placed.
     public var placed: SessionTime
+
+    /// A missed call.
+    public init(user: String, call: CallID, from: ServerMessage.User, media: CallMedia, placed: SessionTime) {
+        self.user = user
+        self.call = call
+        self.from = from
+        self.media = media
+        self.placed = placed
+    }
 }
 
 /// How a call stands, or stood when it was over: what storage keeps, and what `restore` takes.
@@ -69,10 +80,22 @@ public struct CallRecord: Hashable, Sendable {
         public var media: CallMedia?
         /// The path that its device reported.
         public var path: CallPath?
-        /// The secret for `call.reattach`; empty before the side has a device.
+        /// The secret for `call.reattach`; empty before the side has a device, and where only storage can tell it.
         public var token: String
         /// How well it was served.
         public var quality: CallQualitySummary
+
+        /// A side.
+        public init(
+            user: String, name: String?, media: CallMedia?, path: CallPath?, token: String, quality: CallQualitySummary
+        ) {
+            self.user = user
+            self.name = name
+            self.media = media
+            self.path = path
+            self.token = token
+            self.quality = quality
+        }
     }
     /// The call.
     public var call: CallID
@@ -92,6 +115,22 @@ public struct CallRecord: Hashable, Sendable {
     public var isBlocked: Bool
     /// When what happened.
     public var times: CallTimes
+
+    /// How a call stands.
+    public init(
+        call: CallID, state: CallState, end: CallMessage.Ended?, caller: Party, callee: Party, mode: CallMode,
+        isRelayOnly: Bool, isBlocked: Bool, times: CallTimes
+    ) {
+        self.call = call
+        self.state = state
+        self.end = end
+        self.caller = caller
+        self.callee = callee
+        self.mode = mode
+        self.isRelayOnly = isRelayOnly
+        self.isBlocked = isBlocked
+        self.times = times
+    }
 }
 
 /// When what happened in a call.
@@ -106,14 +145,30 @@ public struct CallTimes: Hashable, Sendable {
     public var connected: SessionTime?
     /// It was over.
     public var ended: SessionTime?
+
+    /// A call that was placed then.
+    public init(placed: SessionTime) { self.placed = placed }
 }
 
 /// What one side's quality reports come to.
-public struct CallQualitySummary: Hashable, Sendable {
-    /// How many there were.
-    public private(set) var reports = 0
-    /// The sum of their losses, in percent.
-    private var losses = 0.0
+public struct CallQualitySummary: Hashable, Sendable, Codable {
+    /// The mean of what was reported.
+    struct Mean: Hashable, Sendable, Codable {
+        private(set) var count = 0
+        private var sum = 0.0
+
+        var value: Double? { count == 0 ? nil : sum / Double(count) }
+
+        mutating func add(_ number: Double) {
+            count += 1
+            sum += number
+        }
+    }
+
+    private var losses = Mean()
+    private var roundTrips = Mean()
+    private var jitters = Mean()
+    private var scores = Mean()
     /// The highest loss, in percent.
     public private(set) var worstLossPercent = 0.0
     /// The highest round trip; nil where none was reported.
@@ -126,15 +181,29 @@ public struct CallQualitySummary: Hashable, Sendable {
     /// No report yet.
     public init() {}
 
-    /// The mean loss, in percent.
-    public var meanLossPercent: Double { reports == 0 ? 0 : losses / Double(reports) }
+    /// How many reports there were.
+    public var reports: Int { losses.count }
+    /// The mean loss, in percent; 0 where there was no report.
+    public var meanLossPercent: Double { losses.value ?? 0 }
+    /// The mean round trip; nil where none was reported.
+    public var meanRTTMilliseconds: Double? { roundTrips.value }
+    /// The mean jitter; nil where there was no report.
+    public var meanJitterMilliseconds: Double? { jitters.value }
+    /// The mean of the mean opinion scores; nil where none was reported.
+    public var meanMOS: Double? { scores.value }
 
     mutating func add(_ report: CallCommand.Quality) {
-        reports += 1
-        losses += report.lossPercent
+        losses.add(report.lossPercent)
+        jitters.add(Double(report.jitterMilliseconds))
         worstLossPercent = max(worstLossPercent, report.lossPercent)
         worstJitterMilliseconds = max(worstJitterMilliseconds, report.jitterMilliseconds)
-        if let rtt = report.rttMilliseconds { worstRTTMilliseconds = max(worstRTTMilliseconds ?? 0, rtt) }
-        if let mos = report.mos { worstMOS = min(worstMOS ?? 5, mos) }
+        if let rtt = report.rttMilliseconds {
+            roundTrips.add(Double(rtt))
+            worstRTTMilliseconds = max(worstRTTMilliseconds ?? 0, rtt)
+        }
+        if let mos = report.mos {
+            scores.add(mos)
+            worstMOS = min(worstMOS ?? 5, mos)
+        }
     }
 }

@@ -157,9 +157,15 @@ extension CallMachine {
         timers.set(.lost(call.id, side), at: until)
     }
 
+    /// Whether only storage can tell if the token of a `reattach` is right, because another run of the server made it.
+    public func needsProof(_ reattach: CallCommand.Reattach, by device: CallDeviceID) -> Bool {
+        guard let user = owners[device], let call = calls[reattach.call] else { return false }
+        return CallSide.allCases.contains { call[$0].user == user && call[$0].needsProof }
+    }
+
     /// A new session of a user takes over one side of a call. The session that had it, if it is still there, has it no longer.
     mutating func reattach(
-        _ reattach: CallCommand.Reattach, by device: CallDeviceID, into actions: inout [CallAction]
+        _ reattach: CallCommand.Reattach, by device: CallDeviceID, _ given: CallGiven, into actions: inout [CallAction]
     ) throws(ProtocolError) -> ServerMessage {
         guard let user = owners[device] else { throw Self.unknown }
         var id = reattach.call
@@ -172,9 +178,9 @@ extension CallMachine {
             }
         }
         guard var call = calls[id],
-            let side = CallSide.allCases.first(where: {
-                call[$0].user == user && SessionMachine.areEqual(reattach.token, Array(call[$0].token.utf8))
-            })
+            let side = CallSide.allCases.first(where: { call[$0].user == user }),
+            call[side].needsProof
+                ? given.isProven : SessionMachine.areEqual(reattach.token, Array(call[side].token.utf8))
         else { throw Self.unknown }
         if call[side].device != device, isInCall(device, of: user), self.device(device)?.offersWaiting != true {
             throw ProtocolError(.alreadyInCall, "End the call on this device first.")
@@ -185,6 +191,8 @@ extension CallMachine {
         timers.cancel(.lost(id, side), at: call[side].lostUntil)
         call[side].lostUntil = nil
         call[side].device = device
+        call[side].token = reattach.token
+        call[side].needsProof = false
         pass(&call, to: side, into: &actions)
         calls[id] = call
         let other = call[side.other]

@@ -111,7 +111,7 @@ public struct CallMachine: Hashable, Sendable {
     }
 
     /// Takes a call in that was accepted and not over when another run of the server kept it: both devices have to come back.
-    /// - Parameter record: its times and those given later are of one clock.
+    /// - Parameter record: its times and those given later are of one clock. A side without a token needs storage's proof.
     public mutating func restore(_ record: CallRecord, at now: SessionTime) {
         guard record.end == nil, !record.state.isPending, calls[record.call] == nil, memory[record.call] == nil
         else { return }
@@ -120,6 +120,8 @@ public struct CallMachine: Hashable, Sendable {
                 user: party.user, name: party.name, media: party.media, isRelayOnly: record.isRelayOnly,
                 token: party.token, options: options)
             leg.path = party.path
+            leg.quality = party.quality
+            leg.needsProof = party.token.isEmpty
             leg.isConnected = record.state == .active
             return leg
         }
@@ -134,6 +136,22 @@ public struct CallMachine: Hashable, Sendable {
         }
         if call.state == .connecting { setDeadline(&call, after: options.connectMilliseconds, at: now) }
         calls[call.id] = call
+    }
+
+    /// Ends every call of a user as if the user had, and forgets the limits: the user's devices are disconnected first. What other
+    /// users' limits say of the user is forgotten with them.
+    public mutating func forget(_ user: String, at now: SessionTime, into actions: inout [CallAction]) {
+        let ids = calls.values.filter { $0.caller.user == user || $0.callee.user == user }.map(\.id).sorted()
+        for id in ids {
+            guard let call = calls[id] else { continue }
+            let side = call.caller.user == user ? CallSide.caller : .callee
+            let reason: CallEndReason = !call.state.isPending ? .hungUp : side == .caller ? .cancelled : .declined
+            end(id, reason, by: side, at: now, into: &actions)
+        }
+        memory.forget(user)
+        guard users[user]?.devices.isEmpty == true else { return }
+        timers.cancel(.forget(user), at: users[user]?.forgetAt)
+        users[user] = nil
     }
 
     // MARK: Commands
@@ -159,13 +177,21 @@ public struct CallMachine: Hashable, Sendable {
         case .connected(let report): try connected(report, by: device, at: now, into: &actions)
         case .quality(let report): try take(report, by: device, at: now, into: &actions)
         case .upgrade(let id): try upgrade(id, by: device, at: now, into: &actions)
-        case .reattach(let reattach): return try self.reattach(reattach, by: device, into: &actions)
+        case .reattach(let reattach): return try self.reattach(reattach, by: device, given, into: &actions)
         case .presence(let asked): return .call(.presence(.init(present: asked.users.filter(isPresent))))
         }
         return .ok(.init())
     }
 
     // MARK: Looking up
+
+    /// Whether a user has a side in any call that is not over.
+    public func isInvolved(_ user: String) -> Bool {
+        calls.values.contains { $0.caller.user == user || $0.callee.user == user }
+    }
+
+    /// Whether there is such a call, or it is remembered how it ended.
+    public func knows(_ call: CallID) -> Bool { calls[call] != nil || memory[call] != nil }
 
     /// What a device has to do with a call.
     enum Part {

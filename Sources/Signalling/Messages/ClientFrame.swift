@@ -110,7 +110,9 @@ private struct ClientFrameWire: Codable {
         case "moderate": .command(.moderate(try .init(from: decoder)))
         case "leave": .command(.leave)
         case "answer": .command(.answer)
-        default: try CallCommand(type: type, from: decoder).map { .command(.call($0)) }
+        default:
+            try CallCommand(type: type, from: decoder).map { .command(.call($0)) }
+                ?? AccountCommand(type: type, from: decoder).map { .command(.account($0)) }
         }
     }
 
@@ -134,6 +136,7 @@ private struct ClientFrameWire: Codable {
         case .command(.metadata(let metadata)): try metadata.encode(to: encoder)
         case .command(.moderate(let moderate)): try moderate.encode(to: encoder)
         case .command(.call(let command)): try command.encode(to: encoder)
+        case .command(.account(let command)): try command.encode(to: encoder)
         case .ack, .command(.iceRestart), .command(.raiseHand), .command(.lowerHand), .command(.stepDown),
             .command(.leave), .command(.answer):
             break

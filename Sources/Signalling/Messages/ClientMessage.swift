@@ -92,6 +92,8 @@ public enum ClientCommand: Hashable, Sendable {
     case leave
     /// About a one-to-one call.
     case call(CallCommand)
+    /// About the client's user.
+    case account(AccountCommand)
     /// A session description answer, which clients never send: the machine refuses it and does not hand it on.
     case answer
 
@@ -290,6 +292,7 @@ extension ClientCommand {
         case .moderate: "moderate"
         case .leave: "leave"
         case .call(let command): command.type
+        case .account(let command): command.type
         case .answer: "answer"
         }
     }

@@ -74,6 +74,7 @@ struct BoundsCheck {
             text("metadata", moderate.metadata, 0...ProtocolLimits.roomMetadataBytes)
             valid(command)
         case .call(let call): self.call(call)
+        case .account(let command): account(command)
         case .iceRestart, .raiseHand, .lowerHand, .answerInvitation, .stepDown, .leave, .answer: break
         }
     }

@@ -48,6 +48,12 @@ public enum ProtocolLimits {
     public static let callTokenBytes = 128
     /// UTF-8 bytes of a session description in a call; it may not be empty. Two people's descriptions are small.
     public static let callDescriptionBytes = 48 * 1024
+    /// UTF-8 bytes of a push token.
+    public static let pushTokenBytes = 4_096
+    /// UTF-8 bytes of a push token of Apple's, in hexadecimal.
+    public static let applePushTokenBytes = 256
+    /// Entries of `calls` in one `call.seen`.
+    public static let seenCalls = 256
     /// UTF-8 bytes of a close reason (RFC 6455 §5.5: 125 for a control frame, less the code).
     public static let closeReasonBytes = 123
 }

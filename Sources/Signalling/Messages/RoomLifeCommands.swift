@@ -165,7 +165,7 @@ extension ClientCommand {
             return .message(message.text, to: number)
         case .metadata(let metadata): return .setOwnMetadata(metadata.metadata)
         case .moderate(let moderate): return .moderate(try moderate.moderation())
-        case .join, .offer, .candidate, .iceRestart, .subscribe, .leave, .call, .answer: return nil
+        case .join, .offer, .candidate, .iceRestart, .subscribe, .leave, .call, .account, .answer: return nil
         }
     }
 }

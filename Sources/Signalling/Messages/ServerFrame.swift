@@ -100,6 +100,7 @@ private struct ServerFrameWire: Codable {
         case "mediaState": return .mediaState(try .init(from: decoder))
         case "quality": return .quality(try .init(from: decoder))
         case "speakers": return .speakers(try .init(from: decoder))
+        case "account.blocked": return .blocked(try .init(from: decoder))
         case "serverShutdown": return .serverShutdown(try .init(from: decoder))
         default: return try CallMessage(type: type, from: decoder).map { .call($0) } ?? .unknown(type: type)
         }
@@ -142,6 +143,7 @@ private struct ServerFrameWire: Codable {
         case .mediaState(let body): try body.encode(to: encoder)
         case .quality(let body): try body.encode(to: encoder)
         case .call(let message): try message.encode(to: encoder)
+        case .blocked(let body): try body.encode(to: encoder)
         case .speakers(let body): try body.encode(to: encoder)
         case .serverShutdown(let body): try body.encode(to: encoder)
         }
@@ -180,6 +182,7 @@ extension ServerMessage {
         case .mediaState: "mediaState"
         case .quality: "quality"
         case .call(let message): message.type
+        case .blocked: "account.blocked"
         case .speakers: "speakers"
         case .serverShutdown: "serverShutdown"
         case .unknown(let type): type

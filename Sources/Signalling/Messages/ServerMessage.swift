@@ -58,6 +58,8 @@ public enum ServerMessage: Hashable, Sendable {
     case quality(Quality)
     /// About a one-to-one call.
     case call(CallMessage)
+    /// Answers `account.blocked`.
+    case blocked(Blocked)
     /// Who has the floor and who speaks; carries no `seq`.
     case speakers(Speakers)
     /// The server is about to go away.

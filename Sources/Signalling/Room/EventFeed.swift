@@ -83,6 +83,14 @@ public struct EventFeed: Sendable {
         }
     }
 
+    /// Takes a user's name out of every event that is kept.
+    public mutating func forget(_ user: String) {
+        for index in ring.indices {
+            if ring[index].event.user == user { ring[index].event.user = nil }
+            if ring[index].event.by == user { ring[index].event.by = nil }
+        }
+    }
+
     /// At most `limit` events after `number`, of one room where it is named. A number beyond the newest gives none, and
     /// the newest as `last`.
     public func page(after number: UInt64, limit: Int, room: String? = nil) -> Page {

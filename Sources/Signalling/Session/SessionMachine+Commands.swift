@@ -147,7 +147,7 @@ extension SessionMachine {
             }
             return nil
         case .leave where roomState == .waiting: return nil
-        case .call:
+        case .call, .account:
             return claims?.calls == true ? nil : ProtocolError(.forbidden, "The token is not good for calls.")
         // Calls need fresh credentials too.
         case .iceRestart where claims?.calls == true: return nil

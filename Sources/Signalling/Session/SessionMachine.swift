@@ -109,6 +109,11 @@ public struct SessionMachine: Sendable {
     /// Whether the socket is lost and the session waits for `resume`.
     public var isDetached: Bool { if case .detached = state { true } else { false } }
 
+    /// The highest `seq` that was given out.
+    public var sentSeq: UInt64 { outbox.lastSeq }
+    /// The highest `seq` that the client has acknowledged.
+    public var acknowledgedSeq: UInt64 { outbox.forgottenSeq }
+
     /// Whether the session is over.
     public var isEnded: Bool { state == .ended }
 

@@ -96,6 +96,10 @@ extension Chance {
         case 4:
             .removeParticipant(peer(), pick([.left, .timedOut, .replaced, .removed, .failed, .roomEnded]))
         case 5: .setMuted(track(), flag())
+        case 6:
+            .soundLevel(
+                track(), timestamp: UInt32(truncatingIfNeeded: next()),
+                AudioLevel(isVoice: flag(), level: UInt8(below(128))))
         default:
             .setSlotWishes(
                 peer(),
@@ -192,7 +196,7 @@ extension Chance {
         case 1: .rtp(peer(), packet, at: moment())
         case 2: .rtcp(peer(), packet, at: moment())
         case 3: .cut(peer(), kind, packet, originalLength: original, at: moment())
-        case 4: .command(command(below(7)), at: moment())
+        case 4: .command(command(below(8)), at: moment())
         case 5: .advanced(at: moment())
         case 6: .flushed
         case 7: .sent(peer(), kind, packet)

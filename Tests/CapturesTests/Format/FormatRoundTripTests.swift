@@ -8,7 +8,7 @@ import Testing
     func everyKind() {
         var chance = Chance(seed: 1)
         var events = (0..<Chance.kinds).map { chance.event($0) }
-        events += (0..<7).map { .command(chance.command($0), at: chance.moment()) }
+        events += (0..<8).map { .command(chance.command($0), at: chance.moment()) }
         events += (0..<21).map { .decision(chance.decision($0)) }
         let read = captureEvents(captureBytes(events))
         #expect(read.events == events)

@@ -164,13 +164,16 @@ private struct Traffic: ~Copyable {
         let peer = PeerID(UInt32(n))
         let track = TrackID(peer: PeerID(UInt32(byte() & 3)), mid: mid(byte() & 1 == 0 ? "m" : "c"))
         let command: RoomCommand
-        switch byte() % 7 {
+        switch byte() % 8 {
         case 0: command = .addParticipant(peer)
         case 1: command = .applyPlan(peer, plan(UInt32(n), vp9: byte() & 1 == 0))
         case 2: command = .peerConnected(peer)
         case 3: command = .peerDisconnected(peer)
         case 4: command = .removeParticipant(peer, .left)
         case 5: command = .setMuted(track, byte() & 1 == 0)
+        case 6:
+            command = .soundLevel(
+                track, timestamp: UInt32(byte()) << 8, AudioLevel(isVoice: byte() & 1 == 0, level: byte()))
         default:
             command = .setSlotWishes(peer, [SlotWish(mid: mid("v"), pin: track, wantedHeight: UInt16(byte() & 1))])
         }

@@ -105,13 +105,18 @@ private struct Run: ~Copyable {
     private mutating func command(_ peer: PeerID) {
         let choice = byte()
         let track = TrackID(peer: PeerID(UInt32(choice >> 6)), mid: name(choice & 8 != 0 ? "c" : "m"))
-        switch choice % 7 {
+        switch choice % 8 {
         case 0: obey(.addParticipant(peer))
         case 1: obey(.applyPlan(peer, plan(peer.rawValue, shape: byte())))
         case 2: obey(.peerConnected(peer))
         case 3: obey(.peerDisconnected(peer))
         case 4: obey(.removeParticipant(peer, .left))
         case 5: obey(.setMuted(track, choice & 16 != 0))
+        case 6:
+            obey(
+                .soundLevel(
+                    track, timestamp: UInt32(byte()) << 8,
+                    AudioLevel(isVoice: choice & 16 != 0, level: byte())))
         default:
             obey(.setSlotWishes(peer, [SlotWish(mid: name("v"), pin: track, wantedHeight: UInt16(choice & 16))]))
         }

@@ -44,7 +44,7 @@ struct BadInputTests {
     func command(_ random: inout TestRandom) -> RoomCommand {
         let n = UInt32.random(in: 1...5, using: &random)
         let track = TrackID(peer: PeerID(n), mid: mid(Bool.random(using: &random) ? "cam" : "mic"))
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<10, using: &random) {
         case 0, 1: return .addParticipant(PeerID(n))
         case 2:
             var tracks = [TestRoom.microphone(n), TestRoom.camera(n), TestRoom.screen(n)]
@@ -56,6 +56,11 @@ struct BadInputTests {
             return .applyPlan(PeerID(n), TestRoom.plan(tracks, slots))
         case 3, 4, 5: return .peerConnected(PeerID(n))
         case 6: return .setMuted(track, Bool.random(using: &random))
+        case 8:
+            return .soundLevel(
+                track, timestamp: UInt32.random(in: 0...UInt32.max, using: &random),
+                AudioLevel(
+                    isVoice: Bool.random(using: &random), level: UInt8.random(in: 0...127, using: &random)))
         case 7:
             return .setSlotWishes(
                 PeerID(n),

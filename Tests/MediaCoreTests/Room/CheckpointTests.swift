@@ -59,7 +59,7 @@ struct CheckpointTests {
                     + (0..<4).map { UInt8(truncatingIfNeeded: ssrc >> UInt32(24 - 8 * $0)) }
                 core.receiveRTCP(bytes.span, from: peer, at: now, into: &out)
             case 4: core.advance(to: now, into: &out)
-            case 5: command(&core, peer, profile.plan(peer: peer.rawValue), random.below(8), at: now, &out)
+            case 5: command(&core, peer, profile.plan(peer: peer.rawValue), random.below(9), at: now, &out)
             default:
                 let ssrc = ClientNumbers.publishedSSRC(peer: peer.rawValue, track: 1, encoding: 0)
                 let bytes: [UInt8] =
@@ -82,6 +82,10 @@ struct CheckpointTests {
         case 3: core.apply(.peerDisconnected(peer), at: now, into: &out)
         case 4: core.apply(.removeParticipant(peer, .left), at: now, into: &out)
         case 5: core.apply(.setMuted(TrackID(peer: peer, mid: mid), now.nanoseconds & 1 == 0), at: now, into: &out)
+        case 6:
+            let level = AudioLevel(isVoice: true, level: UInt8(truncatingIfNeeded: now.nanoseconds & 127))
+            let track = TrackID(peer: peer, mid: mid)
+            core.apply(.soundLevel(track, timestamp: 960, level), at: now, into: &out)
         default:
             let wish = SlotWish(mid: video, pin: nil, wantedHeight: UInt16(truncatingIfNeeded: now.nanoseconds & 1))
             core.apply(.setSlotWishes(peer, [wish]), at: now, into: &out)
@@ -202,8 +206,8 @@ struct CheckpointTests {
     private static let recordedSizes: [String: Int] = [
         "ArrivalRecorder": 41, "AudioGate": 78, "Budget": 33, "CodecPlan": 16, "Encoding": 2280, "EncodingMonitor": 17,
         "EncodingPlan": 33, "FeedbackPlan": 4, "HeaderExtensionMap": 10, "HistoryPacket": 122, "KeyFrameBudget": 41,
-        "KeyFrameRequester": 41, "NackTracker": 17, "PacketHistory": 32, "Participant": 2584, "PeerStatistics": 104,
-        "PictureNumbers": 4, "PictureRewriter": 302, "PublishedTrack": 297, "PublishedTrackPlan": 45,
+        "KeyFrameRequester": 41, "NackTracker": 17, "PacketHistory": 32, "Participant": 2600, "PeerStatistics": 104,
+        "PictureNumbers": 4, "PictureRewriter": 302, "PublishedTrack": 305, "PublishedTrackPlan": 45,
         "PublisherClock": 24, "ReceiveSlot": 1294, "ReceiveSlotPlan": 44, "ReceptionStatistics": 66,
         "RetiredStream": 18, "RetransmissionMap": 16, "RoomConfiguration": 96, "RoomCore": 824, "RoundTrip": 25,
         "SenderReportMapping": 13, "SentPacket": 64, "SequenceRewriter": 304, "SequenceWindow": 272,

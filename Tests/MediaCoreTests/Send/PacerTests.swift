@@ -67,6 +67,39 @@ struct PacerTests {
         }
     }
 
+    @Test(
+        "Whoever comes late at every call sends as much all the same, in bursts that are not wider than where the path has room",
+        arguments: [2, 8, 15] as [Int64])
+    func lateness(_ milliseconds: Int64) throws {
+        let percent: Int64 = 110
+        var pacer = Pacer()
+        pacer.setBurst(pacingPercent: percent, isWide: false)
+        pacer.setRate(.kilobitsPerSecond(500 * percent / 100), at: start)
+        var waiting = QueuedPacket()
+        waiting.bytes = 1_200
+        for _ in 0..<1_000 { _ = pacer.video.append(waiting) }
+        var random = SeededRandom(seed: 9)
+        var now = start
+        var bytes = 0
+        while now < start + .seconds(10) {
+            pacer.isCatchingUp = true
+            var together = 0
+            while pacer.mayLeave(1_200, at: now) {
+                pacer.video.removeFirst()
+                pacer.left(1_200, at: now)
+                together += 1
+            }
+            pacer.isCatchingUp = false
+            bytes += together * 1_200
+            // 10 ms at 2.5 times 500 kb/s are 1,563 bytes.
+            #expect(together <= 1)
+            let due = pacer.next(after: now)
+            now = try #require(due) + TimeDelta(nanoseconds: Int64(random.unit() * Double(milliseconds) * 1e6))
+        }
+        let kilobits = Double(bytes) * 8 / 10_000
+        #expect(kilobits > 0.97 * 550 && kilobits < 1.02 * 550, "\(kilobits) kb/s")
+    }
+
     @Test("Over a second the rate is kept", arguments: [250, 1_500, 6_000, 25_000] as [Int64])
     func rate(_ kilobits: Int64) {
         var pacer = Pacer()

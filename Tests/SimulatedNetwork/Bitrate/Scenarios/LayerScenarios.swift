@@ -6,7 +6,9 @@ import MediaCore
 /// Scenarios about layers.
 public enum LayerScenarios {
     /// All of them.
-    public static var all: [BitrateScenario] { [threeReceivers, flapping, dying, pausedThenJoined, pausedThenPinned] }
+    public static var all: [BitrateScenario] {
+        [threeReceivers, busyServer, flapping, dying, pausedThenJoined, pausedThenPinned]
+    }
 
     /// 100, 350 and 1,200 kb/s to receivers on 2 Mb/s, 500 kb/s and 150 kb/s.
     public static var threeReceivers: BitrateScenario {
@@ -40,6 +42,29 @@ public enum LayerScenarios {
                         "receiver 4: p95 of the queue for audio", "ms", .atMost(150),
                         Distribution(waits).percentile(0.95)),
                 ]
+        }
+    }
+
+    /// The server's machine is busy: it stands still up to 25 ms, every 40 ms. That a link becomes four times as wide, and narrow
+    /// again, is found out all the same.
+    public static var busyServer: BitrateScenario {
+        let capacity = CapacityPlan.kilobits([(0, 500), (30, 2_000), (60, 500)])
+        return BitrateScenario(
+            "busy-server", .layers,
+            "500 kb/s, 2 Mb/s from 30 s to 60 s, of a server that stands still up to 25 ms every 40 ms",
+            changes: [30, 60],
+            steps: [
+                .busyServer(BusyServer(every: .milliseconds(40), longest: .milliseconds(25))),
+                .bottleneck(1, BottleneckConditions(capacity, queueBytes: 18_750)),
+                .join(1, .sender(.ladder(100, 350, 1_200))), .join(2, .watcher(behind: 1)), .run(.seconds(90)),
+            ]
+        ) { p in
+            let isMiddle: (Int) -> Bool = { (4..<8).contains($0) }
+            return usualMeasures(p, 2, fitting: .reported) + [
+                Measure("500 kb/s: time at layer h", "%", .atLeast(90), share(p, 2, from: 10, until: 30, isMiddle)),
+                Measure("2 Mb/s: time at layer f", "%", .atLeast(90), share(p, 2, from: 40, until: 60) { $0 >= 8 }),
+                Measure("500 kb/s again: time at layer h", "%", .atLeast(90), share(p, 2, from: 70, isMiddle)),
+            ]
         }
     }
 
