@@ -49,6 +49,8 @@ struct KeptCall: Codable {
 
     var state: CallState
     var mode: CallMode
+    var host: String?
+    var forOthers: Bool?
     var relayOnly: Bool
     var blocked: Bool
     var caller: Side
@@ -60,6 +62,7 @@ struct KeptCall: Codable {
 
     init(_ record: Signalling.CallRecord, devices: SideDevices, clocks: ClockReading) {
         (state, mode, relayOnly, blocked) = (record.state, record.mode, record.isRelayOnly, record.isBlocked)
+        (host, forOthers) = (record.host?.text, record.isInRoomForOthers ? true : nil)
         caller = Side(record.caller, device: devices.caller)
         callee = Side(record.callee, device: devices.callee)
         placed = clocks.milliseconds(record.times.placed)
@@ -76,7 +79,8 @@ struct KeptCall: Codable {
         times.connected = connected.map(clocks.time)
         return Signalling.CallRecord(
             call: call, state: state, end: nil, caller: caller.party, callee: callee.party, mode: mode,
-            isRelayOnly: relayOnly, isBlocked: blocked, times: times)
+            host: host.map { CallID($0) }, isInRoomForOthers: forOthers ?? false, isRelayOnly: relayOnly,
+            isBlocked: blocked, times: times)
     }
 
     var devices: SideDevices { SideDevices(caller: caller.device, callee: callee.device) }

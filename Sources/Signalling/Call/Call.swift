@@ -45,7 +45,8 @@ public struct Call: Hashable, Sendable {
     public func record(end: CallMessage.Ended? = nil) -> CallRecord {
         CallRecord(
             call: id, state: state, end: end, caller: caller.party, callee: callee.party, mode: mode,
-            isRelayOnly: isRelayOnly, isBlocked: isBlocked, times: times)
+            host: host, isInRoomForOthers: isInRoomForOthers, isRelayOnly: isRelayOnly, isBlocked: isBlocked,
+            times: times)
     }
 }
 

@@ -109,6 +109,10 @@ public struct CallRecord: Hashable, Sendable {
     public var callee: Party
     /// How the media travels.
     public var mode: CallMode
+    /// The call into whose room the callee was called; nil: none.
+    public var host: CallID?
+    /// Whether a direct call is in its room for a third person's sake alone.
+    public var isInRoomForOthers: Bool
     /// Whether only relayed candidates pass.
     public var isRelayOnly: Bool
     /// Whether the callee did not want to hear from the caller, and did not.
@@ -119,7 +123,7 @@ public struct CallRecord: Hashable, Sendable {
     /// How a call stands.
     public init(
         call: CallID, state: CallState, end: CallMessage.Ended?, caller: Party, callee: Party, mode: CallMode,
-        isRelayOnly: Bool, isBlocked: Bool, times: CallTimes
+        host: CallID?, isInRoomForOthers: Bool, isRelayOnly: Bool, isBlocked: Bool, times: CallTimes
     ) {
         self.call = call
         self.state = state
@@ -127,6 +131,8 @@ public struct CallRecord: Hashable, Sendable {
         self.caller = caller
         self.callee = callee
         self.mode = mode
+        self.host = host
+        self.isInRoomForOthers = isInRoomForOthers
         self.isRelayOnly = isRelayOnly
         self.isBlocked = isBlocked
         self.times = times

@@ -105,12 +105,13 @@ extension CallMachine {
 
     // MARK: Into a room
 
-    /// Moves a direct call into a room. The direct connection may play on until media comes from there.
+    /// Moves a direct call into a room, for a third person's sake alone or not. The direct connection may play on until media comes from there.
     mutating func upgrade(
-        _ id: CallID, by device: CallDeviceID, at now: SessionTime, into actions: inout [CallAction]
+        _ id: CallID, by device: CallDeviceID, forOthers: Bool = false, at now: SessionTime,
+        into actions: inout [CallAction]
     ) throws(ProtocolError) {
         var (call, side) = try findAccepted(id, for: device)
-        call.isInRoomForOthers = false
+        call.isInRoomForOthers = forOthers
         calls[id] = call
         guard call.mode == .direct else { return }
         call.mode = .sfu
@@ -182,7 +183,9 @@ extension CallMachine {
             call[side].needsProof
                 ? given.isProven : SessionMachine.areEqual(reattach.token, Array(call[side].token.utf8))
         else { throw Self.unknown }
-        if call[side].device != device, isInCall(device, of: user), self.device(device)?.offersWaiting != true {
+        if call[side].device != device, isInCall(device, of: user, besides: call),
+            self.device(device)?.offersWaiting != true
+        {
             throw ProtocolError(.alreadyInCall, "End the call on this device first.")
         }
         if let old = call[side].device, old != device {

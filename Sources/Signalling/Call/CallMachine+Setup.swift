@@ -38,8 +38,7 @@ extension CallMachine {
         call.host = host.map { $0.host ?? $0.id }
         // Its two move into the room while the third is rung.
         if let host, host.mode == .direct {
-            try upgrade(host.id, by: device, at: now, into: &actions)
-            calls[host.id]?.isInRoomForOthers = true
+            try upgrade(host.id, by: device, forOthers: true, at: now, into: &actions)
         }
         if let other = pendingCall(from: invite.to, to: user) {
             meet(call, other, at: now, into: &actions)

@@ -129,6 +129,8 @@ public struct CallMachine: Hashable, Sendable {
             id: record.call, mode: record.mode, caller: leg(record.caller), callee: leg(record.callee),
             isBlocked: false, times: record.times)
         call.state = record.state
+        call.host = record.host
+        call.isInRoomForOthers = record.isInRoomForOthers
         let until = now.adding(milliseconds: options.graceMilliseconds)
         for side in CallSide.allCases {
             lose(&call, side, until: until)
@@ -246,9 +248,12 @@ public struct CallMachine: Hashable, Sendable {
         } ?? false
     }
 
-    /// Whether a device is a side of a call.
-    func isInCall(_ device: CallDeviceID, of user: String) -> Bool {
-        users[user]?.calls.contains { calls[$0]?.side(of: device) != nil } ?? false
+    /// Whether a device is a side of a call, those left out that share a room with `call`.
+    func isInCall(_ device: CallDeviceID, of user: String, besides call: Call? = nil) -> Bool {
+        users[user]?.calls.contains { id in
+            guard let other = calls[id], other.side(of: device) != nil else { return false }
+            return call.map { (other.host ?? other.id) != ($0.host ?? $0.id) } ?? true
+        } ?? false
     }
 
     func device(_ id: CallDeviceID) -> CallDevice? {

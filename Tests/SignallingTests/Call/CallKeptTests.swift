@@ -43,6 +43,37 @@ struct CallKeptTests {
         #expect(later.refusal(2, .reattach(guess))?.code == .unknownCall)
     }
 
+    @Test(
+        "A third person comes back into the room of the call that they were called into, and the two are alone again after them"
+    )
+    func third() throws {
+        let scene = CallScene.two()
+        scene.connect("cita", 5)
+        let call = try scene.activeCall(1, 3, "budi")
+        let added = try scene.invite(1, "cita", into: call)
+        let kept = scene.records.filter { $0.call == call }
+        #expect(kept.last?.isInRoomForOthers == true && kept.last?.mode == .sfu)
+        try scene.accept(5, added)
+        let records = try [call, added].map { try #require(scene.machine.calls[$0]?.record()) }
+        let later = CallScene()
+        for record in records { later.machine.restore(record, at: later.now) }
+        for (user, number) in [("ada", 1), ("budi", 3), ("cita", 5)] as [(String, UInt64)] {
+            later.connect(user, number)
+        }
+        func back(_ number: UInt64, _ record: CallRecord, _ side: CallSide) throws -> String? {
+            let token = side == .caller ? record.caller.token : record.callee.token
+            let answer = try later.ask(number, .reattach(.init(call: record.call, token: token)))
+            guard case .call(.reattached(let told)) = answer else { throw ProtocolError(.internal, "\(answer)") }
+            return told.room
+        }
+        for (number, place, side) in [(1, 0, .caller), (3, 0, .callee), (1, 1, .caller), (5, 1, .callee)]
+            as [(UInt64, Int, CallSide)]
+        { #expect(try back(number, records[place], side) == call.room) }
+        try later.ask(5, .hangup(added))
+        #expect(later.told(3) == [.returned(.init(call: call, offers: false))])
+        #expect(later.machine.calls[call]?.mode == .direct)
+    }
+
     @Test("Quality goes on from what another run had counted")
     func quality() throws {
         let scene = CallScene.two()
