@@ -42,7 +42,6 @@ export class OneToOneCall extends EventTarget {
   #token = null;
   #tracks;
   #muted = { microphone: false, camera: false };
-  #offers = false;
   #link = null;
   #early = []; // what the other device said before this one was ready
   #roomName = null;
@@ -216,7 +215,6 @@ export class OneToOneCall extends EventTarget {
     this.media = told.media;
     this.peer.camera = told.media === 'video';
     this.#token = told.token;
-    this.#offers = told.offers;
     this.#session.takeICEServers(told);
     const wasRelayOnly = this.relayOnly;
     this.relayOnly = told.relayOnly;
@@ -347,7 +345,6 @@ export class OneToOneCall extends EventTarget {
       send: (type, fields) => this.#session.request({ type: `call.${type}`, call: id, ...fields }),
     });
     this.#link = link;
-    this.#offers = offers;
     this.peer.relayed = false;
     const on = (type, react) => link.addEventListener(type, ({ detail }) => { if (link === this.#link) react(detail); });
     on('state', ({ state }) => this.#linkStateChanged(state));

@@ -155,7 +155,8 @@ extension ControlPlane {
             keep(record)
         } else {
             changeCalls { machine, now, _ in machine.restore(record, at: now) }
-            if record.mode == .sfu { calls.rooms.insert(id.room) }
+            // The room of whoever was called into another call's is that one's.
+            if record.mode == .sfu, record.host == nil { calls.rooms.insert(id.room) }
             metrics.calls.store(calls.machine.calls.count)
         }
     }
