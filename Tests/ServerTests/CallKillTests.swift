@@ -12,19 +12,6 @@ import WholeServers
 
 @Suite("A server that is killed", .serialized)
 struct CallKillTests {
-    /// Chance with a seed (SplitMix64).
-    struct Chance: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     /// What clients were told over all rounds.
     final class Ledger {
         /// Calls whose end was acknowledged to whoever ended them.
@@ -44,7 +31,7 @@ struct CallKillTests {
         let rounds = Int(Self.number("MAJLIS_KILLS") ?? 5)
         let seed = Self.number("MAJLIS_SEED") ?? UInt64.random(in: 1...1_000_000)
         print("kill test: \(rounds) rounds, MAJLIS_SEED=\(seed)")
-        var chance = Chance(state: seed)
+        var chance = TestChance(state: seed)
         let folder = ServerFolder()
         let ledger = Ledger()
         let killer = LoopThread(name: "killer")
@@ -70,7 +57,7 @@ struct CallKillTests {
     }
 
     /// Calls of two people, one after another, until the server is gone.
-    private func play(_ round: Int, port: Int, _ ledger: Ledger, _ chance: inout Chance) throws {
+    private func play(_ round: Int, port: Int, _ ledger: Ledger, _ chance: inout TestChance) throws {
         let (caller, callee) = ("caller-\(round)-\(chance.next() % 1_000_000)", "callee-\(round)")
         let ada = try SignallingClient.forCalls(caller, port: port)
         let budi = try SignallingClient.forCalls(callee, port: port)

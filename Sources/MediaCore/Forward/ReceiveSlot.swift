@@ -233,8 +233,8 @@ struct ReceiveSlot: ~Copyable {
     /// What a waiting packet must have counted for the slot to have use for it.
     func queueEpoch(isSwitch: Bool) -> UInt16 { isSwitch ? stops &+ aims : stops }
 
-    /// Whether a packet is of another encoding than the one that is shown: that began with a key frame, and whoever misses
-    /// the packet goes on from there. Where the path is full it would only make the key frame late.
+    /// Whether a packet is of another encoding than the one that is shown, or none is: what is shown began with a key frame or
+    /// will, and whoever misses the packet goes on from there. Where the path is full it would only make the key frame late.
     func isLeftBehind(_ packet: SentPacket) -> Bool { isVideo && packet.encoding != current }
 
     /// The highest number that was sent.

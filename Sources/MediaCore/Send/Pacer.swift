@@ -128,7 +128,7 @@ struct Pacer: ~Copyable {
     private var rate = DataRate.zero
     /// What a packet's time at the pacing rate may be shortened to, in percent of it, to make up for lateness.
     private var shortestPercent: Int64 = 100
-    /// How late packets left, and is not made up for.
+    /// By how much packets left late that is not made up for yet.
     private var late = TimeDelta.zero
     /// When what was sent is paid off at the pacing rate.
     private var paidAt = Timestamp(nanoseconds: .min)
@@ -141,7 +141,7 @@ struct Pacer: ~Copyable {
     /// The pace is so many percent of the estimate, and the path has room for more than is wanted, or has not.
     mutating func setBurst(pacingPercent: Int64, isWide: Bool) {
         widest = isWide ? Self.burst * Self.wideBurstPercent / max(1, pacingPercent) : nil
-        // Where a burst may be wide, nothing comes to be late.
+        // A wide burst is as fast as may be already: there nothing is made up for.
         shortestPercent = isWide ? 100 : min(100, pacingPercent * 100 / Self.wideBurstPercent)
         limitBurst()
     }
