@@ -305,7 +305,7 @@ struct ReceiveSlot: ~Copyable {
         if fits, receiver.extensions.transportSequence != 0 {
             record.transportSequence = receiver.transportSequencer.take()
         }
-        if sent == nil {
+        if sent == nil, isSentAgain {
             sent = RetransmissionMap(
                 packets: isVideo ? RetransmissionMap.videoPackets : RetransmissionMap.audioPackets)
         }
@@ -319,9 +319,9 @@ struct ReceiveSlot: ~Copyable {
             if plan.rtxSSRC != nil { sent?.note(record) }
             return .dropped(.egressFull)
         }
-        sent?.note(record)
-        // By RTX it is sent again under another number, without RTX as it is.
-        let mayBePadded = plan.rtxSSRC != nil && plan.codecs[codec].rtxPayloadType != nil
+        if isSentAgain { sent?.note(record) }
+        // By RTX it is sent again under another number, without RTX as it is, or not at all.
+        let mayBePadded = plan.rtxSSRC != nil ? plan.codecs[codec].rtxPayloadType != nil : !isSentAgain
         out.commit(length, to: receiver.id, kind: .rtp, mayBePadded: mayBePadded)
         receiver.noteSent(
             length, source.isVideo ? .video : .audio, transportSequence: record.transportSequence, at: source.now)
@@ -455,6 +455,9 @@ struct ReceiveSlot: ~Copyable {
 
     /// Closes the gap of a packet of the present source that is not forwarded. False when it is too late for that.
     mutating func omit(_ number: Int64) -> Bool { sequence.omit(number) }
+
+    /// Whether what is lost is sent again: where the receiver has agreed to ask for it (RFC 4585 §4.2). Browsers do not for sound.
+    private var isSentAgain: Bool { plan.rtxSSRC != nil || plan.feedback.nack }
 
     /// What was sent under a number of the slot, or nil when it was not or is forgotten.
     func sentPacket(_ number: Int64) -> SentPacket? { sent?.find(number) }

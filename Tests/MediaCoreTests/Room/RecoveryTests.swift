@@ -62,6 +62,44 @@ struct RecoveryTests {
         }
     }
 
+    @Test("Sound whose receiver did not agree to ask for what is lost may be padded, and is never sent again")
+    func soundWithoutNACK() throws {
+        let room = TestRoom()
+        room.join(1, [TestRoom.microphone(1)])
+        var slot = TestRoom.slots(2, audio: 1, video: 0)[0]
+        func hear(_ number: UInt16) throws -> SentRTP {
+            room.clear()
+            room.receive(audioPacket(1, number, UInt32(number) * 960, level: 20), from: 1)
+            return try #require(room.sent(to: 2).last)
+        }
+        func negotiate(nack: Bool) {
+            slot.feedback.nack = nack
+            room.apply(.applyPlan(PeerID(2), TestRoom.plan([], [slot])))
+        }
+        room.apply(.addParticipant(PeerID(2)))
+        negotiate(nack: false)
+        room.apply(.peerConnected(PeerID(2)))
+        for number in 0..<30 { room.receive(audioPacket(1, UInt16(number), UInt32(number) * 960, level: 20), from: 1) }
+        let padded = try hear(30)
+        #expect(room.mayBePadded == [true])
+        // Agreed to later: what was sent before it may have been padded, and stays as it was.
+        negotiate(nack: true)
+        let kept = try hear(31)
+        #expect(room.mayBePadded == [false])
+        room.clear()
+        room.now = room.now + .milliseconds(100)
+        room.control(negativeAcknowledgement(210, [padded.sequence, kept.sequence]), from: 2)
+        #expect(room.rtp.map(\.bytes) == [kept.bytes])
+        negotiate(nack: false)
+        let paddedAgain = try hear(32)
+        #expect(room.mayBePadded == [true])
+        room.clear()
+        room.now = room.now + .milliseconds(100)
+        room.control(negativeAcknowledgement(210, [padded.sequence, paddedAgain.sequence]), from: 2)
+        #expect(room.rtp.isEmpty)
+        #expect(room.drop(.retransmissionUnknown) == 3)
+    }
+
     @Test("What was never sent, or is overwritten, is not sent again")
     func unknown() throws {
         let room = pair()
