@@ -223,7 +223,9 @@ final class CallCutScene {
             #expect(try lost.answer(to: pending.id) == .ok(.init()), comment)
         }
         if stage == .ringing { try goOnRinging() }
-        _ = try lost.untilCall { if case .candidate(let told) = $0, told.candidate == Self.said.last { told } else { nil } }
+        _ = try lost.untilCall {
+            if case .candidate(let told) = $0, told.candidate == Self.said.last { told } else { nil }
+        }
         if stage == .upgrading {
             let room = try lost.untilCall { if case .upgraded(let told) = $0 { told.room } else { nil } }
             #expect(room == call.room, comment)
@@ -232,7 +234,9 @@ final class CallCutScene {
             for device in devices {
                 #expect(try device.ask(.connected(.init(call: call, path: .direct))) == .ok(.init()), comment)
             }
-            for device in devices { _ = try device.untilCall { if case .connected(let call) = $0 { call } else { nil } } }
+            for device in devices {
+                _ = try device.untilCall { if case .connected(let call) = $0 { call } else { nil } }
+            }
         }
         try end()
         for device in devices { try checkOnce(device) }
@@ -257,7 +261,9 @@ final class CallCutScene {
         if stage == .three {
             #expect(try devices[2].ask(.hangup(guest)) == .ok(.init()), comment)
             for device in [devices[0], devices[2]] {
-                _ = try device.untilCall { if case .ended(let told) = $0, told.call == self.guest { told } else { nil } }
+                _ = try device.untilCall {
+                    if case .ended(let told) = $0, told.call == self.guest { told } else { nil }
+                }
             }
         }
         #expect(try other.ask(.hangup(call)) == .ok(.init()), comment)
@@ -301,7 +307,8 @@ final class CallCutScene {
         #expect(partner.ends(of: own) == [end], comment)
         try checkRecord(own, end.reason)
         if stage == .ringing {
-            #expect(try partner.untilCall { if case .missed(let told) = $0 { told.call } else { nil } } == call, comment)
+            #expect(
+                try partner.untilCall { if case .missed(let told) = $0 { told.call } else { nil } } == call, comment)
         }
         if stage.isRoom { try checkRoom() }
     }
@@ -314,7 +321,9 @@ final class CallCutScene {
             return #expect(Bool(false), comment)
         }
         _ = try devices[0].untilCall { if case .accepted(let told) = $0 { told } else { nil } }
-        _ = try lost.untilCall { if case .candidate(let told) = $0, told.candidate == Self.said.last { told } else { nil } }
+        _ = try lost.untilCall {
+            if case .candidate(let told) = $0, told.candidate == Self.said.last { told } else { nil }
+        }
         #expect(lost.candidates == Self.said, comment)
         #expect(try other.ask(.hangup(call)) == .ok(.init()), comment)
         _ = try lost.untilCall { if case .ended(let told) = $0 { told } else { nil } }
