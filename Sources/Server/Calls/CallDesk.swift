@@ -41,6 +41,7 @@ struct CallDesk {
         options.graceMilliseconds = Int64(settings.graceSeconds) * 1_000
         options.devicesPerUser = settings.devicesPerUser
         options.callsPerUser = settings.callsPerUser
+        options.returnsToDirect = settings.returnsToDirect
         options.inviteMilliseconds = Int64(settings.inviteSeconds) * 1_000
         options.inviteBurst = settings.inviteBurst
         options.pairMilliseconds = Int64(settings.pairSeconds) * 1_000
