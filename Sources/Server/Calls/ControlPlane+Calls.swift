@@ -68,6 +68,7 @@ extension ControlPlane {
         case .accept: perform(command, id, for: session, newCall())
         case .reattach(let reattach): self.reattach(reattach, id, for: session, device)
         default: perform(command, id, for: session, CallGiven(id: CallID(""), token: ""))
+        case .presence(let asked): presence(asked, id, for: session)
         }
     }
 
@@ -82,6 +83,35 @@ extension ControlPlane {
     }
 
     private func newCall() -> CallGiven {
+    /// Answers who is there.
+    private func presence(_ asked: CallCommand.Presence, _ id: CommandID, for session: SessionRecord) {
+        guard let user = session.machine.claims?.user else { return }
+        let present = asked.users.filter { calls.machine.isPresent($0) }
+        let involved = present.isEmpty ? [] : Set(present + [user])
+        func answer(_ blocked: (String) -> Set<String>?) {
+            var given = CallGiven(id: CallID(""), token: "")
+            given.hidden = Self.hidden(asked.users, from: user, present: present, blocked)
+            perform(.presence(asked), id, for: session, given)
+        }
+        guard involved.contains(where: { calls.standings[$0] == nil }) else {
+            return answer { calls.standings[$0]?.blocked }
+        }
+        Task {
+            var known: [String: Set<String>] = [:]
+            for one in involved { known[one] = await standing(of: one)?.blocked }
+            answer { known[$0] }
+        }
+    }
+
+    /// Of two of whom one has blocked the other neither learns whether the other is there. Where that is not known, and of those who came
+    /// since it was asked, nobody does.
+    private static func hidden(
+        _ users: [String], from user: String, present: [String], _ blocked: (String) -> Set<String>?
+    ) -> Set<String> {
+        guard let own = blocked(user) else { return Set(users) }
+        return Set(users).subtracting(present.filter { !own.contains($0) && blocked($0)?.contains(user) == false })
+    }
+
         CallGiven(id: CallID(Self.randomName(bytes: 12)), token: Self.randomName(bytes: 16))
     }
 

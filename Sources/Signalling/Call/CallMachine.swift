@@ -159,7 +159,7 @@ public struct CallMachine: Hashable, Sendable {
     // MARK: Commands
 
     /// Does what a device asks.
-    /// - Parameter given: what `invite` and `accept` need beside; other commands do not look at it.
+    /// - Parameter given: what `invite`, `accept`, `reattach` and `presence` need beside; other commands do not look at it.
     /// - Returns: the command's answer.
     /// - Throws: why it was not done.
     public mutating func perform(
@@ -180,7 +180,9 @@ public struct CallMachine: Hashable, Sendable {
         case .quality(let report): try take(report, by: device, at: now, into: &actions)
         case .upgrade(let id): try upgrade(id, by: device, at: now, into: &actions)
         case .reattach(let reattach): return try self.reattach(reattach, by: device, given, into: &actions)
-        case .presence(let asked): return .call(.presence(.init(present: asked.users.filter(isPresent))))
+        case .presence(let asked):
+            let present = asked.users.filter { isPresent($0) && !given.hidden.contains($0) }
+            return .call(.presence(.init(present: present)))
         }
         return .ok(.init())
     }
@@ -239,7 +241,7 @@ public struct CallMachine: Hashable, Sendable {
     }
 
     /// Whether a user has a device that can be called now.
-    func isPresent(_ user: String) -> Bool { users[user]?.devices.contains { $0.lostAt == nil } ?? false }
+    public func isPresent(_ user: String) -> Bool { users[user]?.devices.contains { $0.lostAt == nil } ?? false }
 
     /// Whether a user is in a call: has placed one, or accepted one. Whom a call only rings for is not.
     func isInCall(_ user: String) -> Bool {
