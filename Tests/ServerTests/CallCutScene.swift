@@ -343,6 +343,9 @@ final class CallCutScene {
             // Both calls were the caller's.
             let end = try devices[2].untilCall { if case .ended(let told) = $0 { told } else { nil } }
             #expect(end == .init(call: guest, reason: .lost, by: .caller), comment)
+            // The others talk on in the room, into which the caller may come back.
+            guard case .joined(let joined) = try joinAnew() else { return #expect(Bool(false), comment) }
+            #expect(joined.participants.count == 2, comment)
         case .callee:
             #expect(devices[2].ends(of: guest).isEmpty, comment)
             #expect(try devices[2].ask(.hangup(guest)) == .ok(.init()), comment)
@@ -353,6 +356,13 @@ final class CallCutScene {
             }
             #expect(try devices[1].ask(.hangup(call)) == .ok(.init()), comment)
         }
+    }
+
+    private func joinAnew() throws -> ServerMessage {
+        let offer = ClientCommand.Description(type: .offer, sdp: BadInputTests.offer())
+        let id = lost.client.command(
+            .join(.init(room: call.room, offer: offer, tracks: [.init(mid: "0", source: .microphone)])))
+        return try lost.answer(to: id)
     }
 
     private func checkRecord(_ call: CallID, _ reason: CallEndReason) throws {

@@ -11,6 +11,8 @@ struct CallDesk {
     var devices: [String: [CallDeviceID]] = [:]
     /// The rooms of calls that are not over.
     var rooms: Set<String> = []
+    /// Who may come back into the room of a call that is over.
+    var stays = Stays()
     /// What the machine asked for and is not done, in order.
     var actions: [CallAction] = []
     var isActing = false

@@ -165,6 +165,7 @@ extension ControlPlane {
                 machine.close(.forbidden, reason: "the user was erased", into: &actions)
             }
         }
+        calls.stays.forget(user: user)
         feed.forget(user)
     }
 }

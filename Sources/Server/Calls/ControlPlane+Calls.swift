@@ -13,6 +13,7 @@ extension ControlPlane {
         session.callDevice = device
         calls.sessions[device] = session
         calls.devices[claims.user, default: []].append(device)
+        grantStays(to: session, of: claims.user)
         let offersWaiting = session.machine.hello?.callWaiting ?? false
         changeCalls { machine, now, actions in
             machine.connect(
@@ -207,32 +208,23 @@ extension ControlPlane {
         switch message {
         case .accepted(var told):
             told.iceServers = iceServers(for: session)
-            if let room = told.room { grant(room, to: session) }
+            if let room = told.room { grant(room, of: told.call, to: session) }
             return .accepted(told)
         case .reattached(var told):
             told.iceServers = iceServers(for: session)
-            if let room = told.room { grant(room, to: session) }
+            if let room = told.room { grant(room, of: told.call, to: session) }
             return .reattached(told)
         case .upgraded(let told):
-            grant(told.room, to: session)
+            grant(told.room, of: told.call, to: session)
             return message
         case .ended(let told):
-            revoke(told.call, of: session)
+            revoke(told.call, of: session, isOver: true)
             return message
         case .endedElsewhere(let told):
-            revoke(told.call, of: session)
+            revoke(told.call, of: session, isOver: false)
             return message
         default: return message
         }
-    }
-
-    /// The call is not the session's any more.
-    private func revoke(_ call: CallID, of session: SessionRecord) {
-        change(session) { machine, _ in machine.revoke(room: call.room) }
-    }
-
-    private func grant(_ room: String, to session: SessionRecord) {
-        change(session) { machine, _ in machine.grant(room: room) }
     }
 
     private func record(_ event: FeedEvent) {
