@@ -177,6 +177,8 @@ struct KeptCallTests {
         let carol = try SignallingClient.forCalls("carol", port: server.port)
         let dan = try SignallingClient.forCalls("dan", port: server.port)
         #expect(try dan.does(.block("mallory")))
+        #expect(try pair.caller.does(.hold(pair.call)))
+        #expect(try pair.callee.next { if case .held(let told) = $0 { told.by } else { nil } } == CallSide.caller)
         let ringing = try carol.invite("dan")
         _ = try dan.incoming()
         // Asked after what is to be kept: answered after it.
@@ -193,6 +195,7 @@ struct KeptCallTests {
         #expect(try ada.refusal(.call(guess)) == .unknownCall)
         guard case .call(.reattached(let told)) = try ada.ask(.call(reattach)) else { return #expect(Bool(false)) }
         #expect(told.state == .active && told.user.id == "budi" && told.offers && told.mode == .direct)
+        #expect(told.heldBy == [.caller])
         let back = try SignallingClient.forCalls("dan", port: port)
         let missed = try back.toldMissed()
         #expect(missed.map(\.call) == [ringing.call] && missed.first?.from == .init(id: "carol", name: "carol"))

@@ -107,7 +107,8 @@ struct DocumentTests {
                 "leave", "raiseHand", "lowerHand", "answerInvitation", "stepDown", "react", "message", "metadata",
                 "moderate", "call.invite", "call.accept", "call.decline", "call.cancel", "call.hangup",
                 "call.description", "call.candidate", "call.connected", "call.quality", "call.upgrade",
-                "call.reattach", "call.seen", "call.presence", "account.push", "account.signOut", "account.block",
+                "call.hold", "call.resume", "call.reattach", "call.seen", "call.presence", "account.push",
+                "account.signOut", "account.block",
                 "account.unblock",
                 "account.blocked", "account.erase",
             ])
@@ -119,8 +120,9 @@ struct DocumentTests {
                 "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
                 "recording", "mediaState", "quality", "speakers", "serverShutdown", "call.invited", "call.incoming",
                 "call.ringing", "call.accepted", "call.endedElsewhere", "call.description", "call.candidate",
-                "call.connected", "call.quality", "call.upgraded", "call.returned", "call.presence", "call.reattached",
-                "call.ended", "call.missed", "account.blocked",
+                "call.connected", "call.quality", "call.upgraded", "call.returned", "call.presence", "call.held",
+                "call.resumed",
+                "call.reattached", "call.ended", "call.missed", "account.blocked",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

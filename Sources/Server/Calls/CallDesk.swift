@@ -41,9 +41,9 @@ struct CallDesk {
         options.ringMilliseconds = Int64(settings.ringSeconds) * 1_000
         options.connectMilliseconds = Int64(settings.connectSeconds) * 1_000
         options.graceMilliseconds = Int64(settings.graceSeconds) * 1_000
+        options.returnsToDirect = settings.returnsToDirect
         options.devicesPerUser = settings.devicesPerUser
         options.callsPerUser = settings.callsPerUser
-        options.returnsToDirect = settings.returnsToDirect
         options.inviteMilliseconds = Int64(settings.inviteSeconds) * 1_000
         options.inviteBurst = settings.inviteBurst
         options.pairMilliseconds = Int64(settings.pairSeconds) * 1_000

@@ -68,8 +68,8 @@ extension ControlPlane {
             }
         case .accept: perform(command, id, for: session, newCall())
         case .reattach(let reattach): self.reattach(reattach, id, for: session, device)
-        default: perform(command, id, for: session, CallGiven(id: CallID(""), token: ""))
         case .presence(let asked): presence(asked, id, for: session)
+        default: perform(command, id, for: session, CallGiven(id: CallID(""), token: ""))
         }
     }
 
@@ -83,7 +83,6 @@ extension ControlPlane {
         perform(command, id, for: session, given)
     }
 
-    private func newCall() -> CallGiven {
     /// Answers who is there.
     private func presence(_ asked: CallCommand.Presence, _ id: CommandID, for session: SessionRecord) {
         guard let user = session.machine.claims?.user else { return }
@@ -113,6 +112,7 @@ extension ControlPlane {
         return Set(users).subtracting(present.filter { !own.contains($0) && blocked($0)?.contains(user) == false })
     }
 
+    private func newCall() -> CallGiven {
         CallGiven(id: CallID(Self.randomName(bytes: 12)), token: Self.randomName(bytes: 16))
     }
 

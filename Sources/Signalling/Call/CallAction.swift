@@ -86,11 +86,15 @@ public struct CallRecord: Hashable, Sendable {
         public var token: String
         /// How well it was served.
         public var quality: CallQualitySummary
+        /// Whether it has put the call on hold.
+        public var isHolding: Bool
 
         /// A side.
         public init(
-            user: String, name: String?, media: CallMedia?, path: CallPath?, token: String, quality: CallQualitySummary
+            user: String, name: String?, media: CallMedia?, path: CallPath?, token: String, quality: CallQualitySummary,
+            isHolding: Bool = false
         ) {
+            self.isHolding = isHolding
             self.user = user
             self.name = name
             self.media = media

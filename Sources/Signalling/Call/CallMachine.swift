@@ -121,6 +121,7 @@ public struct CallMachine: Hashable, Sendable {
                 token: party.token, options: options)
             leg.path = party.path
             leg.quality = party.quality
+            leg.isHolding = party.isHolding
             leg.needsProof = party.token.isEmpty
             leg.isConnected = record.state == .active
             return leg
@@ -179,6 +180,8 @@ public struct CallMachine: Hashable, Sendable {
         case .connected(let report): try connected(report, by: device, at: now, into: &actions)
         case .quality(let report): try take(report, by: device, at: now, into: &actions)
         case .upgrade(let id): try upgrade(id, by: device, at: now, into: &actions)
+        case .hold(let id): try hold(id, true, by: device, at: now, into: &actions)
+        case .resume(let id): try hold(id, false, by: device, at: now, into: &actions)
         case .reattach(let reattach): return try self.reattach(reattach, by: device, given, into: &actions)
         case .presence(let asked):
             let present = asked.users.filter { isPresent($0) && !given.hidden.contains($0) }
