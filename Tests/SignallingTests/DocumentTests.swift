@@ -87,6 +87,34 @@ struct DocumentTests {
         }
     }
 
+    @Test("The fuzzer of messages begins with one of each type that is on the page")
+    func seeds() throws {
+        let folder = ExternalCaptures.packageRoot + "/Tests/Fuzz/FuzzMessages/Seeds/"
+        var client: Set<String> = []
+        var server: Set<String> = []
+        for name in FileBytes.list(folder) where name.hasSuffix(".json") {
+            // The first byte says that the rest is a message.
+            let bytes = try #require(FileBytes.read(folder + name))
+            #expect(bytes.first.map { $0 & 1 } == 0, "\(name)")
+            if name.hasPrefix("client") {
+                let frame = try ClientFrame(parsing: Array(bytes.dropFirst()), allowsDescriptions: true)
+                client.insert(try frame.content.get().type)
+            } else {
+                server.insert(try ServerFrame(parsing: Array(bytes.dropFirst())).message.type)
+            }
+        }
+        for example in try Self.examples() {
+            let bytes = Array(example.text.utf8)
+            if example.isClient {
+                let type = try ClientFrame(parsing: bytes, allowsDescriptions: true).content.get().type
+                #expect(client.contains(type), "\(type)")
+            } else {
+                let type = try ServerFrame(parsing: bytes).message.type
+                #expect(server.contains(type), "\(type)")
+            }
+        }
+    }
+
     @Test("Every type of message, every error code sent and every close code is on the page")
     func completeness() throws {
         var client: Set<String> = []
