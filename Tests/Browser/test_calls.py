@@ -462,7 +462,10 @@ def test_cut_in_a_room(line, chromium, seconds):
     carl.page.click("#hang-up")
     carl.is_over()
     for page in (anna, bela):
-        until(lambda: len(page.look()["people"]) == 1, 8, f"{page.user} is one of two")
+        # Where there is a call still the two go back from the room.
+        until(lambda: (now := page.look()) and len(now["people"]) == 1 and now["usesRoom"] == bool(ends[0]), 25,
+              f"{page.user} is one of two")
+    for page in (anna, bela):
         page.goes_on()
     bela.page.click("#hang-up")
     anna.is_over()
@@ -527,6 +530,8 @@ def test_hold(line, chromium):
     until(lambda: status(bela) == "Anna has put the call on hold", 3, "bela waits")
     assert anna.page.locator("#parked li").count() == 1
     anna.talks(video=False)
+    # A camera that was on for Bela is not on for Carl.
+    assert not anna.page.locator("#self").is_visible() and not carl.evaluate("() => majlis.call.people[0].cameraOn")
     anna.screenshot("call-two-phone")
     # To the first and back.
     anna.page.click("#parked button")

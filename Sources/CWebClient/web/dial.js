@@ -27,6 +27,7 @@ let contacts = null;
 let screen = null; // of the call that is shown
 let shown = null; // that call
 let parked = []; // calls on hold while another is shown, the newest last
+const filmed = new WeakSet(); // those of them in which the camera was on
 let incoming = []; // calls that ring here, the oldest first
 let titleTimer = 0;
 let presenceTimer = 0;
@@ -211,6 +212,8 @@ async function accept(call, media, { parks = false } = {}) {
     if (parked.includes(before)) takeBack(before);
     return;
   }
+  // A camera that was on for the call on hold is not on for another that nobody said it of.
+  if (parked.includes(before) && media === 'audio' && devices.camera) await devices.switch('camera', false);
   enter(call);
   await openDevices(call, media);
 }
@@ -234,12 +237,15 @@ function canPark() { return shown?.state === 'active' && !shown.room; }
 
 function park() {
   parked.push(shown);
+  if (devices.camera) filmed.add(shown);
+  else filmed.delete(shown);
   shown.hold(true).catch((error) => console.warn('majlis:', error));
 }
 
 async function takeBack(call) {
   parked = parked.filter((one) => one !== call);
   enter(call);
+  if (Boolean(devices.camera) !== filmed.has(call)) await devices.switch('camera', filmed.has(call));
   for (const source of ['microphone', 'camera']) await call.replaceTrack(source, devices[source]);
   await call.hold(false).catch((error) => toast(strings.callErrors[error.code] ?? strings.holdFailed));
   screen?.draw();

@@ -25,13 +25,17 @@ extension ControlPlane {
         }
     }
 
-    /// A device with a lasting name has signed in.
+    /// Somebody has signed in for calls: a device with a lasting name is written down, and what is asked before the user is called is known
+    /// then, so that no invitation waits for the disk.
     func noteDevice(of session: SessionRecord) {
-        guard let user = session.machine.claims?.user, session.machine.hello?.device != nil else { return }
+        guard let user = session.machine.claims?.user else { return }
         Task {
-            do throws(StoreError) { try await register(session, of: user) } catch {
-                storeFailed("a device", error)
+            if session.machine.hello?.device != nil {
+                do throws(StoreError) { try await register(session, of: user) } catch {
+                    storeFailed("a device", error)
+                }
             }
+            if calls.standings[user] == nil { _ = await standing(of: user) }
         }
     }
 
