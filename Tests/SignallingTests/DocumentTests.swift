@@ -96,11 +96,13 @@ struct DocumentTests {
             // The first byte says that the rest is a message.
             let bytes = try #require(FileBytes.read(folder + name))
             #expect(bytes.first.map { $0 & 1 } == 0, "\(name)")
+            // Those that are no message any more are good seeds too.
+            let text = Array(bytes.dropFirst())
             if name.hasPrefix("client") {
-                let frame = try ClientFrame(parsing: Array(bytes.dropFirst()), allowsDescriptions: true)
-                client.insert(try frame.content.get().type)
-            } else {
-                server.insert(try ServerFrame(parsing: Array(bytes.dropFirst())).message.type)
+                let frame = try? ClientFrame(parsing: text, allowsDescriptions: true)
+                if let type = try? frame?.content.get().type { client.insert(type) }
+            } else if let frame = try? ServerFrame(parsing: text) {
+                server.insert(frame.message.type)
             }
         }
         for example in try Self.examples() {
