@@ -25,6 +25,7 @@ let package = Package(
         .systemLibrary(name: "CVPX", pkgConfig: "vpx", providers: [.apt(["libvpx-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSupport"),
         .target(name: "CWebClient", exclude: ["web"], cSettings: [.unsafeFlags(["-std=gnu23"])]),
 
@@ -43,7 +44,7 @@ let package = Package(
         .target(name: "Codecs", dependencies: ["COpus", "CVPX"], swiftSettings: [.unsafeFlags(["-O"])]),
         .target(name: "Storage", dependencies: ["CSQLite", "COpenSSL"]),
         .target(name: "Push", dependencies: ["EventLoop", "Tokens", "CCurl"]),
-        .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient"]),
+        .target(name: "Gateway", dependencies: ["EventLoop", "CWebSockets", "CWebClient", "CZlib"]),
 
         // Level 3 and 4: everything composed, and the command.
         .target(

@@ -1,4 +1,5 @@
 // What a gateway keeps of one connection. It calls libwebsockets nowhere.
+import CWebClient
 import CWebSockets
 
 /// Where a connection is in its life.
@@ -35,6 +36,14 @@ enum ResponseBody {
     case bytes([UInt8])
     /// A file compiled into the program: its place among the embedded files.
     case embedded(Int)
+
+    /// How many bytes it has.
+    var count: Int {
+        switch self {
+        case .bytes(let bytes): bytes.count
+        case .embedded(let index): unsafe WebFiles.entry(index).count
+        }
+    }
 }
 
 /// One connection's state. A class, so that a delegate called in the middle of a change can change it too.
@@ -47,6 +56,8 @@ enum ResponseBody {
     /// Nanoseconds of the monotonic clock; what it is for depends on the stage.
     var deadline: Int64
     var scheduleToken: UInt32 = 0
+    /// What the client still had to fetch when the deadline was set, in bytes.
+    var unfetched = 0
 
     // Receiving.
     var lastHeard: Int64

@@ -298,6 +298,7 @@ import Glibc
         switch connection.stage {
         case .waiting, .responding, .closing, .answered, .discarding:
             if now < connection.deadline { return schedule(connection, at: connection.deadline) }
+            if goesOnFetching(connection) { return }
             kill(connection, reason: "too slow")
         case .reading, .asked:
             if now < connection.deadline { return schedule(connection, at: connection.deadline) }
@@ -381,6 +382,7 @@ extension GatewayConfiguration {
     /// Finds limits that make no sense.
     func validate() throws(GatewayError) {
         guard maximumConnections > 0, maximumConnections <= 1_000_000 else { throw .invalidLimit("maximumConnections") }
+        guard minimumFetchRate > 0 else { throw .invalidLimit("minimumFetchRate") }
         guard maximumConnectionsPerAddress >= 0 else { throw .invalidLimit("maximumConnectionsPerAddress") }
         guard maximumHeaderBytes >= 512, maximumHeaderBytes <= 65_535 else { throw .invalidLimit("maximumHeaderBytes") }
         guard maximumMessageBytes >= 0 else { throw .invalidLimit("maximumMessageBytes") }

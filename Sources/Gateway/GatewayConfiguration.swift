@@ -41,8 +41,11 @@ public struct GatewayConfiguration: Sendable {
     public var handshakeSeconds = 10.0
     /// Seconds that an HTTP connection may lie idle between requests.
     public var idleSeconds = 15.0
-    /// Seconds that a client may take to fetch one response.
+    /// Seconds after which a client that fetches a response is looked at: whether it goes on is up to the next limit.
     public var responseSeconds = 60.0
+    /// A client that fetches less than this of a response, in bytes a second, is cut. One behind a slow link fetches for
+    /// long after the kernel has taken the last byte: no idle time runs meanwhile.
+    public var minimumFetchRate = 256
     /// Bytes of one request's body.
     public var maximumBodyBytes = 65_536
     /// Requests at one time whose body or answer is waited for; further ones are answered 503.

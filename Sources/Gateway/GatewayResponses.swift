@@ -53,8 +53,8 @@ extension Gateway {
     func requested(_ connection: Connection, _ wsi: OpaquePointer) -> Int32 {
         guard connection.stage == .waiting else { return -1 }
         connection.stage = .responding
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.responseSeconds)
-        schedule(connection, at: connection.deadline)
+        connection.unfetched = 0
+        setDeadline(connection, after: configuration.responseSeconds)
         connection.unreadBody = 0
         connection.isBodyEnded = false
         if let (method, isHead, path) = unsafe target(of: wsi) {
@@ -110,23 +110,26 @@ extension Gateway {
     private func respond(
         _ connection: Connection, _ wsi: OpaquePointer, _ file: WebFile, isHead: Bool, closes: Bool
     ) -> Int32 {
+        let takesGzip = unsafe WebFiles.takesGzip(header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING) ?? "")
+        let compressed = takesGzip ? file.compressed : nil
+        // Each form has a tag of its own (RFC 9110 section 8.8.3.3).
+        let ownTag = compressed == nil ? file.tag : String(file.tag.dropLast()) + "-gzip\""
         let isKnown = unsafe (header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH) ?? "").split(separator: ",").contains {
             let tag = trimmed($0)
-            return tag == "*" || tag == file.tag || tag == "W/" + file.tag
+            return tag == "*" || tag == ownTag || tag == "W/" + ownTag
         }
         var response = HTTPResponse(status: isKnown ? 304 : 200, contentType: file.contentType, body: [])
         // Always asked again, answered by 304: a new version is seen at once.
         response.headers = [
-            ("ETag", file.tag), ("Cache-Control", "no-cache"),
+            ("ETag", ownTag), ("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding"),
             ("Content-Security-Policy", configuration.contentSecurityPolicy), ("Referrer-Policy", "no-referrer"),
             ("Cross-Origin-Opener-Policy", "same-origin"),
             ("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self)"),
         ]
-        let head = responseHead(response, count: isKnown ? nil : file.count, closes: closes)
-        let isBodyless = isHead || isKnown
-        return unsafe begin(
-            connection, wsi, head: head, body: isBodyless ? .bytes([]) : file.body,
-            count: isBodyless ? 0 : file.count, closes: closes)
+        if compressed != nil, !isKnown { response.headers.append(("Content-Encoding", "gzip")) }
+        let body = isHead || isKnown ? .bytes([]) : compressed.map(ResponseBody.bytes) ?? file.body
+        let head = responseHead(response, count: isKnown ? nil : compressed?.count ?? file.count, closes: closes)
+        return unsafe begin(connection, wsi, head: head, body: body, count: body.count, closes: closes)
     }
 
     private func begin(
@@ -135,6 +138,9 @@ extension Gateway {
         var head = head
         guard unsafe write(&head, to: wsi, LWS_WRITE_HTTP_HEADERS) else { return -1 }
         connection.response = ResponseInProgress(body: body, closesAfter: closes)
+        connection.unfetched = count
+        // The gateway's own wheel has this time in hand: libwebsockets' would cut a download behind a slow link.
+        unsafe lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0)
         if count == 0, unsafe lws_partial_buffered(wsi) == 0 { return unsafe finishResponse(connection, wsi) }
         unsafe lws_callback_on_writable(wsi)
         return 0
@@ -148,15 +154,13 @@ extension Gateway {
         }
         let headRoom = Int(majlis_lws_head_room)
         var buffer = [UInt8](repeating: 0, count: headRoom)
-        let count: Int
+        let count = response.body.count
         switch response.body {
         case .bytes(let bytes):
-            count = bytes.count
             buffer += bytes[response.offset..<min(response.offset + Self.bodyChunk, count)]
         case .embedded(let index):
             let file = unsafe WebFiles.entry(index)
             let bytes = unsafe UnsafeBufferPointer(start: file.bytes, count: file.count)
-            count = unsafe file.count
             unsafe buffer.append(contentsOf: bytes[response.offset..<min(response.offset + Self.bodyChunk, count)])
         }
         // Called once more after the last piece when libwebsockets had to buffer a part of it: a close cuts that off.
@@ -174,10 +178,46 @@ extension Gateway {
         connection.response = nil
         if closes, discardsBody(connection) { return 0 }
         connection.stage = .waiting
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.idleSeconds)
-        schedule(connection, at: connection.deadline)
+        connection.unfetched = unfetched(of: connection)
+        setDeadline(connection, after: configuration.idleSeconds)
         if closes { return -1 }
-        return unsafe lws_http_transaction_completed(wsi) != 0 ? -1 : 0
+        guard unsafe lws_http_transaction_completed(wsi) == 0 else { return -1 }
+        unsafe lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0)
+        return 0
+    }
+
+    // MARK: Slow clients
+
+    private func setDeadline(_ connection: Connection, after seconds: Double) {
+        connection.deadline = MonotonicClock.now + nanoseconds(seconds)
+        schedule(connection, at: connection.deadline)
+    }
+
+    /// What the client has not fetched of a response, in bytes: what is still to be written, and what the kernel has and the
+    /// client has not acknowledged.
+    private func unfetched(of connection: Connection) -> Int {
+        var queued: CInt = 0
+        guard unsafe ioctl(connection.descriptor, UInt(TIOCOUTQ), &queued) == 0 else { return 0 }
+        guard let response = connection.response else { return Int(queued) }
+        return response.body.count - response.offset + Int(queued)
+    }
+
+    /// At the end of a deadline: whether the client has been fetching a response fast enough since it was set, and has some
+    /// left to fetch. Then it has as much time again.
+    func goesOnFetching(_ connection: Connection) -> Bool {
+        let seconds: Double
+        switch connection.stage {
+        case .waiting: seconds = configuration.idleSeconds
+        case .responding: seconds = configuration.responseSeconds
+        default: return false
+        }
+        let before = connection.unfetched
+        connection.unfetched = unfetched(of: connection)
+        guard connection.unfetched > 0,
+            Double(before - connection.unfetched) >= seconds * Double(configuration.minimumFetchRate)
+        else { return false }
+        setDeadline(connection, after: seconds)
+        return true
     }
 
     // MARK: Heads
@@ -249,7 +289,7 @@ func httpDate(_ seconds: Int64) -> String {
     return unsafe "\(date) \(parts.tm_year + 1_900) \(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) GMT"
 }
 
-private func trimmed(_ text: Substring) -> String {
+func trimmed(_ text: Substring) -> String {
     var text = text
     while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
     while let last = text.last, last == " " || last == "\t" { text.removeLast() }

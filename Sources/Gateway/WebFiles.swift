@@ -1,6 +1,7 @@
 // The files of the web client: embedded in the program, or below a folder for development. It knows no HTTP beyond the
 // type and the tag of a file.
 import CWebClient
+import CZlib
 import Glibc
 
 /// A file to serve.
@@ -9,6 +10,8 @@ struct WebFile {
     let tag: String
     let body: ResponseBody
     let count: Int
+    /// The same in the gzip format, where that is shorter.
+    var compressed: [UInt8]?
 }
 
 /// Finds files by the path of a request.
@@ -28,7 +31,7 @@ struct WebFiles {
                 let bytes = unsafe UnsafeBufferPointer(start: file.bytes, count: file.count)
                 embedded[unsafe String(cString: file.path)] = unsafe WebFile(
                     contentType: String(cString: file.content_type), tag: WebFiles.tag(of: bytes.span),
-                    body: .embedded(index), count: file.count)
+                    body: .embedded(index), count: file.count, compressed: WebFiles.compressed(bytes))
             }
             return
         }
@@ -51,6 +54,32 @@ struct WebFiles {
     /// One of the embedded files.
     static func entry(_ index: Int) -> majlis_web_file {
         unsafe majlis_web_file_at(index)
+    }
+
+    /// The bytes in the gzip format (RFC 1952); nil where that saves less than an eighth.
+    static func compressed(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        let capacity = majlis_gzip_bound(bytes.count)
+        let compressed = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+            count = unsafe majlis_gzip(bytes.baseAddress, bytes.count, buffer.baseAddress, capacity)
+        }
+        return compressed.isEmpty || compressed.count > bytes.count - bytes.count / 8 ? nil : compressed
+    }
+
+    /// Whether an Accept-Encoding header (RFC 9110 section 12.5.3) takes gzip.
+    static func takesGzip(_ header: String) -> Bool {
+        var isTaken: Bool?
+        var isRestTaken = false
+        for element in header.lowercased().split(separator: ",") {
+            let parts = element.split(separator: ";").map { trimmed($0) }
+            guard let coding = parts.first else { continue }
+            // A weight of 0, however many digits it has, is a refusal.
+            let isRefused = parts.dropFirst().contains { parameter in
+                parameter.hasPrefix("q=") && parameter.dropFirst(2).allSatisfy { $0 == "0" || $0 == "." }
+            }
+            if coding == "gzip" || coding == "x-gzip" { isTaken = !isRefused }
+            if coding == "*" { isRestTaken = !isRefused }
+        }
+        return isTaken ?? isRestTaken
     }
 
     /// Whether a path is made of plain names: none is empty, begins with a dot (so neither "..", nor anything hidden),

@@ -164,7 +164,61 @@ extension GatewaySuites {
             let gateway = try await TestGateway { $0.responseSeconds = 0.4 }
             let client = try #require(TestClient(port: gateway.port, receiveBuffer: 4_096))
             client.write("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(await wait { (try? await gateway.perform { $0.connectionCount }) == 1 })
             #expect(await gateway.isEmptied(seconds: 5))
+            await gateway.stop()
+        }
+
+        @Test("a client that fetches slowly gets all of it, however long after the idle time and the response's")
+        func slowLink() async throws {
+            let gateway = try await TestGateway {
+                $0.idleSeconds = 0.4
+                $0.responseSeconds = 0.4
+            }
+            // Of the first the kernel has taken the last byte long before the client has. The other does not fit into the
+            // kernel's buffers.
+            for path in ["/call.js", "/large"] {
+                let client = try #require(TestClient(port: gateway.port, receiveBuffer: 4_096))
+                client.write("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                let start = MonotonicClock.now
+                var fetched = 0
+                while MonotonicClock.now - start < 1_500_000_000 {
+                    var few = [UInt8](repeating: 0, count: path == "/large" ? 2_000 : 250)
+                    let count = recv(client.descriptor, &few, few.count, 0)
+                    guard count > 0 else { break }
+                    fetched += count
+                    Pause.milliseconds(10)
+                }
+                #expect(fetched > 10_000, "cut after \(fetched) bytes")
+                #expect(client.readsToEnd(), "the rest comes, and then the idle time ends the connection")
+            }
+            #expect(await gateway.isEmptied())
+            await gateway.stop()
+        }
+
+        @Test("a file is sent compressed to who takes that, under a tag of its own")
+        func compressed() async throws {
+            let gateway = try await TestGateway()
+            let client = try #require(TestClient(port: gateway.port))
+            let plain = try #require(client.request("/room.js"))
+            let short = try #require(client.request("/room.js", headers: ["Accept-Encoding: br, gzip;q=0.5"]))
+            #expect(plain.headers["content-encoding"] == nil)
+            #expect(short.headers["content-encoding"] == "gzip")
+            #expect(short.body.count < plain.body.count / 2)
+            #expect(short.body.prefix(3) == [0x1F, 0x8B, 8])
+            // The tail of the format is the number of bytes before compression.
+            let tail = short.body.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+            #expect(tail == plain.body.count)
+            #expect(plain.headers["vary"] == "Accept-Encoding" && short.headers["vary"] == "Accept-Encoding")
+            let tag = try #require(short.headers["etag"])
+            #expect(tag != plain.headers["etag"])
+            let known = ["If-None-Match: \(tag)", "Accept-Encoding: gzip"]
+            #expect(try #require(client.request("/room.js", headers: known)).status == 304)
+            #expect(try #require(client.request("/room.js", headers: ["If-None-Match: \(tag)"])).status == 200)
+            for refusal in ["gzip;q=0", "identity", "gzip; q=0.000, *", "*;q=0"] {
+                let response = try #require(client.request("/room.js", headers: ["Accept-Encoding: \(refusal)"]))
+                #expect(response.headers["content-encoding"] == nil, "\(refusal)")
+            }
             await gateway.stop()
         }
 

@@ -172,12 +172,12 @@ extension RoomCore {
         guard encodings.contains(e), encodings[e].serial == record.serial,
             let place = encodings[e].history.find(record.source)
         else { return .retransmissionOverwritten }
-        guard peers[receiver].retransmissionBudget.take(at: now) else { return .retransmissionBudget }
         let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
-        if !peers[receiver].pacer.mayLeave(bytes, at: now) {
-            if slots[s].isLeftBehind(record) { return .pacerStale }
-            return queueRetransmission(record.number, bytes: bytes, of: s, at: now)
-        }
+        let mayLeave = peers[receiver].pacer.mayLeave(bytes, at: now)
+        // Before the budget: what is not sent takes nothing from it.
+        if !mayLeave, slots[s].isLeftBehind(record) { return .pacerStale }
+        guard peers[receiver].retransmissionBudget.take(at: now) else { return .retransmissionBudget }
+        guard mayLeave else { return queueRetransmission(record.number, bytes: bytes, of: s, at: now) }
         return resendNow(record.number, on: s, at: now, into: &out)
     }
 

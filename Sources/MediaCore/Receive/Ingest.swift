@@ -156,6 +156,7 @@ extension RoomCore {
         noteCodec(packet.codec, of: t, at: now, into: &out)
         if wokeUp { layerAlive(e, beginsKeyFrame: packet.isKeyFrame, at: now, into: &out) }
         if encodings[e].isVideo {
+            out.videoPackets &+= 1
             noteLayers(
                 packet, bytes: incoming.bytes, isRetransmission: incoming.isRetransmission, e, at: now, into: &out)
             noteHeights(packet, bytes, at: incoming.payload, e)

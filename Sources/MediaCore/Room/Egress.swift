@@ -39,6 +39,8 @@ public struct Egress: ~Copyable {
     /// What the last call was given, where its level is wanted: whoever can decode it tells (`RoomCommand.soundLevel`). No output
     /// that a replay compares.
     public internal(set) var unmeasured: UnmeasuredSound?
+    /// How many packets of video were taken in since the arena was made. No output that a replay compares.
+    public internal(set) var videoPackets: UInt64 = 0
     /// The datagrams, in the order in which they are to be sent.
     public private(set) var datagrams: [Datagram] = []
     /// What the control plane should know, in order.

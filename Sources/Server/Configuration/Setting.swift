@@ -136,6 +136,10 @@ struct Setting: Sendable {
             "media.decodeLevels", \.media.decodeLevels,
             "Decode the sound of clients that send no audio levels, to know who speaks; never where it is encrypted from end to end."
         ),
+        number(
+            "media.restMilliseconds", \.media.restMilliseconds, 0...10,
+            "How long a worker that is busy with sound alone waits from one turn to the next, so that packets leave together; 0: not at all."
+        ),
         list(
             "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),
         list("turn.stunURLs", \.turn.stunURLs, "STUN servers told to clients."),

@@ -11,6 +11,8 @@ struct MediaSettings: Sendable {
     var room: RoomConfiguration
     /// Whether sound that does not say how loud it is may be decoded.
     var decodesLevels: Bool
+    /// How long a busy worker that carries sound alone waits between its turns, in milliseconds; 0: never.
+    var restMilliseconds: Int64
     /// Loss in percent above which what the flight recorder holds is kept; 0 never.
     var keepAboveLossPercent: Int
     /// What recordings share; nil where nothing is recorded.
@@ -46,6 +48,7 @@ struct MediaSettings: Sendable {
         room = RoomConfiguration()
         if configuration.media.adaptBitrate { room.bitrate = BitrateConfiguration() }
         decodesLevels = media.decodeLevels
+        restMilliseconds = Int64(media.restMilliseconds)
         keepAboveLossPercent = configuration.captures.keepAboveLossPercent
         room.ntpAtOrigin = Self.ntpAtOrigin()
     }

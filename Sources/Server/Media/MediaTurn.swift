@@ -35,6 +35,8 @@ final class MediaTurn {
     let resume: @Sendable (@escaping @Sendable (MediaTurn) -> Void) -> Void
 
     private let poller: ICEPoller
+    private var moderation = TurnModeration()
+    private var received: UInt64 = 0
     private var hook: TurnHook?
     private var context: DTLSContext
     private var contextMadeAt: Int64
@@ -113,6 +115,9 @@ final class MediaTurn {
             earliest = earliest.map { min($0, due) } ?? due
         }
         hook?.wake(at: earliest?.nanoseconds)
+        if moderation.note(received: received, video: egress.videoPackets, at: now.nanoseconds) {
+            poller.rest(milliseconds: moderation.isResting ? settings.restMilliseconds : 0)
+        }
     }
 
     /// Obeys commands, in their order, for a share of the turn: those of a storm must not keep media waiting.
@@ -149,6 +154,7 @@ final class MediaTurn {
             room.core.receiveRTP(span, from: peer.id, at: now, into: &egress)
             if let sound = egress.unmeasured { measure(sound, in: span, from: peer) }
         }
+        received &+= 1
         metrics.receivedPackets.add(1)
         metrics.receivedBytes.add(count)
         if egress.isNearlyFull { flush() }

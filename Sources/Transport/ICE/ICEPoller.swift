@@ -36,6 +36,8 @@ public final class ICEPoller {
     private let epoll: Int32
     private var watch: DescriptorWatch?
     private var timer: LoopTimer?
+    private var restTimer: LoopTimer?
+    private var rest: Int64 = 0
     private var interval: Int64 = 0
     private var sweeps = 0
     private var slots: [Slot] = []
@@ -60,7 +62,7 @@ public final class ICEPoller {
             throw .system(call: "epoll_create1", code: -epoll)
         }
         do {
-            let watch = try DescriptorWatch(on: loop, descriptor: epoll) { [unowned self] _ in turn() }
+            let watch = try DescriptorWatch(on: loop, descriptor: epoll) { [unowned self] _ in _ = turn() }
             watch.wait(for: .readable)
             self.watch = watch
         } catch {
@@ -69,6 +71,7 @@ public final class ICEPoller {
             throw .system(call: "watching the agents' descriptors", code: EBADF)
         }
         timer = LoopTimer(on: loop) { [unowned self] in sweep() }
+        restTimer = LoopTimer(on: loop) { [unowned self] in turnAfterRest() }
     }
 
     /// Closes all transports and the poller.
@@ -77,6 +80,7 @@ public final class ICEPoller {
         for slot in slots { slot.transport?.close() }
         isClosed = true
         timer?.close()
+        restTimer?.close()
         watch?.close()
         Glibc.close(epoll)
     }
@@ -131,7 +135,27 @@ public final class ICEPoller {
 
     // MARK: The turn
 
-    private func turn() {
+    /// From now on lets so many milliseconds go by from one turn to the next, whatever comes: more is found by each. 0: a turn as
+    /// soon as something has come. Not to be called within a turn.
+    public func rest(milliseconds: Int64) {
+        loop.checkIsolated()
+        guard !isClosed, milliseconds != rest else { return }
+        rest = milliseconds
+        watch?.wait(for: milliseconds > 0 ? [] : .readable)
+        if milliseconds > 0 {
+            restTimer?.start(after: milliseconds, repeating: milliseconds)
+        } else {
+            restTimer?.stop()
+        }
+    }
+
+    private func turnAfterRest() {
+        // What one turn had no room for does not wait as long again: the loop sends what was taken in, and comes back.
+        if turn() { restTimer?.start(after: 0, repeating: rest) }
+    }
+
+    /// Takes in what has come, up to a turn's share; whether there is probably more.
+    private func turn() -> Bool {
         enter()
         defer { leave() }
         var budget = Self.datagramsPerTurn
@@ -142,10 +166,11 @@ public final class ICEPoller {
         throttled.removeAll(keepingCapacity: true)
         for index in resumed { slots[index].transport?.beginTurn() }
         serve(waiting[...], &budget)
-        guard budget > 0 else { return }
+        guard budget > 0 else { return true }
         let found = unsafe majlis_epoll_ready(epoll, &ready, Int32(ready.count))
-        guard found > 0 else { return }
+        guard found > 0 else { return false }
         serve(ready[..<Int(found)], &budget)
+        return Int(found) == ready.count || !leftOver.isEmpty || !throttled.isEmpty
     }
 
     private func serve(_ events: ArraySlice<UInt64>, _ budget: inout Int) {
