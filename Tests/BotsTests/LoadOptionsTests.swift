@@ -16,6 +16,9 @@ struct LoadOptionsTests {
         #expect(options.isBench && options.isJSON && options.payloadBytes == 120)
         #expect(options.speech == .files(["a.wav", "b.wav"]))
         #expect(options.othersDo == .silent)
+        let callers = try LoadOptions(["--callers", "40000", "--from", "127.0.0.2,127.0.0.3", "--call-rate", "0"])
+        #expect(callers.callers == 40_000 && callers.sources == ["127.0.0.2", "127.0.0.3"])
+        #expect(callers.callsPerSecond == 0)
         #expect(try LoadOptions([]).othersDo == .muted)
         #expect(try LoadOptions(["--help"]).wantsHelp && LoadOptions(["-h"]).wantsHelp)
     }
@@ -25,7 +28,7 @@ struct LoadOptionsTests {
         arguments: [
             ["--people"], ["--people", "0"], ["--people", "many"], ["--pattern", "loud"], ["--nonsense", "1"], ["word"],
             ["--cameras", "3", "--people", "2"], ["--rooms", "1000", "--people", "1000"], ["--join-rate", "nan"],
-            ["--overlaps", "1.5"], ["--layers", "4"],
+            ["--overlaps", "1.5"], ["--layers", "4"], ["--from", ","],
         ])
     func refusing(arguments: [String]) {
         #expect(throws: LoadUsageError.self) { try LoadOptions(arguments) }

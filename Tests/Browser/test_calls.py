@@ -340,11 +340,8 @@ def test_third(line, chromium):
     assert max(gaps) < rig.bound(100, 500)
 
 
-@slow
-def test_stays_with_the_third(line, chromium):
-    """Who added the third leaves: the other two stay in the room, until one of them goes."""
-    browser = chromium.launch()
-    anna, bela, carl = (Person(chromium, browser, line, user, size=(640, 480)) for user in ("anna", "bela", "carl"))
+def three(anna, bela, carl):
+    """Anna calls Bela, and Carl into their call."""
     anna.dial("bela")
     bela.rings().accept()
     anna.talks()
@@ -355,6 +352,14 @@ def test_stays_with_the_third(line, chromium):
     carl.rings().accept()
     for page in (anna, bela, carl):
         until(lambda: (now := page.look()) and now["usesRoom"] and len(now["people"]) == 2, 15, f"{page.user} is one of three")
+
+
+@slow
+def test_stays_with_the_third(line, chromium):
+    """Who added the third leaves: the other two stay in the room, until one of them goes."""
+    browser = chromium.launch()
+    anna, bela, carl = people = [Person(chromium, browser, line, user, size=(640, 480)) for user in ("anna", "bela", "carl")]
+    three(*people)
     anna.page.click("#hang-up")
     anna.is_over()
     for page in (bela, carl):
@@ -435,6 +440,116 @@ def test_cut(line, chromium, seconds):
         assert not page.rig.errors
     anna.page.click("#hang-up")
     bela.is_over()
+
+
+@slow
+@pytest.mark.parametrize("seconds", [10, 40])
+def test_cut_in_a_room(line, chromium, seconds):
+    """The WebSocket of whoever called the two others is cut while all three are in the room: they talk on, and after long too."""
+    browser = chromium.launch()
+    anna, bela, carl = people = [Person(chromium, browser, line, user, size=(640, 480)) for user in ("anna", "bela", "carl")]
+    three(*people)
+    anna.evaluate("(ms) => majlis.session.simulateConnectionLoss(ms)", seconds * 1000)
+    for page in people:
+        page.goes_on()
+    until(lambda: anna.rig.is_true("majlis.session.state === 'open'"), seconds + 20, "anna is back")
+    # After long her calls are over and the others have stayed: she comes back to them.
+    for page in people:
+        until(lambda: (now := page.look()) and now["usesRoom"] and len(now["people"]) == 2, 20, f"{page.user} is one of three")
+        page.goes_on()
+    ends = [[one["reason"] for one in page.messages("call.ended")] for page in people]
+    assert ends == ([[], [], []] if seconds < 30 else [["lost", "lost"], ["lost"], ["lost"]]), ends
+    carl.page.click("#hang-up")
+    carl.is_over()
+    for page in (anna, bela):
+        # Where there is a call still the two go back from the room.
+        until(lambda: (now := page.look()) and len(now["people"]) == 1 and now["usesRoom"] == bool(ends[0]), 25,
+              f"{page.user} is one of two")
+    for page in (anna, bela):
+        page.goes_on()
+    bela.page.click("#hang-up")
+    anna.is_over()
+    bela.is_over()
+    for page in people:
+        assert not page.rig.errors
+
+
+# What this page has sent to the other device, in packets of sound and picture.
+SENT = """async () => [...(await majlis.call.link.peerConnection.getStats()).values()]
+    .filter(({ type }) => type === 'outbound-rtp').reduce((sum, { packetsSent }) => sum + packetsSent, 0)"""
+
+
+@slow
+def test_hold(line, chromium):
+    """On hold neither side sends anything and the connection stays; each takes back its own; and a second call is taken meanwhile."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna", size=(390, 844))
+    bela = Person(chromium, browser, line, "bela", size=(640, 480))
+    carl = Person(chromium, browser, line, "carl", size=(640, 480))
+
+    def status(page):
+        return page.page.inner_text("#call-status")
+
+    def rests():
+        """Nothing is sent, for longer than a silence is suspicious otherwise."""
+        time.sleep(0.5)
+        before = [page.evaluate(SENT) for page in (anna, bela)]
+        time.sleep(5)
+        assert [page.evaluate(SENT) for page in (anna, bela)] == before
+        for page in (anna, bela):
+            assert page.look()["state"] == "active" and page.page.locator("#audio audio").count() == 0
+            assert page.evaluate("() => majlis.call.link.counts.iceRestarts") == 0
+
+    anna.dial("bela")
+    bela.rings().accept()
+    anna.talks()
+    bela.talks()
+    described = len(anna.messages("call.description"))
+    anna.page.click("#hold")
+    until(lambda: status(anna) == "On hold" and status(bela) == "Anna has put the call on hold", 3, "both pages say so")
+    rests()
+    anna.screenshot("call-hold-phone")
+    bela.screenshot("call-held")
+    bela.page.click("#hold")
+    until(lambda: status(bela) == "On hold", 3, "bela holds it too")
+    anna.page.click("#hold")
+    until(lambda: status(anna) == "Bela has put the call on hold", 3, "and anna does not any more")
+    rests()
+    bela.page.click("#hold")
+    for page in (anna, bela):
+        until(lambda: status(page) == "", 3, "the call goes on")
+        page.goes_on()
+    assert len(anna.messages("call.description")) == described
+
+    # Another call comes, is taken, and the first waits for its end.
+    carl.dial("anna", "audio")
+    anna.rings()
+    anna.screenshot("call-waiting-phone")
+    anna.page.click("#accept-hold")
+    carl.talks(video=False)
+    until(lambda: status(bela) == "Anna has put the call on hold", 3, "bela waits")
+    assert anna.page.locator("#parked li").count() == 1
+    anna.talks(video=False)
+    # A camera that was on for Bela is not on for Carl.
+    assert not anna.page.locator("#self").is_visible() and not carl.evaluate("() => majlis.call.people[0].cameraOn")
+    anna.screenshot("call-two-phone")
+    # To the first and back.
+    anna.page.click("#parked button")
+    for page in (anna, bela):
+        page.goes_on()
+    until(lambda: status(carl) == "Anna has put the call on hold", 3, "carl waits")
+    anna.page.click("#parked button")
+    carl.goes_on(video=False)
+    carl.page.click("#hang-up")
+    carl.is_over()
+    until(lambda: status(bela) == "", 3, "and the first goes on")
+    for page in (anna, bela):
+        page.goes_on()
+    assert anna.page.locator("#parked li").count() == 0
+    bela.page.click("#hang-up")
+    anna.is_over()
+    for page in (anna, bela, carl):
+        assert not page.rig.errors
 
 
 @slow

@@ -257,3 +257,22 @@ struct DescriptorTests {
         }
     }
 }
+
+@Suite("The limit of descriptors", .serialized)
+struct DescriptorLimitTests {
+    @Test("It is raised to what is wanted, no further than the hard limit, and never lowered")
+    func raising() {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var before = rlimit()
+        #expect(getrlimit(resource, &before) == 0)
+        defer { setrlimit(resource, &before) }
+        var low = rlimit(rlim_cur: min(2_000, before.rlim_max), rlim_max: before.rlim_max)
+        #expect(setrlimit(resource, &low) == 0)
+        let hard = Int(clamping: before.rlim_max)
+        #expect(DescriptorLimit.raise(to: 3_000) == min(3_000, hard))
+        var now = rlimit()
+        #expect(getrlimit(resource, &now) == 0 && Int(now.rlim_cur) == min(3_000, hard))
+        #expect(DescriptorLimit.raise(to: 10) == min(3_000, hard))
+        #expect(DescriptorLimit.raise(to: .max) == hard)
+    }
+}

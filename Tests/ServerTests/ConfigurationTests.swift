@@ -78,7 +78,9 @@ struct ConfigurationTests {
             "MAJLIS_LISTEN_PORT": "9001", "MAJLIS_ROOMS_CODECS": "opus, H264",
             "MAJLIS_MEDIA_ALLOW_PRIVATE_CANDIDATES": "yes",
             "MAJLIS_TURN_STUN_URLS": "stun:stun.example", "MAJLIS_UNRELATED": "x", "HOME": "/",
+            "MAJLIS_CALLS_RETURNS_TO_DIRECT": "no",
         ])
+        #expect(!configuration.calls.returnsToDirect && Configuration().calls.returnsToDirect)
         #expect(configuration.listen.port == 9_001)
         #expect(configuration.rooms.codecs == ["opus", "H264"])
         #expect(configuration.media.allowPrivateCandidates)

@@ -109,13 +109,36 @@ struct KeptCallTests {
             #expect(try budi.ask(.account(.blocked)) == .blocked(.init(users: ["mallory"])))
             #expect(try budi.refusal(.account(.block("budi"))) == .malformed)
             let call = try mallory.invite("budi").call
-            #expect(try mallory.next { if case .ringing(let call) = $0 { call } else { nil } } == call)
             #expect(try mallory.does(.cancel(call)))
+            #expect(mallory.seen.allSatisfy { if case .call(.ringing) = $0.message { false } else { true } })
             #expect(try budi.toldMissed().isEmpty)
             #expect(budi.seen.allSatisfy { if case .call = $0.message { false } else { true } })
             #expect(try budi.does(.unblock("mallory")))
             let second = try mallory.invite("budi").call
             #expect(try budi.incoming().call == second)
+        }
+    }
+
+    @Test("Of two of whom one has blocked the other neither learns whether the other is there")
+    func presence() throws {
+        try withServer { server in
+            let budi = try SignallingClient.forCalls("budi", port: server.port)
+            let mallory = try SignallingClient.forCalls("mallory", port: server.port)
+            let carol = try SignallingClient.forCalls("carol", port: server.port)
+            func present(_ client: SignallingClient) throws -> [String]? {
+                let asked = CallCommand.Presence(users: ["budi", "nobody", "mallory", "carol"])
+                guard case .call(.presence(let told)) = try client.ask(.call(.presence(asked))) else { return nil }
+                return told.present
+            }
+            #expect(try present(mallory) == ["budi", "mallory", "carol"])
+            #expect(try budi.does(.block("mallory")))
+            for _ in 0..<2 {
+                #expect(try present(mallory) == ["mallory", "carol"])
+                #expect(try present(budi) == ["budi", "carol"])
+                #expect(try present(carol) == ["budi", "mallory", "carol"])
+            }
+            #expect(try budi.does(.unblock("mallory")))
+            #expect(try present(mallory) == ["budi", "mallory", "carol"])
         }
     }
 
@@ -154,6 +177,8 @@ struct KeptCallTests {
         let carol = try SignallingClient.forCalls("carol", port: server.port)
         let dan = try SignallingClient.forCalls("dan", port: server.port)
         #expect(try dan.does(.block("mallory")))
+        #expect(try pair.caller.does(.hold(pair.call)))
+        #expect(try pair.callee.next { if case .held(let told) = $0 { told.by } else { nil } } == CallSide.caller)
         let ringing = try carol.invite("dan")
         _ = try dan.incoming()
         // Asked after what is to be kept: answered after it.
@@ -170,6 +195,7 @@ struct KeptCallTests {
         #expect(try ada.refusal(.call(guess)) == .unknownCall)
         guard case .call(.reattached(let told)) = try ada.ask(.call(reattach)) else { return #expect(Bool(false)) }
         #expect(told.state == .active && told.user.id == "budi" && told.offers && told.mode == .direct)
+        #expect(told.heldBy == [.caller])
         let back = try SignallingClient.forCalls("dan", port: port)
         let missed = try back.toldMissed()
         #expect(missed.map(\.call) == [ringing.call] && missed.first?.from == .init(id: "carol", name: "carol"))

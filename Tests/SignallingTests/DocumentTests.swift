@@ -87,6 +87,36 @@ struct DocumentTests {
         }
     }
 
+    @Test("The fuzzer of messages begins with one of each type that is on the page")
+    func seeds() throws {
+        let folder = ExternalCaptures.packageRoot + "/Tests/Fuzz/FuzzMessages/Seeds/"
+        var client: Set<String> = []
+        var server: Set<String> = []
+        for name in FileBytes.list(folder) where name.hasSuffix(".json") {
+            // The first byte says that the rest is a message.
+            let bytes = try #require(FileBytes.read(folder + name))
+            #expect(bytes.first.map { $0 & 1 } == 0, "\(name)")
+            // Those that are no message any more are good seeds too.
+            let text = Array(bytes.dropFirst())
+            if name.hasPrefix("client") {
+                let frame = try? ClientFrame(parsing: text, allowsDescriptions: true)
+                if let type = try? frame?.content.get().type { client.insert(type) }
+            } else if let frame = try? ServerFrame(parsing: text) {
+                server.insert(frame.message.type)
+            }
+        }
+        for example in try Self.examples() {
+            let bytes = Array(example.text.utf8)
+            if example.isClient {
+                let type = try ClientFrame(parsing: bytes, allowsDescriptions: true).content.get().type
+                #expect(client.contains(type), "\(type)")
+            } else {
+                let type = try ServerFrame(parsing: bytes).message.type
+                #expect(server.contains(type), "\(type)")
+            }
+        }
+    }
+
     @Test("Every type of message, every error code sent and every close code is on the page")
     func completeness() throws {
         var client: Set<String> = []
@@ -107,7 +137,8 @@ struct DocumentTests {
                 "leave", "raiseHand", "lowerHand", "answerInvitation", "stepDown", "react", "message", "metadata",
                 "moderate", "call.invite", "call.accept", "call.decline", "call.cancel", "call.hangup",
                 "call.description", "call.candidate", "call.connected", "call.quality", "call.upgrade",
-                "call.reattach", "call.seen", "call.presence", "account.push", "account.signOut", "account.block",
+                "call.hold", "call.resume", "call.reattach", "call.seen", "call.presence", "account.push",
+                "account.signOut", "account.block",
                 "account.unblock",
                 "account.blocked", "account.erase",
             ])
@@ -119,8 +150,9 @@ struct DocumentTests {
                 "trackMuted", "roomUpdated", "roomEnded", "lobby", "waiting", "message", "reaction", "unmuteRequested",
                 "recording", "mediaState", "quality", "speakers", "serverShutdown", "call.invited", "call.incoming",
                 "call.ringing", "call.accepted", "call.endedElsewhere", "call.description", "call.candidate",
-                "call.connected", "call.quality", "call.upgraded", "call.returned", "call.presence", "call.reattached",
-                "call.ended", "call.missed", "account.blocked",
+                "call.connected", "call.quality", "call.upgraded", "call.returned", "call.presence", "call.held",
+                "call.resumed",
+                "call.reattached", "call.ended", "call.missed", "account.blocked",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))
         let page = String(decoding: bytes, as: UTF8.self)

@@ -72,7 +72,9 @@ package struct ServerPlace: Sendable, Equatable {
     }
 
     /// A socket whose connecting is under way; minus errno where it cannot be.
-    func beginConnecting() -> Int32 {
+    /// - Parameter source: the numeric address of this machine that it goes out from; nil: the system's choice. Ports are counted for each
+    ///   pair of addresses: from one to one there are some 28,000.
+    func beginConnecting(from source: String? = nil) -> Int32 {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         unsafe hints.ai_flags = Int32(AI_NUMERICHOST | AI_NUMERICSERV)
@@ -87,6 +89,13 @@ package struct ServerPlace: Sendable, Equatable {
         guard descriptor >= 0 else { return -errno }
         var on: Int32 = 1
         unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
+        if let source {
+            let code = Self.bind(descriptor, to: source)
+            guard code == 0 else {
+                close(descriptor)
+                return -code
+            }
+        }
         let status = unsafe connect(descriptor, one.pointee.ai_addr, one.pointee.ai_addrlen)
         if status != 0, errno != EINPROGRESS {
             let code = errno
@@ -94,5 +103,20 @@ package struct ServerPlace: Sendable, Equatable {
             return -code
         }
         return descriptor
+    }
+
+    /// Binds a socket to an address, and leaves the port to `connect`, which looks for one that is free to this server alone.
+    /// - Returns: 0 or errno.
+    private static func bind(_ descriptor: Int32, to address: String) -> Int32 {
+        var on: Int32 = 1
+        // linux/in.h's IP_BIND_ADDRESS_NO_PORT, which Glibc's module does not have.
+        unsafe setsockopt(descriptor, Int32(IPPROTO_IP), 24, &on, 4)
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = Int32(AI_NUMERICHOST)
+        var found: UnsafeMutablePointer<addrinfo>?
+        guard unsafe getaddrinfo(address, nil, &hints, &found) == 0, let one = unsafe found else { return EINVAL }
+        defer { unsafe freeaddrinfo(found) }
+        return unsafe Glibc.bind(descriptor, one.pointee.ai_addr, one.pointee.ai_addrlen) == 0 ? 0 : errno
     }
 }

@@ -37,6 +37,8 @@ final class WebSocketLink {
     private static let maximumMessage = 4 << 20
 
     weak var delegate: (any WebSocketLinkDelegate)?
+    /// Why there was no socket to be had.
+    private(set) var failure = ""
     /// This machine's address of the connection, numeric.
     private(set) var localAddress = ""
     private let place: ServerPlace
@@ -49,11 +51,14 @@ final class WebSocketLink {
     private var outgoing: [UInt8] = []
     private var message: [UInt8] = []
 
-    init(on loop: LoopThread, _ place: ServerPlace, subprotocol: String) {
+    init(on loop: LoopThread, _ place: ServerPlace, subprotocol: String, from source: String? = nil) {
         self.place = place
         self.subprotocol = subprotocol
-        let descriptor = place.beginConnecting()
-        guard descriptor >= 0 else { return }
+        let descriptor = place.beginConnecting(from: source)
+        guard descriptor >= 0 else {
+            failure = unsafe String(cString: strerror(-descriptor))
+            return
+        }
         self.descriptor = descriptor
         watch = try? DescriptorWatch(on: loop, descriptor: descriptor) { [weak self] ready in self?.turn(ready) }
         watch?.wait(for: [.readable, .writable])

@@ -15,6 +15,25 @@ package final class SignallingClient {
 
     package init(port: Int) throws { socket = try WebSocketClient(port: port) }
 
+    /// Goes on with another client's session on a new socket, as a client does whose socket was lost: what the other had read is not
+    /// told again.
+    package init(port: Int, resuming old: SignallingClient) throws {
+        guard let welcome = old.welcome else { throw Failure.unexpected("no session to resume") }
+        socket = try WebSocketClient(port: port)
+        self.welcome = welcome
+        (lastCommand, lastSeq) = (old.lastCommand, old.lastSeq)
+        send(
+            ClientFrame(
+                id: CommandID(0),
+                .resume(.init(session: welcome.session, resumeToken: welcome.resumeToken, lastSeq: lastSeq))))
+        let frame = try next()
+        switch frame.message {
+        case .resumed: break
+        case .error(let error): throw Failure.refused(error)
+        default: throw Failure.unexpected(frame.text)
+        }
+    }
+
     /// The next message of the server.
     package func next(milliseconds: Int32 = 10_000) throws -> ServerFrame {
         let frame = try ServerFrame(parsing: Array(try socket.receive(milliseconds: milliseconds).utf8))

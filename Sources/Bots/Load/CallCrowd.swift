@@ -31,6 +31,8 @@ final class CallCrowd: @unchecked Sendable {
 
     let loop = LoopThread(name: "callers")
     let place: ServerPlace
+    /// The addresses that clients go out from, in turn; empty: the system's choice.
+    fileprivate let sources: [String]
     private let holdNanoseconds: Int64
     private let shared = Lock(CallTally())
     fileprivate var tally = CallTally()
@@ -43,8 +45,9 @@ final class CallCrowd: @unchecked Sendable {
     private var placing: (since: Int64, perSecond: Double, placed: Int)?
     private var nextPair = 0
 
-    init(at place: ServerPlace, holdMilliseconds: Int) {
+    init(at place: ServerPlace, from sources: [String], holdMilliseconds: Int) {
         self.place = place
+        self.sources = sources
         holdNanoseconds = Int64(holdMilliseconds) * 1_000_000
     }
 
@@ -179,9 +182,10 @@ private final class Caller: WebSocketLinkDelegate {
         user = "caller-\(number)"
         self.crowd = crowd
         self.token = token
-        link = WebSocketLink(on: crowd.loop, crowd.place, subprotocol: "majlis.v1")
+        let source = crowd.sources.isEmpty ? nil : crowd.sources[number % crowd.sources.count]
+        link = WebSocketLink(on: crowd.loop, crowd.place, subprotocol: "majlis.v1", from: source)
         link.delegate = self
-        if !link.isAlive { crowd.fail("no socket: raise the limit of open files") }
+        if !link.isAlive { crowd.fail("no socket: \(link.failure)") }
     }
 
     func close() {

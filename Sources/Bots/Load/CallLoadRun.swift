@@ -15,13 +15,9 @@ package final class CallLoadRun {
         progress = LoadProgress(isQuiet: options.isQuiet)
         tokens = try (0..<options.callers).map { try token("caller-\($0)") }
         crowd = CallCrowd(
-            at: try ServerPlace(options.servers.first ?? ""), holdMilliseconds: options.holdMilliseconds)
-        // As many descriptors as this process may have.
-        var limit = rlimit()
-        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
-            limit.rlim_cur = limit.rlim_max
-            unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        }
+            at: try ServerPlace(options.servers.first ?? ""), from: options.sources,
+            holdMilliseconds: options.holdMilliseconds)
+        DescriptorLimit.raise(to: options.callers + 1_000)
     }
 
     /// Everything, to the end: the table, and whether no call was lost.
@@ -54,7 +50,7 @@ package final class CallLoadRun {
         progress.close()
         let tally = crowd.snapshot
         var rows: [(String, String)] = [
-            ("users connected", "\(idle.connected) of \(options.callers)"),
+            ("users connected", "\(idle.connected) of \(options.callers), at the end \(tally.connected)"),
             ("calls placed", "\(tally.placed), \(fixed(Double(tally.placed) / seconds, 1)) a second"),
             ("answered", "\(tally.answered)"), ("active on both sides", "\(tally.active)"),
             ("ended on both sides", "\(tally.ended)"), ("lost", "\(tally.placed - tally.ended)"),
@@ -77,7 +73,11 @@ package final class CallLoadRun {
         }
         for (reason, count) in tally.failures.sorted(by: { $0.key < $1.key }) { rows.append((reason, "\(count)")) }
         let table = rows.map { padded($0.0, to: 38) + $0.1 + "\n" }.joined()
-        return (table, idle.connected == options.callers && tally.placed > 0 && tally.ended == tally.placed)
+        return (
+            table,
+            idle.connected == options.callers && (tally.placed > 0 || options.callsPerSecond == 0)
+                && tally.connected == options.callers && tally.ended == tally.placed
+        )
     }
 
     /// Waits until the condition holds or the time is over.

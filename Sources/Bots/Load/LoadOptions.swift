@@ -37,6 +37,8 @@ package struct LoadOptions: Sendable {
     /// Users who call each other instead of meeting in rooms; 0: none do.
     package var callers = 0
     package var callsPerSecond = 20.0
+    /// The addresses that callers go out from, in turn; empty: the system's choice.
+    package var sources: [String] = []
     package var holdMilliseconds = 2_000
     package var listeners: Int?
     package var isBench = false
@@ -76,7 +78,10 @@ package struct LoadOptions: Sendable {
 
         calls in place of rooms
           --callers N          so many users are connected and idle, and two and two call each other: signalling alone
-          --call-rate N        calls placed a second (20)      --hold N           milliseconds that a call lasts (2000)
+          --call-rate N        calls placed a second (20; 0: all are idle)
+          --hold N             milliseconds that a call lasts (2000)
+          --from A,A,…         addresses of this machine that they go out from, in turn: from one to the server there are
+                               some 28,000 ports
 
         what they say
           --pattern WHAT       turns: one after another; steady: all talkers all the time; all: everybody all the time;
@@ -178,8 +183,11 @@ package struct LoadOptions: Sendable {
         case "video-slots": videoSlots = try whole(0...60)
         case "height": wantedHeight = UInt16(try whole(0...4_320))
         case "join-rate": joinsPerSecond = try real(0.1...10_000)
-        case "callers": callers = try whole(2...100_000)
-        case "call-rate": callsPerSecond = try real(0.1...10_000)
+        case "callers": callers = try whole(2...1_000_000)
+        case "call-rate": callsPerSecond = try real(0...10_000)
+        case "from":
+            sources = value.split(separator: ",").map(String.init)
+            guard !sources.isEmpty else { throw LoadUsageError("--from takes numeric addresses of this machine") }
         case "hold": holdMilliseconds = try whole(0...600_000)
         case "seconds": seconds = try whole(1...86_400)
         case "pattern": pattern = try word(TalkPattern.self)

@@ -131,6 +131,8 @@ export class Calls extends EventTarget {
       case 'call.quality': return call.peerReported(message);
       case 'call.upgraded': return call.upgraded(message);
       case 'call.returned': return call.returned(message);
+      case 'call.held':
+      case 'call.resumed': return call.held(message.by, type === 'call.held');
       case 'call.endedElsewhere': return call.end({ reason: 'elsewhere', how: message.how });
       case 'call.ended': return call.ended({ reason: message.reason, by: message.by });
     }

@@ -41,6 +41,7 @@ export class CallScreen {
     on(call, 'state', () => this.#stateChanged());
     on(call, 'media', () => this.draw());
     on(call, 'moved', () => this.draw());
+    on(call, 'hold', () => this.#holdChanged());
     on(call, 'connection', ({ state }) => {
       this.#connection = state;
       this.#drawStatus();
@@ -52,6 +53,7 @@ export class CallScreen {
     const click = (id, react) => byID(id).addEventListener('click', react, { signal });
     click('microphone', () => this.#toggleMicrophone());
     click('camera', () => this.#toggleCamera());
+    click('hold', () => this.#toggleHold());
     click('add', add);
     click('call-settings', openSettings);
     click('hang-up', () => call.hangUp());
@@ -113,6 +115,9 @@ export class CallScreen {
     byID('people-tiles').classList.toggle('calling', !isAnswered);
     if (isAnswered) this.#sound.play(call.sounds);
     byID('add').hidden = !isAnswered;
+    byID('people-tiles').classList.toggle('on-hold', call.holds || call.isHeld);
+    byID('hold').hidden = call.state !== 'active';
+    dressButton(byID('hold'), call.holds ? 'play' : 'pause', call.holds ? strings.resumeCall : strings.holdCall, call.holds);
     this.#drawSelf();
     this.#drawGuests();
     this.#drawStatus();
@@ -122,12 +127,23 @@ export class CallScreen {
     const call = this.#call;
     const status = byID('call-status');
     const told = {
-      inviting: strings.callCalling, ringing: strings.callRinging, connecting: strings.stateConnecting, active: '',
+      inviting: strings.callCalling, ringing: strings.callRinging, connecting: strings.stateConnecting, active: this.#heldNow(),
     }[call.state] ?? '';
     if (status.textContent !== told) status.textContent = told;
     const isLost = this.#connection === 'recovering' && call.state === 'active';
     byID('call-banner').hidden = !isLost;
     if (isLost) byID('call-banner').textContent = navigator.onLine ? strings.callRecovering : strings.bannerOffline;
+  }
+
+  // Who has the call on hold.
+  #heldNow() {
+    if (this.#call.holds) return strings.callOnHold;
+    return this.#call.isHeld ? strings.callHeldBy(nameOf(this.#call)) : '';
+  }
+
+  #holdChanged() {
+    announce(this.#heldNow() || strings.callGoesOn);
+    this.draw();
   }
 
   #drawTime() {
@@ -208,6 +224,14 @@ export class CallScreen {
       await call.mute('microphone', !call.isMuted('microphone'));
     }
     this.#drawSelf();
+  }
+
+  async #toggleHold() {
+    try {
+      await this.#call.hold(!this.#call.holds);
+    } catch (error) {
+      this.#tell(strings.callErrors[error.code] ?? strings.holdFailed);
+    }
   }
 
   // The camera is let go while it is off, so that its light goes out.

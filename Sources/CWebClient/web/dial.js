@@ -5,7 +5,7 @@
 import { Contacts, drawPeople, presenceNote } from './contacts.js';
 import { Devices, sentenceFor, showPickers } from './devices.js';
 import { CallScreen, clock, nameOf } from './dial-call.js';
-import { announce, byID, dressButton, element, hueOf, initials, translate } from './dom.js';
+import { announce, byID, dressButton, element, hueOf, icon, initials, translate } from './dom.js';
 import { deviceName, readLink, signallingURL } from './link.js';
 import { connect } from './majlis.js';
 import { Ringer } from './ring.js';
@@ -26,6 +26,8 @@ let calls = null;
 let contacts = null;
 let screen = null; // of the call that is shown
 let shown = null; // that call
+let parked = []; // calls on hold while another is shown, the newest last
+const filmed = new WeakSet(); // those of them in which the camera was on
 let incoming = []; // calls that ring here, the oldest first
 let titleTimer = 0;
 let presenceTimer = 0;
@@ -37,6 +39,7 @@ window.majlis = {
   get calls() { return calls; },
   get call() { return shown; },
   get incoming() { return incoming[0] ?? null; },
+  get parked() { return parked; },
   get room() { return session?.room ?? null; },
 };
 
@@ -94,6 +97,7 @@ function dress() {
   dressButton(byID('decline'), 'leave', strings.decline);
   dressButton(byID('accept-audio'), 'phone', strings.acceptAudio);
   dressButton(byID('accept-video'), 'camera', strings.acceptVideo);
+  dressButton(byID('accept-hold'), 'pause', strings.acceptHold);
   for (const id of ['settings', 'add']) dressButton(byID(`${id}-close`), 'close', strings.close);
   byID('dial-form').onsubmit = (event) => {
     event.preventDefault();
@@ -107,6 +111,7 @@ function dress() {
   byID('decline').onclick = () => incoming[0]?.decline();
   byID('accept-audio').onclick = () => accept(incoming[0], 'audio');
   byID('accept-video').onclick = () => accept(incoming[0], 'video');
+  byID('accept-hold').onclick = () => accept(incoming[0], 'audio', { parks: true });
   byID('relay-only').checked = isRelayOnly;
   byID('relay-only').onchange = () => {
     isRelayOnly = byID('relay-only').checked;
@@ -192,18 +197,23 @@ async function dial(user, media) {
   return undefined;
 }
 
-async function accept(call, media) {
+async function accept(call, media, { parks = false } = {}) {
   if (!call) return;
   performance.mark('majlis-accept');
   incoming = incoming.filter((one) => one !== call);
   drawIncoming();
-  if (shown) await shown.hangUp();
+  const before = shown;
+  if (before && parks && canPark()) park();
+  else if (before) await before.hangUp();
   try {
     await call.accept({ media, relayOnly: isRelayOnly });
   } catch (error) {
     call.end({ reason: error.code === 'overtaken' ? 'elsewhere' : 'refused', error });
+    if (parked.includes(before)) takeBack(before);
     return;
   }
+  // A camera that was on for the call on hold is not on for another that nobody said it of.
+  if (parked.includes(before) && media === 'audio' && devices.camera) await devices.switch('camera', false);
   enter(call);
   await openDevices(call, media);
 }
@@ -222,6 +232,39 @@ async function openDevices(call, media) {
   screen.draw();
 }
 
+// Calls on hold while another is on the screen. A device is in one room at a time: a call in a room is not put aside.
+function canPark() { return shown?.state === 'active' && !shown.room; }
+
+function park() {
+  parked.push(shown);
+  if (devices.camera) filmed.add(shown);
+  else filmed.delete(shown);
+  shown.hold(true).catch((error) => console.warn('majlis:', error));
+}
+
+async function takeBack(call) {
+  parked = parked.filter((one) => one !== call);
+  enter(call);
+  if (Boolean(devices.camera) !== filmed.has(call)) await devices.switch('camera', filmed.has(call));
+  for (const source of ['microphone', 'camera']) await call.replaceTrack(source, devices[source]);
+  await call.hold(false).catch((error) => toast(strings.callErrors[error.code] ?? strings.holdFailed));
+  screen?.draw();
+}
+
+function drawParked() {
+  byID('parked').replaceChildren(...parked.map((call) => {
+    const back = element('button.plain', { type: 'button', aria: { label: strings.returnToCall(nameOf(call)) } }, icon('play'));
+    back.title = strings.returnToCall(nameOf(call));
+    back.disabled = !canPark();
+    back.onclick = () => {
+      if (!canPark()) return;
+      park();
+      takeBack(call);
+    };
+    return element('li', {}, element('span', { textContent: strings.callIsOnHold(nameOf(call)) }), back);
+  }));
+}
+
 // The call is the one on the screen from now on.
 function enter(call) {
   shown = call;
@@ -229,6 +272,8 @@ function enter(call) {
   screen?.stop();
   show('call');
   screen = new CallScreen({ call, devices, tell: toast, add: openAdd, openSettings });
+  for (const type of ['state', 'moved']) call.addEventListener(type, () => drawParked());
+  drawParked();
   drawIncoming();
 }
 
@@ -240,11 +285,16 @@ function callEnded(call) {
     shown = null;
     screen.stop();
     screen = null;
-    devices.stop();
     contacts.met(call.user.id, call.user.name === call.user.id ? '' : call.user.name);
     byID('settings-dialog').close();
     byID('add-dialog').close();
     ringer.play(call.outcome.reason === 'busy' ? 'busy' : 'end');
+    if (parked.length) {
+      toast(`${nameOf(call)}: ${sentence}`);
+      takeBack(parked.at(-1));
+      return;
+    }
+    devices.stop();
     document.title = strings.appName;
     show('dial');
     drawDial();
@@ -253,6 +303,11 @@ function callEnded(call) {
     announce(sentence);
     byID('dial-to').value = '';
     byID('dial-to').focus();
+  } else if (parked.includes(call)) {
+    parked = parked.filter((one) => one !== call);
+    drawParked();
+    toast(`${nameOf(call)}: ${sentence}`);
+    contacts.met(call.user.id, call.user.name);
   } else if (call.direction === 'incoming' && !call.isGuest) {
     if (call.outcome.how === 'accepted') toast(strings.answeredElsewhere);
     contacts.met(call.user.id, call.user.name);
@@ -293,6 +348,8 @@ function drawIncoming() {
   byID('incoming-avatar').textContent = initials(name);
   byID('incoming-avatar').style.setProperty('--hue', String(hueOf(name)));
   byID('incoming-kind').textContent = call.media === 'video' ? strings.incomingVideo : strings.incomingAudio;
+  byID('accept-hold-place').hidden = !canPark();
+  byID('accept-video-place').hidden = canPark();
   byID('incoming-note').hidden = !shown;
   byID('incoming-note').textContent = shown ? strings.acceptEnds(nameOf(shown)) : '';
   ringer.play(shown ? 'waiting' : 'ring');
@@ -348,6 +405,7 @@ function showEnd(reason) {
   screen?.stop();
   screen = shown = null;
   incoming = [];
+  parked = [];
   drawIncoming();
   show('ended');
   byID('ended').dataset.reason = reason;

@@ -33,6 +33,7 @@ export class DirectLink extends EventTarget {
   #told = {};
   #tracks;
   #transceivers = {};
+  #isPaused = false;
   #turn = Promise.resolve();
   #ignores = false;
   #answerBy = 0; // when an answer is waited for no longer
@@ -113,7 +114,20 @@ export class DirectLink extends EventTarget {
   /** Sends another track, or none, as `microphone` or `camera`. */
   async replaceTrack(source, track) {
     this.#tracks[source] = track;
-    await this.#transceivers[source]?.sender.replaceTrack(track);
+    await this.#sendTrack(source);
+  }
+
+  /** Sends nothing, as does the other side, or what there is again. The connection stays. */
+  async pause(isPaused) {
+    if (this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    this.#path.expectSilence(isPaused);
+    await Promise.all(Object.keys(KINDS).map((source) => this.#sendTrack(source)));
+  }
+
+  async #sendTrack(source) {
+    if (this.#state === 'closed') return;
+    await this.#transceivers[source]?.sender.replaceTrack(this.#isPaused ? null : this.#tracks[source]);
   }
 
   /**
@@ -251,7 +265,7 @@ export class DirectLink extends EventTarget {
     if (!transceiver) return;
     this.#transceivers[source] = transceiver;
     transceiver.direction = 'sendrecv';
-    await transceiver.sender.replaceTrack(this.#tracks[source] ?? null);
+    await this.#sendTrack(source);
   }
 
   // The connection.

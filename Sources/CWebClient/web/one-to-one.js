@@ -26,13 +26,14 @@ const LEFT_BEHIND = 12_000;
  * `Date.now()`, when both had media), `outcome` (`{reason, by}` or `{reason: 'elsewhere', how}`), `peer` (`{microphone, camera}`,
  * whether they are on, and `relayed`, whether it uses a relay, as far as told), `quality` and `peerQuality` (`{rttMilliseconds, lossPercent, jitterMilliseconds, mos}`), `path`
  * (`{kind: 'direct'|'relayed'|'sfu', local, remote, protocol}`), `timing` (of `performance.now()`: `placed`, `rang`, `accepted`,
- * `connected`, `switched`).
+ * `connected`, `switched`), `holds` and `isHeld` (whether this side, and whether the other, has it on hold).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `state` `{state}`: `inviting`, `ringing`, `incoming`, `connecting`, `active`, `ended`
  * - `media`: `people` or `sounds` are others now
  * - `connection` `{state}`: `connecting`, `connected`, `recovering`
  * - `quality` `{quality, peerQuality, path}`: every second
+ * - `hold` `{holds, isHeld}`: the call is on hold, or not any more
  * - `moved` `{to}`: the media goes through `room` or `direct` now
  * - `error` `{error}`: something that was tried by itself failed
  */
@@ -72,7 +73,7 @@ export class OneToOneCall extends EventTarget {
     Object.assign(this, {
       id, direction, user, media: media ?? null, ownMedia: ownMedia ?? 'audio', relayOnly: Boolean(relayOnly), waiting: Boolean(waiting),
       startedAt: null, outcome: null, peer: { microphone: true, camera: media === 'video' }, quality: null, peerQuality: null,
-      path: null, timing: { placed: performance.now() },
+      path: null, timing: { placed: performance.now() }, holds: false, isHeld: false,
     });
   }
 
@@ -86,6 +87,8 @@ export class OneToOneCall extends EventTarget {
   get link() { return this.#link; }
   /** Whether the media goes through the room. */
   get usesRoom() { return this.#usesRoom; }
+  /** Whether neither side sends or hears anything, or, in a room, this one does not. */
+  get isOnHold() { return this.holds || (this.isHeld && !this.#usesRoom); }
   /** Whether it is over. */
   get isOver() { return this.#state === 'ended'; }
 
@@ -97,14 +100,14 @@ export class OneToOneCall extends EventTarget {
     if (!this.#usesRoom) {
       return [{
         id: this.user.id, name: this.user.name || this.user.id, video: this.#link?.remote.video ?? null,
-        cameraOn: this.peer.camera, microphoneOn: this.peer.microphone,
+        cameraOn: this.peer.camera && !this.isOnHold, microphoneOn: this.peer.microphone,
       }];
     }
     return [...this.#room.participants.values()].map(({ id, user, name, tracks }) => {
       const slot = this.#room.slotOf(id, 'camera');
       const on = (source) => tracks.some((track) => track.source === source && !track.muted);
       return {
-        id: user, name: name || user, video: slot?.showing ? slot.mediaTrack : null, cameraOn: on('camera'),
+        id: user, name: name || user, video: slot?.showing ? slot.mediaTrack : null, cameraOn: on('camera') && !this.holds,
         microphoneOn: on('microphone'),
       };
     });
@@ -112,6 +115,7 @@ export class OneToOneCall extends EventTarget {
 
   /** The tracks to be heard. */
   get sounds() {
+    if (this.isOnHold) return [];
     if (!this.#usesRoom) return [this.#link?.remote.audio].filter(Boolean);
     return [...this.#room.slots.values()].filter(({ kind, participant }) => kind === 'audio' && participant)
       .map(({ mediaTrack }) => mediaTrack);
@@ -158,6 +162,21 @@ export class OneToOneCall extends EventTarget {
     if (this.#tracks[source]) this.#tracks[source].enabled = !muted;
     this.#tellPeer();
     await this.#tellRoom(source);
+  }
+
+  /** Puts the call on hold, or takes that back. What the other side has asked for stays. */
+  async hold(holds = true) {
+    if (this.holds === holds || this.isOver) return;
+    this.holds = holds;
+    this.#holdChanged();
+    try {
+      await this.#ask(holds ? 'hold' : 'resume');
+    } catch (error) {
+      if (error.code === 'resyncNeeded' || this.isOver) return; // Said again when the call was taken over.
+      this.holds = !holds;
+      this.#holdChanged();
+      throw error;
+    }
   }
 
   /** Whether a source is muted or not there. */
@@ -255,6 +274,25 @@ export class OneToOneCall extends EventTarget {
     }
   }
 
+  /** A side has put the call on hold, or taken that back. */
+  held(by, isHeld) {
+    if (by === this.#side || this.isHeld === isHeld) return;
+    this.isHeld = isHeld;
+    this.#holdChanged();
+  }
+
+  #holdChanged() {
+    this.#figures.clear();
+    this.#link?.pause(this.isOnHold).catch(() => {});
+    for (const [source, track] of Object.entries(this.#tracks)) {
+      // Another call may have the same devices meanwhile.
+      if (track && !this.holds) track.enabled = !this.#muted[source];
+      this.#tellRoom(source);
+    }
+    this.#dispatch('hold', { holds: this.holds, isHeld: this.isHeld });
+    this.#dispatch('media', {});
+  }
+
   /** Both devices have media. */
   connected() {
     this.startedAt ??= Date.now();
@@ -314,6 +352,11 @@ export class OneToOneCall extends EventTarget {
     else if (isAccepted && !this.#usesRoom) this.#link?.restart('the session is new');
     this.#isReported = false;
     this.#tellConnected();
+    const heldBy = told.heldBy ?? [];
+    this.held(this.#side === 'caller' ? 'callee' : 'caller', heldBy.some((side) => side !== this.#side));
+    if (isAccepted && heldBy.includes(this.#side) !== this.holds) {
+      this.#ask(this.holds ? 'hold' : 'resume').catch((error) => this.#dispatch('error', { error }));
+    }
   }
 
   /** The server says that it is over. Where others are in its room, this device stays with them. */
@@ -353,6 +396,7 @@ export class OneToOneCall extends EventTarget {
     on('statistics', ({ statistics }) => { if (!this.#usesRoom) this.#measured(statistics); });
     // What was said to a call that is over, or goes on elsewhere, is no fault.
     on('error', ({ error }) => { if (!this.isOver && error.code !== 'callEnded') this.#dispatch('error', { error }); });
+    link.pause(this.isOnHold).catch(() => {});
     this.#tellPeer();
   }
 
@@ -450,7 +494,8 @@ export class OneToOneCall extends EventTarget {
     let room;
     try {
       room = await this.#session.join(name, {
-        microphone, camera, ...this.#roomOptions, muted: { microphone: this.isMuted('microphone'), camera: this.isMuted('camera') },
+        microphone, camera, ...this.#roomOptions,
+        muted: { microphone: this.isMuted('microphone') || this.holds, camera: this.isMuted('camera') || this.holds },
       });
     } catch (error) {
       this.#dispatch('error', { error });
@@ -521,6 +566,7 @@ export class OneToOneCall extends EventTarget {
 
   #switchToRoom() {
     this.#usesRoom = true;
+    this.#link?.pause(this.isOnHold).catch(() => {});
     this.#figures.clear();
     this.timing.switched = performance.now();
     this.timing.connected ??= this.timing.switched;
@@ -547,11 +593,12 @@ export class OneToOneCall extends EventTarget {
   // Whether sound has come directly, or the other side has none to send.
   get #flowsDirectly() {
     const receivers = this.#link.peerConnection.getReceivers().filter(({ track }) => track.kind === 'audio');
-    return !this.peer.microphone || receivers.some((receiver) => receiver.getSynchronizationSources().length > 0);
+    return this.holds || this.isHeld || !this.peer.microphone || receivers.some((receiver) => receiver.getSynchronizationSources().length > 0);
   }
 
   #switchToDirect() {
     this.#usesRoom = false;
+    this.#link.pause(this.isOnHold).catch(() => {});
     this.#isReturning = false;
     this.#figures.clear();
     clearTimeout(this.#timers.direct);
@@ -575,7 +622,7 @@ export class OneToOneCall extends EventTarget {
 
   async #tellRoom(source) {
     if (!this.#room) return;
-    const muted = this.isMuted(source);
+    const muted = this.isMuted(source) || this.holds;
     if (this.#room.isMuted(source) === muted) return;
     await this.#room.mute(source, muted).catch((error) => this.#dispatch('error', { error }));
   }
@@ -612,7 +659,7 @@ export class OneToOneCall extends EventTarget {
   #report() {
     const all = [...this.#figures.values()];
     this.#figures.clear();
-    if (!all.length || this.isOver) return;
+    if (!all.length || this.isOver || this.isOnHold) return;
     const mean = (key) => {
       const known = all.filter((one) => one[key] !== undefined);
       return known.length ? known.reduce((sum, one) => sum + one[key], 0) / known.length : undefined;

@@ -18,6 +18,7 @@ export class PathWatch {
   #packets = -1;
   #arrivedAt = 0;
   #isSilent = false;
+  #isQuiet = false;
   #suspectedAt = -Infinity;
   #networkType = navigator.connection?.type;
   #onOnline = () => this.#tell('online');
@@ -46,20 +47,27 @@ export class PathWatch {
     }
     const now = performance.now();
     if (packets !== this.#packets) {
-      // The wait for the first packet says nothing about the path.
-      if (!this.#isSilent && this.#packets > 0) this.#gaps.push(now - this.#arrivedAt);
+      // The wait for the first packet says nothing about the path, nor does that for media that is not sent.
+      if (!this.#isSilent && !this.#isQuiet && this.#packets > 0) this.#gaps.push(now - this.#arrivedAt);
       if (this.#gaps.length > REMEMBERED_GAPS) this.#gaps.shift();
       this.#packets = packets;
       this.#arrivedAt = now;
       this.#isSilent = false;
-    } else if (!this.#isSilent && this.#gaps.length >= NEEDED_GAPS && now - this.#arrivedAt > this.#patience()) {
+    } else if (!this.#isSilent && !this.#isQuiet && this.#gaps.length >= NEEDED_GAPS && now - this.#arrivedAt > this.#patience()) {
       this.#isSilent = true;
       if (now - this.#suspectedAt > BETWEEN_SUSPICIONS) this.#tell('silence');
     }
   }
 
   /** Whether something arrived not long ago. */
-  get isAlive() { return performance.now() - this.#arrivedAt < this.#patience(); }
+  get isAlive() { return this.#isQuiet || performance.now() - this.#arrivedAt < this.#patience(); }
+
+  /** Nothing is sent from now on, so that silence says nothing; or something is again. */
+  expectSilence(isQuiet) {
+    this.#isQuiet = isQuiet;
+    this.#isSilent = false;
+    this.#arrivedAt = performance.now();
+  }
 
   /** No more suspicions. */
   stop() {

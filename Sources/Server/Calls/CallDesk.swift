@@ -11,6 +11,8 @@ struct CallDesk {
     var devices: [String: [CallDeviceID]] = [:]
     /// The rooms of calls that are not over.
     var rooms: Set<String> = []
+    /// Who may come back into the room of a call that is over.
+    var stays = Stays()
     /// What the machine asked for and is not done, in order.
     var actions: [CallAction] = []
     var isActing = false
@@ -39,6 +41,7 @@ struct CallDesk {
         options.ringMilliseconds = Int64(settings.ringSeconds) * 1_000
         options.connectMilliseconds = Int64(settings.connectSeconds) * 1_000
         options.graceMilliseconds = Int64(settings.graceSeconds) * 1_000
+        options.returnsToDirect = settings.returnsToDirect
         options.devicesPerUser = settings.devicesPerUser
         options.callsPerUser = settings.callsPerUser
         options.inviteMilliseconds = Int64(settings.inviteSeconds) * 1_000

@@ -25,13 +25,17 @@ extension ControlPlane {
         }
     }
 
-    /// A device with a lasting name has signed in.
+    /// Somebody has signed in for calls: a device with a lasting name is written down, and what is asked before the user is called is known
+    /// then, so that no invitation waits for the disk.
     func noteDevice(of session: SessionRecord) {
-        guard let user = session.machine.claims?.user, session.machine.hello?.device != nil else { return }
+        guard let user = session.machine.claims?.user else { return }
         Task {
-            do throws(StoreError) { try await register(session, of: user) } catch {
-                storeFailed("a device", error)
+            if session.machine.hello?.device != nil {
+                do throws(StoreError) { try await register(session, of: user) } catch {
+                    storeFailed("a device", error)
+                }
             }
+            if calls.standings[user] == nil { _ = await standing(of: user) }
         }
     }
 
@@ -41,14 +45,18 @@ extension ControlPlane {
         let (name, now) = (deviceName(of: session), WallClock.now / 1_000_000)
         let client = session.machine.hello?.client ?? ""
         let label = KeptNames.fits(client, StoreLimits.labelBytes) ? client : nil
-        do throws(StoreError) {
-            try await store.registerDevice(name, of: user, label: label, at: now)
-        } catch .tooMany {
-            let others = try await store.devices(of: user).filter { !isConnected($0.device, of: user) }
-            let idle = others.filter(\.pushTokens.isEmpty)
-            guard let oldest = (idle.isEmpty ? others : idle).min(by: { $0.seenAt < $1.seenAt }) else { return }
-            try await store.removeDevice(oldest.device, of: user)
-            try await store.registerDevice(name, of: user, label: label, at: now)
+        // Where several sign in at once, another may take the place that was made: then one more is made.
+        for attempt in 1... {
+            do throws(StoreError) {
+                try await store.registerDevice(name, of: user, label: label, at: now)
+                break
+            } catch {
+                guard case .tooMany = error, attempt <= StoreLimits.devicesPerUser else { throw error }
+                let others = try await store.devices(of: user).filter { !isConnected($0.device, of: user) }
+                let idle = others.filter(\.pushTokens.isEmpty)
+                guard let oldest = (idle.isEmpty ? others : idle).min(by: { $0.seenAt < $1.seenAt }) else { return }
+                try await store.removeDevice(oldest.device, of: user)
+            }
         }
         calls.standings.change(user) { $0.isKnown = true }
     }
@@ -165,6 +173,7 @@ extension ControlPlane {
                 machine.close(.forbidden, reason: "the user was erased", into: &actions)
             }
         }
+        calls.stays.forget(user: user)
         feed.forget(user)
     }
 }

@@ -13,6 +13,7 @@ extension ControlPlane {
         session.callDevice = device
         calls.sessions[device] = session
         calls.devices[claims.user, default: []].append(device)
+        grantStays(to: session, of: claims.user)
         let offersWaiting = session.machine.hello?.callWaiting ?? false
         changeCalls { machine, now, actions in
             machine.connect(
@@ -67,6 +68,7 @@ extension ControlPlane {
             }
         case .accept: perform(command, id, for: session, newCall())
         case .reattach(let reattach): self.reattach(reattach, id, for: session, device)
+        case .presence(let asked): presence(asked, id, for: session)
         default: perform(command, id, for: session, CallGiven(id: CallID(""), token: ""))
         }
     }
@@ -79,6 +81,35 @@ extension ControlPlane {
         given.isKnown = standing?.isKnown ?? false
         given.isBlocked = standing?.blocked.contains(session.machine.claims?.user ?? "") ?? false
         perform(command, id, for: session, given)
+    }
+
+    /// Answers who is there.
+    private func presence(_ asked: CallCommand.Presence, _ id: CommandID, for session: SessionRecord) {
+        guard let user = session.machine.claims?.user else { return }
+        let present = asked.users.filter { calls.machine.isPresent($0) }
+        let involved = present.isEmpty ? [] : Set(present + [user])
+        func answer(_ blocked: (String) -> Set<String>?) {
+            var given = CallGiven(id: CallID(""), token: "")
+            given.hidden = Self.hidden(asked.users, from: user, present: present, blocked)
+            perform(.presence(asked), id, for: session, given)
+        }
+        guard involved.contains(where: { calls.standings[$0] == nil }) else {
+            return answer { calls.standings[$0]?.blocked }
+        }
+        Task {
+            var known: [String: Set<String>] = [:]
+            for one in involved { known[one] = await standing(of: one)?.blocked }
+            answer { known[$0] }
+        }
+    }
+
+    /// Of two of whom one has blocked the other neither learns whether the other is there. Where that is not known, and of those who came
+    /// since it was asked, nobody does.
+    private static func hidden(
+        _ users: [String], from user: String, present: [String], _ blocked: (String) -> Set<String>?
+    ) -> Set<String> {
+        guard let own = blocked(user) else { return Set(users) }
+        return Set(users).subtracting(present.filter { !own.contains($0) && blocked($0)?.contains(user) == false })
     }
 
     private func newCall() -> CallGiven {
@@ -177,32 +208,23 @@ extension ControlPlane {
         switch message {
         case .accepted(var told):
             told.iceServers = iceServers(for: session)
-            if let room = told.room { grant(room, to: session) }
+            if let room = told.room { grant(room, of: told.call, to: session) }
             return .accepted(told)
         case .reattached(var told):
             told.iceServers = iceServers(for: session)
-            if let room = told.room { grant(room, to: session) }
+            if let room = told.room { grant(room, of: told.call, to: session) }
             return .reattached(told)
         case .upgraded(let told):
-            grant(told.room, to: session)
+            grant(told.room, of: told.call, to: session)
             return message
         case .ended(let told):
-            revoke(told.call, of: session)
+            revoke(told.call, of: session, isOver: true)
             return message
         case .endedElsewhere(let told):
-            revoke(told.call, of: session)
+            revoke(told.call, of: session, isOver: false)
             return message
         default: return message
         }
-    }
-
-    /// The call is not the session's any more.
-    private func revoke(_ call: CallID, of session: SessionRecord) {
-        change(session) { machine, _ in machine.revoke(room: call.room) }
-    }
-
-    private func grant(_ room: String, to session: SessionRecord) {
-        change(session) { machine, _ in machine.grant(room: room) }
     }
 
     private func record(_ event: FeedEvent) {

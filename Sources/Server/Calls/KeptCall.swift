@@ -36,14 +36,17 @@ struct KeptCall: Codable {
         var media: CallMedia?
         var path: Signalling.CallPath?
         var quality: CallQualitySummary
+        var holds: Bool?
 
         init(_ party: Signalling.CallRecord.Party, device: String?) {
             (user, name, media, path) = (party.user, party.name, party.media, party.path)
-            (self.device, quality) = (device, party.quality)
+            (self.device, quality, holds) = (device, party.quality, party.isHolding ? true : nil)
         }
 
         var party: Signalling.CallRecord.Party {
-            .init(user: user, name: name, media: media, path: path, token: "", quality: quality)
+            .init(
+                user: user, name: name, media: media, path: path, token: "", quality: quality,
+                isHolding: holds ?? false)
         }
     }
 

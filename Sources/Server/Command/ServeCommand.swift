@@ -47,6 +47,7 @@ enum ServeCommand {
         unsafe sigemptyset(&ending)
         for number in [SIGTERM, SIGINT] { unsafe sigaddset(&ending, number) }
         unsafe pthread_sigmask(SIG_UNBLOCK, &ending, nil)
+        raiseDescriptorLimit(configuration, log: Log(level: level))
         let server = try RunningServer(configuration, log: Log(level: level))
         let asked = try server.watchSignals()
         announce(configuration, port: server.port, isDevelopment: isDevelopment)
@@ -54,6 +55,17 @@ enum ServeCommand {
         server.stop()
         Log(level: level)(.info, "stopped")
         return 0
+    }
+
+    /// Every connection takes a descriptor, as does every participant's socket, and some are the server's own.
+    private static func raiseDescriptorLimit(_ configuration: Configuration, log: Log) {
+        let media = configuration.media.maximumPort - configuration.media.minimumPort + 1
+        let wanted = configuration.listen.maximumConnections + media + 1_024
+        let limit = DescriptorLimit.raise(to: wanted)
+        guard limit < wanted else { return }
+        log(
+            .warning, "fewer descriptors than connections and media ports may need: raise the limit of open files",
+            ("limit", "\(limit)"), ("wanted", "\(wanted)"))
     }
 
     /// What `--dev` changes where nothing else was said.

@@ -9,6 +9,9 @@ extension Setting {
         number(
             "calls.graceSeconds", \.calls.graceSeconds, 5...600,
             "Seconds that a call waits for a device that was lost, or for both after a restart of the server."),
+        flag(
+            "calls.returnsToDirect", \.calls.returnsToDirect,
+            "Let a call that moved into a room for a third person go from device to device again when two are left."),
         number("calls.devicesPerUser", \.calls.devicesPerUser, 1...64, "Connected devices of one user."),
         number(
             "calls.callsPerUser", \.calls.callsPerUser, 1...64, "Calls of one user at once, those that ring included."),

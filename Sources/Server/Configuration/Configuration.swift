@@ -136,6 +136,8 @@ public struct Configuration: Sendable, Equatable {
         public var connectSeconds = 30
         /// Seconds that a call waits for a device that was lost, or for both after a restart of the server.
         public var graceSeconds = 30
+        /// Whether a call that moved into a room for a third person goes from device to device again when its two are alone.
+        public var returnsToDirect = true
         /// Connected devices of one user.
         public var devicesPerUser = 16
         /// Calls of one user at once, those that ring included.

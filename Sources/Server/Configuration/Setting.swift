@@ -49,7 +49,7 @@ struct Setting: Sendable {
     ) -> Setting {
         Setting(key: key, value: .number(range, { $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text)
     }
-    private static func flag(
+    static func flag(
         _ key: String, _ path: any WritableKeyPath<Configuration, Bool> & Sendable, _ text: String
     ) -> Setting {
         Setting(key: key, value: .flag({ $0[keyPath: path] = $1 }, { $0[keyPath: path] }), text: text)

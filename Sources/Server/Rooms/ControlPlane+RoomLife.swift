@@ -153,6 +153,7 @@ extension ControlPlane {
         room.roster.forget(id)
         load[room.worker] -= 1
         if session.isIn { metrics.participants.subtract(1) }
+        noteOut(session, of: room.name, reason)
         session.isIn = false
         post(.remove(room.key, id, reason), to: room)
         change(session) { machine, _ in machine.leftRoom() }
@@ -172,6 +173,7 @@ extension ControlPlane {
         guard roomByKey[room.key] != nil else { return }
         rooms[room.name] = nil
         roomByKey[room.key] = nil
+        calls.stays.forget(room: room.name)
         metrics.rooms.subtract(1)
         post(.closeRoom(room.key), to: room)
         roomClosed(room)

@@ -13,6 +13,8 @@ final class SessionRecord {
     var waiting: (room: RoomRecord, number: UInt32)?
     /// The session as the machine of calls knows it, where its token is good for calls.
     var callDevice: CallDeviceID?
+    /// The rooms of its calls that it may enter for their sake.
+    var callRooms: [CallID: String] = [:]
     /// The missed calls that it was told of, and those of them that it has seen.
     var toldMissed: Set<String> = []
     var seenMissed: Set<String> = []

@@ -31,6 +31,9 @@ public struct Call: Hashable, Sendable {
     /// The room that its media goes through, once it was accepted.
     var room: String? { mode == .sfu && !state.isPending ? (host ?? id).room : nil }
 
+    /// The sides that have it on hold.
+    var heldBy: [CallSide] { CallSide.allCases.filter { self[$0].isHolding } }
+
     subscript(side: CallSide) -> CallLeg {
         get { side == .caller ? caller : callee }
         set { if side == .caller { caller = newValue } else { callee = newValue } }
@@ -68,6 +71,8 @@ public struct CallLeg: Hashable, Sendable {
     var needsProof = false
     /// Whether its device has reported media.
     var isConnected = false
+    /// Whether it has put the call on hold.
+    var isHolding = false
     var path: CallPath?
     /// Until when a device that is lost may come back.
     var lostUntil: SessionTime?
@@ -111,7 +116,8 @@ public struct CallLeg: Hashable, Sendable {
     var description: ServerMessage.User { ServerMessage.User(id: user, name: name) }
 
     var party: CallRecord.Party {
-        CallRecord.Party(user: user, name: name, media: media, path: path, token: token, quality: quality)
+        CallRecord.Party(
+            user: user, name: name, media: media, path: path, token: token, quality: quality, isHolding: isHolding)
     }
 }
 

@@ -35,6 +35,8 @@ public struct CallGiven: Hashable, Sendable {
     public var isBlocked: Bool
     /// Whether storage has found that the token of a `reattach` is the user's (`CallMachine.needsProof`).
     public var isProven = false
+    /// Of the users that `presence` asks for, those who are not to be told of: one of the two has blocked the other.
+    public var hidden: Set<String> = []
 
     /// What a command needs.
     public init(id: CallID, token: String, isKnown: Bool = false, isBlocked: Bool = false) {
@@ -84,11 +86,15 @@ public struct CallRecord: Hashable, Sendable {
         public var token: String
         /// How well it was served.
         public var quality: CallQualitySummary
+        /// Whether it has put the call on hold.
+        public var isHolding: Bool
 
         /// A side.
         public init(
-            user: String, name: String?, media: CallMedia?, path: CallPath?, token: String, quality: CallQualitySummary
+            user: String, name: String?, media: CallMedia?, path: CallPath?, token: String, quality: CallQualitySummary,
+            isHolding: Bool = false
         ) {
+            self.isHolding = isHolding
             self.user = user
             self.name = name
             self.media = media

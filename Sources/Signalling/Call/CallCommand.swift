@@ -22,6 +22,10 @@ public enum CallCommand: Hashable, Sendable {
     case quality(Quality)
     /// Move the call into a room of the server.
     case upgrade(CallID)
+    /// Put the call on hold: neither side hears or sees the other.
+    case hold(CallID)
+    /// Take back the own `hold`.
+    case resume(CallID)
     /// Take an own call over on a new session.
     case reattach(Reattach)
     /// Ask which users are there.
@@ -183,7 +187,9 @@ public enum CallCommand: Hashable, Sendable {
         switch self {
         case .invite, .presence: nil
         case .accept(let accept): accept.call
-        case .decline(let call), .cancel(let call), .hangup(let call), .upgrade(let call): call
+        case .decline(let call), .cancel(let call), .hangup(let call), .upgrade(let call), .hold(let call),
+            .resume(let call):
+            call
         case .description(let description): description.call
         case .candidate(let candidate): candidate.call
         case .connected(let connected): connected.call
@@ -205,6 +211,8 @@ public enum CallCommand: Hashable, Sendable {
         case .connected: "call.connected"
         case .quality: "call.quality"
         case .upgrade: "call.upgrade"
+        case .hold: "call.hold"
+        case .resume: "call.resume"
         case .reattach: "call.reattach"
         case .presence: "call.presence"
         }
@@ -231,6 +239,8 @@ extension CallCommand {
         case "call.connected": self = .connected(try .init(from: decoder))
         case "call.quality": self = .quality(try .init(from: decoder))
         case "call.upgrade": self = .upgrade(try name())
+        case "call.hold": self = .hold(try name())
+        case "call.resume": self = .resume(try name())
         case "call.reattach": self = .reattach(try .init(from: decoder))
         case "call.presence": self = .presence(try .init(from: decoder))
         default: return nil
@@ -242,7 +252,8 @@ extension CallCommand {
         switch self {
         case .invite(let body): try body.encode(to: encoder)
         case .accept(let body): try body.encode(to: encoder)
-        case .decline(let call), .cancel(let call), .hangup(let call), .upgrade(let call):
+        case .decline(let call), .cancel(let call), .hangup(let call), .upgrade(let call), .hold(let call),
+            .resume(let call):
             try CallName(call: call).encode(to: encoder)
         case .description(let body): try body.encode(to: encoder)
         case .candidate(let body): try body.encode(to: encoder)

@@ -22,7 +22,7 @@ extension BoundsCheck {
             number("lossPercent", quality.lossPercent, 0...100)
             number("mos", quality.mos, 1...5)
         case .reattach(let reattach): text("token", reattach.token, 1...ProtocolLimits.callTokenBytes)
-        case .accept, .decline, .cancel, .hangup, .connected, .upgrade: break
+        case .accept, .decline, .cancel, .hangup, .connected, .upgrade, .hold, .resume: break
         }
     }
 

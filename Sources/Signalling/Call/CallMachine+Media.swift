@@ -103,6 +103,22 @@ extension CallMachine {
         calls[call.id] = call
     }
 
+    // MARK: On hold
+
+    /// A side puts the call on hold, or takes that back. Each of the two does so for itself: the call goes on when neither wants it held.
+    mutating func hold(
+        _ id: CallID, _ isHolding: Bool, by device: CallDeviceID, at now: SessionTime, into actions: inout [CallAction]
+    ) throws(ProtocolError) {
+        var (call, side) = try findAccepted(id, for: device)
+        guard call[side].isHolding != isHolding else { return }
+        try spend(&call, side, bytes: 0, at: now)
+        call[side].isHolding = isHolding
+        calls[id] = call
+        let told = CallMessage.Held(call: id, by: side)
+        for side in CallSide.allCases { tell(isHolding ? .held(told) : .resumed(told), call[side], into: &actions) }
+        actions.append(.record(call.record()))
+    }
+
     // MARK: Into a room
 
     /// Moves a direct call into a room, for a third person's sake alone or not. The direct connection may play on until media comes from there.
@@ -204,6 +220,7 @@ extension CallMachine {
                 .init(
                     call: id, state: call.state, user: other.description,
                     media: call.state.isPending ? nil : other.media,
-                    mode: call.mode, relayOnly: call.isRelayOnly, offers: side == .caller, room: call.room)))
+                    mode: call.mode, relayOnly: call.isRelayOnly, offers: side == .caller,
+                    heldBy: call.heldBy.isEmpty ? nil : call.heldBy, room: call.room)))
     }
 }

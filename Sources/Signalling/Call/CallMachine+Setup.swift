@@ -56,10 +56,7 @@ extension CallMachine {
         users[user]?.calls.append(call.id)
         note(.callPlaced, call, into: &actions)
         if call.isBlocked {
-            // It is to look like any other call that nobody answers.
-            if users[callee]?.devices.contains(where: { $0.lostAt == nil }) == true {
-                tellRinging(&call, at: now, into: &actions)
-            }
+            // It is to look like any other call to somebody who has no device connected, which presence says too.
             calls[call.id] = call
         } else {
             users[callee, default: CallUser()].calls.append(call.id)

@@ -121,6 +121,7 @@ public struct CallMachine: Hashable, Sendable {
                 token: party.token, options: options)
             leg.path = party.path
             leg.quality = party.quality
+            leg.isHolding = party.isHolding
             leg.needsProof = party.token.isEmpty
             leg.isConnected = record.state == .active
             return leg
@@ -159,7 +160,7 @@ public struct CallMachine: Hashable, Sendable {
     // MARK: Commands
 
     /// Does what a device asks.
-    /// - Parameter given: what `invite` and `accept` need beside; other commands do not look at it.
+    /// - Parameter given: what `invite`, `accept`, `reattach` and `presence` need beside; other commands do not look at it.
     /// - Returns: the command's answer.
     /// - Throws: why it was not done.
     public mutating func perform(
@@ -179,8 +180,12 @@ public struct CallMachine: Hashable, Sendable {
         case .connected(let report): try connected(report, by: device, at: now, into: &actions)
         case .quality(let report): try take(report, by: device, at: now, into: &actions)
         case .upgrade(let id): try upgrade(id, by: device, at: now, into: &actions)
+        case .hold(let id): try hold(id, true, by: device, at: now, into: &actions)
+        case .resume(let id): try hold(id, false, by: device, at: now, into: &actions)
         case .reattach(let reattach): return try self.reattach(reattach, by: device, given, into: &actions)
-        case .presence(let asked): return .call(.presence(.init(present: asked.users.filter(isPresent))))
+        case .presence(let asked):
+            let present = asked.users.filter { isPresent($0) && !given.hidden.contains($0) }
+            return .call(.presence(.init(present: present)))
         }
         return .ok(.init())
     }
@@ -239,7 +244,7 @@ public struct CallMachine: Hashable, Sendable {
     }
 
     /// Whether a user has a device that can be called now.
-    func isPresent(_ user: String) -> Bool { users[user]?.devices.contains { $0.lostAt == nil } ?? false }
+    public func isPresent(_ user: String) -> Bool { users[user]?.devices.contains { $0.lostAt == nil } ?? false }
 
     /// Whether a user is in a call: has placed one, or accepted one. Whom a call only rings for is not.
     func isInCall(_ user: String) -> Bool {

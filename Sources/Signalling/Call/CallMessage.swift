@@ -24,6 +24,10 @@ public enum CallMessage: Hashable, Sendable {
     case upgraded(Upgraded)
     /// The call's media goes from device to device again.
     case returned(Returned)
+    /// A side has put the call on hold.
+    case held(Held)
+    /// A side has taken that back.
+    case resumed(Held)
     /// Answers `call.reattach`.
     case reattached(Reattached)
     /// The call is over; answers `call.reattach` too, where it is.
@@ -169,6 +173,20 @@ public enum CallMessage: Hashable, Sendable {
         }
     }
 
+    /// A side has put the call on hold, or taken that back.
+    public struct Held: Hashable, Sendable, Codable {
+        /// The call.
+        public var call: CallID
+        /// Which side.
+        public var by: CallSide
+
+        /// A change.
+        public init(call: CallID, by: CallSide) {
+            self.call = call
+            self.by = by
+        }
+    }
+
     /// Answers `call.reattach`: how the call stands.
     public struct Reattached: Hashable, Sendable, Codable {
         /// The call, by the name that it has now.
@@ -185,6 +203,8 @@ public enum CallMessage: Hashable, Sendable {
         public var relayOnly: Bool
         /// Whether it is this client that offered.
         public var offers: Bool
+        /// The sides that have it on hold, the caller first; absent where neither has.
+        public var heldBy: [CallSide]?
         /// The room, where the mode is `sfu` and the call was accepted.
         public var room: String?
         /// For the client's RTCPeerConnection.
@@ -193,10 +213,12 @@ public enum CallMessage: Hashable, Sendable {
         /// How a call stands.
         public init(
             call: CallID, state: CallState, user: ServerMessage.User, media: CallMedia?, mode: CallMode,
-            relayOnly: Bool, offers: Bool, room: String? = nil, iceServers: [ServerMessage.ICEServer]? = nil
+            relayOnly: Bool, offers: Bool, heldBy: [CallSide]? = nil, room: String? = nil,
+            iceServers: [ServerMessage.ICEServer]? = nil
         ) {
             self.call = call
             self.state = state
+            self.heldBy = heldBy
             self.user = user
             self.media = media
             self.mode = mode
@@ -267,6 +289,8 @@ public enum CallMessage: Hashable, Sendable {
         case .quality: "call.quality"
         case .upgraded: "call.upgraded"
         case .returned: "call.returned"
+        case .held: "call.held"
+        case .resumed: "call.resumed"
         case .reattached: "call.reattached"
         case .ended: "call.ended"
         case .missed: "call.missed"
@@ -290,6 +314,8 @@ extension CallMessage {
         case "call.quality": self = .quality(try .init(from: decoder))
         case "call.upgraded": self = .upgraded(try .init(from: decoder))
         case "call.returned": self = .returned(try .init(from: decoder))
+        case "call.held": self = .held(try .init(from: decoder))
+        case "call.resumed": self = .resumed(try .init(from: decoder))
         case "call.reattached": self = .reattached(try .init(from: decoder))
         case "call.ended": self = .ended(try .init(from: decoder))
         case "call.missed": self = .missed(try .init(from: decoder))
@@ -311,6 +337,7 @@ extension CallMessage {
         case .quality(let body): try body.encode(to: encoder)
         case .upgraded(let body): try body.encode(to: encoder)
         case .returned(let body): try body.encode(to: encoder)
+        case .held(let body), .resumed(let body): try body.encode(to: encoder)
         case .reattached(let body): try body.encode(to: encoder)
         case .ended(let body): try body.encode(to: encoder)
         case .missed(let body): try body.encode(to: encoder)

@@ -84,7 +84,7 @@ struct CallRun {
                 .invite(
                     .init(
                         to: "u\(byte % 4)", media: .audio, mode: byte & 16 == 0 ? nil : .sfu,
-                        relayOnly: byte & 32 != 0))
+                        relayOnly: byte & 32 != 0, into: kind == 6 && byte & 128 != 0 ? call : nil))
             case 8, 9: .accept(.init(call: call, media: .video, relayOnly: byte & 64 != 0))
             case 10: byte & 64 == 0 ? .decline(call) : .cancel(call)
             case 11: .hangup(call)
@@ -93,8 +93,17 @@ struct CallRun {
                 byte & 64 == 0
                     ? .candidate(.init(call: call, candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host"))
                     : .description(.init(call: call, description: .init(type: .offer, sdp: sdp)))
-            case 14: .upgrade(call)
-            default: .reattach(.init(call: call, token: tokens[Int(next()) % tokens.count]))
+            case 14:
+                switch byte >> 6 {
+                case 0: .upgrade(call)
+                case 1: .hold(call)
+                case 2: .resume(call)
+                default: .quality(.init(call: call, rttMilliseconds: 1, lossPercent: 2, jitterMilliseconds: 3))
+                }
+            default:
+                byte & 128 == 0
+                    ? .reattach(.init(call: call, token: tokens[Int(next()) % tokens.count]))
+                    : .presence(.init(users: ["u0", "u1", "u\(byte % 4)"]))
             }
         // Names that go up and down: both calls of two that cross may be the one that counts.
         let number = placed.count

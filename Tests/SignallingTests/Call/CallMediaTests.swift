@@ -260,6 +260,50 @@ struct CallMediaTests {
         #expect(scene.actions.contains(.closeRoom(room, call: call)) && scene.machine.calls.isEmpty)
     }
 
+    @Test("Each side holds a call for itself: both are told, once, and whoever comes back is told how it stands")
+    func hold() throws {
+        let scene = CallScene.two()
+        let call = try scene.invite(1, "budi")
+        #expect(scene.refusal(1, .hold(call))?.code == .callNotAccepted)
+        try scene.accept(3, call)
+        try scene.ask(1, .hold(call))
+        let held = CallMessage.held(.init(call: call, by: .caller))
+        #expect(scene.told(1) == [held] && scene.told(3) == [held] && scene.told(2).isEmpty && scene.told(4).isEmpty)
+        #expect(scene.records.last?.caller.isHolding == true && scene.records.last?.callee.isHolding == false)
+        // Twice is once, and nobody takes back what the other has asked for.
+        for (device, command) in [(1, .hold(call)), (3, .resume(call))] as [(UInt64, CallCommand)] {
+            try scene.ask(device, command)
+            #expect(scene.actions.isEmpty)
+        }
+        try scene.ask(3, .hold(call))
+        #expect(scene.told(1) == [.held(.init(call: call, by: .callee))])
+        #expect(scene.refusal(2, .resume(call))?.code == .overtaken)
+        scene.disconnect(3)
+        scene.connect("budi", 5)
+        func heldBy() throws -> [CallSide]? {
+            guard
+                case .call(.reattached(let told)) = try scene.ask(
+                    5, .reattach(.init(call: call, token: "token of c3")))
+            else { return [] }
+            return told.heldBy
+        }
+        #expect(try heldBy() == [.caller, .callee])
+        try scene.ask(1, .resume(call))
+        #expect(scene.told(5) == [.resumed(.init(call: call, by: .caller))])
+        #expect(try heldBy() == [.callee])
+        try scene.ask(5, .resume(call))
+        #expect(try heldBy() == nil)
+        // Going to and fro is no way to fill the other's outbox.
+        var refused: ProtocolError.Code?
+        for _ in 0..<400 where refused == nil {
+            do {
+                try scene.ask(1, .hold(call))
+                try scene.ask(1, .resume(call))
+            } catch { refused = (error as? ProtocolError)?.code }
+        }
+        #expect(refused == .rateLimited)
+    }
+
     @Test("Who is there: those with a device that has its socket, in the order asked")
     func presence() throws {
         let scene = CallScene.two()

@@ -112,7 +112,7 @@ struct CallClient: Hashable {
         case .returned(let told):
             if self[told.call]?.isInRoom != true { fault = "\(told.call) leaves a room that it is not in" }
             move(told.call, intoRoom: false)
-        case .ringing, .description, .quality, .missed, .presence:
+        case .ringing, .description, .quality, .missed, .presence, .held, .resumed:
             fault = "\(message.type) was not expected"
         }
         settle()
