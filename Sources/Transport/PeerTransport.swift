@@ -13,7 +13,7 @@ public enum TransportState: Equatable, Sendable {
     case connecting
     /// Media can flow.
     case connected
-    /// It was connected and ICE has no path at the moment; it may come back.
+    /// It was connected, and the path is doubted (packets go on) or ICE has none at the moment; it may come back.
     case disconnected
     /// It failed. After `iceFailed` an ICE restart may bring it back; otherwise it is to be closed.
     case failed(TransportFailure)
@@ -78,6 +78,9 @@ public final class PeerTransport: ICEDatagramReceiver {
     private var remoteCredentials: (ufrag: String, password: String)?
     private var remoteFingerprints: [Fingerprint] = []
     private var iceDeadline: Int64?
+    /// When consent to a path that is doubted is over.
+    private var consentDeadline: Int64?
+    private let doubtedTime: Int64
     private(set) var isThrottled = false
 
     /// Makes the transport and gathers its candidates.
@@ -90,6 +93,7 @@ public final class PeerTransport: ICEDatagramReceiver {
         self.delegate = delegate
         self.token = token
         role = configuration.role
+        doubtedTime = configuration.doubtedTime
         let agent = try ICEAgent(configuration: configuration, receiver: self)
         self.agent = agent
         let key = try poller.add(self)
@@ -253,6 +257,7 @@ public final class PeerTransport: ICEDatagramReceiver {
         state = .closed
         // The descriptor is libnice's and its number comes back: nothing may be sent on it from here on.
         path = nil
+        consentDeadline = nil
         dtls = nil
         srtp = nil
         if let key { poller.remove(key, agent: agent) }
@@ -298,6 +303,7 @@ public final class PeerTransport: ICEDatagramReceiver {
             dtls.advance(to: now)
             afterDTLS()
         }
+        if let consentDeadline, now >= consentDeadline { endConsent() }
         if let iceDeadline, now >= iceDeadline, state != .closed {
             self.iceDeadline = nil
             if iceState != .ready, iceState != .connected { fail(.iceTimedOut) }
@@ -367,19 +373,36 @@ public final class PeerTransport: ICEDatagramReceiver {
                 switch new {
                 case .connected, .ready: refreshPath()
                 case .failed: fail(.iceFailed)
-                case .disconnected:
-                    // Consent to the old path has run out while a restart looks for a new one (RFC 7675 §5.1).
-                    path = nil
-                    if srtp != nil, state == .connected { change(to: .disconnected) }
+                case .disconnected: doubtPath()
                 case .gathering, .connecting: break
                 }
             }
         }
     }
 
+    /// libnice has heard no answer to its requests for consent for ten seconds, and checks the pair anew. Consent lasts longer
+    /// (RFC 7675 §5.1), and so does the path: a network that is away for a while costs what was sent meanwhile and nothing else.
+    private func doubtPath() {
+        guard path != nil, consentDeadline == nil else { return }
+        consentDeadline = MonotonicClock.now &+ doubtedTime
+        if srtp != nil, state == .connected { change(to: .disconnected) }
+    }
+
+    /// Nothing more may be sent on the path.
+    private func endConsent() {
+        consentDeadline = nil
+        path = nil
+        // A restart that is under way looks for a new path, and has its own time for that.
+        guard let agent, remoteCredentials != nil, !agent.isChecking else { return }
+        poller.within { agent.forgetRemote() }
+        fail(.iceFailed)
+        afterLibnice()
+    }
+
     private func refreshPath() {
         guard let agent, let new = agent.selectedPath() else { return }
         path = new
+        consentDeadline = nil
         largestSegment = SegmentationOffload.isAvailable ? Int(UInt16.max) : 0
         if let key { poller.refresh(key, descriptors: agent.descriptors) }
         if iceState == .ready { iceDeadline = nil }
@@ -428,6 +451,7 @@ public final class PeerTransport: ICEDatagramReceiver {
         }
         path = nil
         iceDeadline = nil
+        consentDeadline = nil
         change(to: .failed(failure))
     }
 

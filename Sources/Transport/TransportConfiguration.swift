@@ -35,6 +35,8 @@ public struct TransportConfiguration: Sendable {
     public var announcedAddresses: [AnnouncedAddress]
     /// Ranges in which peers' candidates are checked.
     public var remoteAddresses: RemoteAddressPolicy
+    /// How long a path is used on when nothing has answered on it for ten seconds, in nanoseconds: consent lasts 30 (RFC 7675 §5.1).
+    var doubtedTime: Int64 = (30 - ICEAgent.consentSeconds) * 1_000_000_000
 
     /// Takes the settings; the defaults are a server's on the open Internet.
     public init(

@@ -21,6 +21,11 @@ ARTEFACTS = pathlib.Path(__file__).resolve().parent / "artefacts"
 SECRET = "a secret of the browser tests, longer than 32 bytes"
 CHROMIUM = os.environ.get("MAJLIS_CHROMIUM", "/usr/bin/chromium")
 
+# Whatever servers, browsers and Playwright leave in the folder for temporary files goes with the process, also where a test
+# failed or ended a browser by force.
+SCRATCH = tempfile.TemporaryDirectory(prefix="majlis-browser-", ignore_cleanup_errors=True)
+tempfile.tempdir = os.environ["TMPDIR"] = SCRATCH.name
+
 # Frames of the fake camera per second: enough to see motion, few enough for a small machine.
 FRAMES_PER_SECOND = 10
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import capture_world
 import rig
 from conftest import needs_namespaces
 from rig import ip, until
@@ -67,6 +68,38 @@ def test_address_replaced(chromium, order):
             anna.goes_on(["bela"])
             assert not [one for one in anna.events("participantLeft")]
             bela.screenshot(f"network-changed-{order}")
+            chromium.close()
+
+
+@needs_namespaces
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [15, 25])
+def test_network_away(chromium, seconds):
+    """A tunnel: nothing passes for a while, and the call goes on where it was. Nobody is told that anybody left."""
+    with rig.joined_namespaces() as ((near, _), (far, device)):
+        with rig.Server(f"away-{seconds}", namespace=near, host="10.99.71.1") as server:
+            here = chromium.launch(namespace=near, origin=server.origin)
+            there = chromium.launch(namespace=far, origin=server.origin, loopback=False)
+            anna = chromium.open(here, server.link("anna", "garden", autojoin=1), "anna").joined()
+            bela = chromium.open(there, server.link("bela", "garden", autojoin=1), "bela").joined()
+            anna.sees_and_hears(["bela"])
+            bela.sees_and_hears(["anna"])
+            before = bela.look()
+            for page in (anna, bela):
+                page.evaluate(WATCH_FRAMES)
+            with capture_world.cut(far, device):
+                anna.page.wait_for_timeout(seconds * 1_000)
+            back = time.time()
+            for page, other in ((anna, "bela"), (bela, "anna")):
+                page.goes_on([other], seconds=15)
+                ended_at, silence = page.evaluate("() => longestPause()")
+                took = ended_at / 1000 - back
+                print(f"{page.user} has pictures again {took:.2f} s after the network (pause {silence / 1000:.2f} s)")
+                assert silence > (seconds - 1) * 1_000, "the cut was not felt"
+                assert took < rig.bound(2, 10)
+            after = bela.look()
+            assert after["self"] == before["self"] and after["counts"]["joins"] == 1
+            assert not anna.events("participantLeft")
             chromium.close()
 
 

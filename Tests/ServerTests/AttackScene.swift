@@ -66,8 +66,8 @@ final class AttackScene: @unchecked Sendable {
         }
     }
 
-    /// A silence that is no longer the machine's, busy with other things, but the server's: in nanoseconds. Consent to a
-    /// path would run out after ten seconds.
+    /// A silence that is no longer the machine's, busy with other things, but the server's: in nanoseconds. A path
+    /// would be doubted after ten seconds.
     static let longestSilence: Int64 = 8_000_000_000
 
     /// Does something bad, and looks at what the watcher noticed: no packet lost, no silence, the session as before.

@@ -16,8 +16,45 @@ struct LevelThreadTests {
         TrackID(peer: PeerID(n), mid: try #require(Mid("0")))
     }
 
-    private func offer(_ packet: [UInt8], _ track: TrackID, to levels: LevelThread, at timestamp: UInt32) -> Bool {
-        levels.offer(packet.span, of: Self.room, track, timestamp: timestamp)
+    /// Offers a packet that never becomes old, or one that is old already.
+    private func offer(
+        _ packet: [UInt8], _ track: TrackID, to levels: LevelThread, at timestamp: UInt32, isOld: Bool = false
+    ) -> Bool {
+        levels.offer(
+            packet.span, of: Self.room, track, timestamp: timestamp,
+            at: isOld ? MonotonicClock.now - LevelThread.oldestAge : .max)
+    }
+
+    /// A thread that is held up when it tells for the first time, until it is let go.
+    private final class HeldThread {
+        let notified = Lock(0)
+        private let isHeld = Semaphore(), goOn = Semaphore()
+        let levels: LevelThread
+
+        init() {
+            levels = LevelThread { [notified, isHeld, goOn] in
+                let count = notified.withLock { count in
+                    count += 1
+                    return count
+                }
+                guard count == 1 else { return }
+                isHeld.signal()
+                goOn.wait()
+            }
+        }
+
+        func waitUntilHeld() { isHeld.wait() }
+        func letGo() { goOn.signal() }
+
+        /// The timestamps of so many levels.
+        func timestamps(_ count: Int) -> [UInt32] {
+            var found: [UInt32] = []
+            _ = Deadline.wait(seconds: 20) {
+                levels.take { found.append($0.timestamp) }
+                return found.count >= count
+            }
+            return found
+        }
     }
 
     /// Packets of a tone; amplitude by frame.
@@ -59,17 +96,8 @@ struct LevelThreadTests {
 
     @Test("what does not fit is refused: a packet too long or empty, and one too many while the thread is held up")
     func refused() throws {
-        let isHeld = Semaphore(), goOn = Semaphore()
-        let isFirst = Lock(true)
-        let levels = LevelThread {
-            let isHolding = isFirst.withLock { first in
-                defer { first = false }
-                return first
-            }
-            guard isHolding else { return }
-            isHeld.signal()
-            goOn.wait()
-        }
+        let held = HeldThread()
+        let levels = held.levels
         defer { levels.stop() }
         let packets = try tone(4) { _ in 4_000 }
         let track = try Self.track(1)
@@ -77,20 +105,95 @@ struct LevelThreadTests {
         #expect(
             !offer([UInt8](repeating: 0, count: LevelThread.packetBytes + 1), track, to: levels, at: 0))
         #expect(offer(packets[0], track, to: levels, at: 0))
-        isHeld.wait()
-        // The one that holds it up has its place still.
-        for number in 1..<LevelThread.places {
-            #expect(offer(packets[number % 4], track, to: levels, at: UInt32(number)))
-        }
+        held.waitUntilHeld()
+        let all = UInt32(LevelThread.places)
+        for number in 1...all { #expect(offer(packets[Int(number) % 4], track, to: levels, at: number)) }
         #expect(!offer(packets[0], track, to: levels, at: 9_999))
-        goOn.signal()
-        var timestamps: [UInt32] = []
-        let isAll = Deadline.wait(seconds: 20) {
-            levels.take { timestamps.append($0.timestamp) }
-            return timestamps.count >= LevelThread.places
-        }
-        #expect(isAll && timestamps == (0..<UInt32(LevelThread.places)).map { $0 })
+        #expect(held.timestamps(1) == [0])
+        held.letGo()
+        #expect(held.timestamps(LevelThread.places) == (1...all).map { $0 })
         #expect(offer(packets[0], track, to: levels, at: 1))
+        #expect(levels.takeOutdated() == 0)
+    }
+
+    @Test("what waits together is decoded together, and told of once")
+    func together() throws {
+        let held = HeldThread()
+        let levels = held.levels
+        defer { levels.stop() }
+        let packets = try tone(50) { _ in 4_000 }
+        let track = try Self.track(1)
+        #expect(offer(packets[0], track, to: levels, at: 0))
+        held.waitUntilHeld()
+        #expect(held.timestamps(1) == [0])
+        for number in 1..<50 { #expect(offer(packets[number], track, to: levels, at: UInt32(number))) }
+        held.letGo()
+        #expect(held.timestamps(49) == (1..<50).map { UInt32($0) })
+        #expect(held.notified.withLock { $0 } == 2)
+    }
+
+    @Test("what has become old is dropped and counted, and those behind it are not kept waiting")
+    func outdated() throws {
+        let held = HeldThread()
+        let levels = held.levels
+        defer { levels.stop() }
+        let packets = try tone(20) { _ in 4_000 }
+        let track = try Self.track(1)
+        #expect(offer(packets[0], track, to: levels, at: 0))
+        held.waitUntilHeld()
+        #expect(held.timestamps(1) == [0])
+        for number in 1..<20 {
+            #expect(offer(packets[number], track, to: levels, at: UInt32(number), isOld: number < 15))
+        }
+        held.letGo()
+        #expect(held.timestamps(5) == [15, 16, 17, 18, 19])
+        #expect(levels.takeOutdated() == 14)
+        #expect(levels.takeOutdated() == 0)
+    }
+
+    @Test("a packet behind a pause wakes the thread, again and again")
+    func pauses() throws {
+        let levels = LevelThread {}
+        defer { levels.stop() }
+        let packets = try tone(1) { _ in 4_000 }
+        let track = try Self.track(1)
+        for number in UInt32(0)..<40 {
+            #expect(offer(packets[0], track, to: levels, at: number))
+            var found: UInt32?
+            #expect(
+                Deadline.wait(seconds: 20) {
+                    levels.take { found = $0.timestamp }
+                    return found == number
+                })
+            // Longer than the interval, as long, and shorter.
+            Pause.milliseconds(Int32(number % 4) * LevelThread.interval / 2)
+        }
+    }
+
+    @Test("of somebody who is quiet each other packet is decoded, and at once one in which a voice begins")
+    func quiet() throws {
+        var meters = LevelMeters()
+        let stream = LevelMeters.Stream(room: Self.room, track: try Self.track(1))
+        func measure(_ packet: [UInt8]) -> AudioLevel? {
+            packet.withUnsafeBytes { meters.measure($0, of: stream, at: 1) }
+        }
+        // A sine of 8 of 32,768 is at −75 dBov.
+        let quiet = try tone(10) { _ in 8 }
+        let loud = try #require(tone(20) { _ in 8_000 }.max { $0.count < $1.count })
+        try #require(quiet.allSatisfy { loud.count > $0.count * 9 / 8 })
+        // Code 3 with a frame count of none (RFC 6716 §3.2.5): it has no level where it is decoded.
+        let none: [UInt8] = [3, 0]
+        var last: AudioLevel?
+        for packet in quiet { last = measure(packet) }
+        #expect((70...80).contains(try #require(last).level))
+        while measure(none) != nil {}
+        for _ in 0..<3 {
+            #expect(measure(none) == last, "passed over, it is as quiet as the last one")
+            #expect(measure(none) == nil, "two behind each other are not passed over")
+        }
+        // The next would be passed over, but a voice begins.
+        #expect(try #require(measure(loud)).level < 40)
+        #expect(measure(none) == nil, "nobody is quiet any more")
     }
 
     @Test("a stream that stops gives its decoder back, one too many has none, and what is no Opus has no level")

@@ -16,8 +16,8 @@ struct SoakTests {
     /// The server: MAJLIS_BINARY, else the one beside the tests.
     private static let binary = getenv("MAJLIS_BINARY").map { String(cString: $0) } ?? ChildProcess.command
 
-    /// A server as a process, and its port.
-    private func server() throws -> (child: ChildProcess, port: Int) {
+    /// A server as a process with these options more, and its port.
+    private func server(_ options: String...) throws -> (child: ChildProcess, port: Int) {
         let child = try #require(
             ChildProcess(
                 Self.binary,
@@ -25,7 +25,7 @@ struct SoakTests {
                     "serve", "--port", "0", "--host", "127.0.0.1", "--media.addresses", "127.0.0.1",
                     "--media.allowPrivateCandidates", "true", "--media.workers", "2", "--logLevel", "error",
                     "--storage.path", "memory",
-                ], environment: ["MAJLIS_TOKENS_SECRET=\(TestServer.secret)"]))
+                ] + options, environment: ["MAJLIS_TOKENS_SECRET=\(TestServer.secret)"]))
         #expect(child.prints("serves http"))
         return (child, Int(child.text.split(separator: "\n").first?.split(separator: ":").last ?? "") ?? 0)
     }
@@ -41,7 +41,8 @@ struct SoakTests {
 
     @Test("200 joins and leaves: resident memory at most 5 % over that after the first 50, descriptors equal")
     func joinsAndLeaves() throws {
-        let (child, port) = try server()
+        // The flight recorder's ring takes hundreds of joins to fill: it is in the ten minutes below.
+        let (child, port) = try server("--captures.flightRecorder", "false")
         let host = try NativeClient.Host()
         defer { host.stop() }
         let resident = try NativeClient(host, port: port, user: "resident", token: TestServer.token("resident"))

@@ -28,7 +28,11 @@ struct ConsentDuringRestartTests {
         init() throws {
             world = try TransportWorld()
             let world = world
-            server = try world.run { try world.makeSide(.server) }
+            server = try world.run {
+                var configuration = TransportWorld.loopback
+                configuration.doubtedTime = 0
+                return try world.makeSide(.server, configuration)
+            }
             let server = server
             let local = try world.run {
                 try server.transport.setRemote(

@@ -115,6 +115,10 @@ struct TURNTests {
     func allocation() throws {
         var template = Array("/tmp/majlis-turn-XXXXXX".utf8CString)
         let folder = String(cString: try #require(mkdtemp(&template)))
+        defer {
+            for name in FileBytes.list(folder) { unlink(folder + "/" + name) }
+            rmdir(folder)
+        }
         let port: UInt16 = 21_000 + UInt16(getpid() % 300) * 100
         let server = try #require(startTurn(port: port, folder: folder), "coturn does not listen")
         defer { server.stop() }

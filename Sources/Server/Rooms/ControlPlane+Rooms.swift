@@ -304,6 +304,7 @@ extension ControlPlane {
 
     private func transportChanged(_ key: RoomKey, _ id: PeerID, _ state: PeerTransportState) {
         guard let room = roomByKey[key], var member = room.members[id] else { return }
+        let isDoubted = member.transport == .connected && state == .disconnected
         member.transport = state
         if state == .connected { member.failedUntil = nil }
         room.members[id] = member
@@ -315,12 +316,14 @@ extension ControlPlane {
             case .failed: .failed
             }
         send(.mediaState(.init(state: told)), to: id, in: room)
-        guard state == .failed, let member = room.members[id] else { return }
+        guard state == .failed || isDoubted, let member = room.members[id] else { return }
         if member.isSocketLost {
             giveUp(member.session, "both the socket and the media transport are gone")
         } else {
-            room.members[id]?.failedUntil =
-                MonotonicClock.now + Int64(configuration.sessions.resumeSeconds) * 1_000_000_000
+            if state == .failed {
+                room.members[id]?.failedUntil =
+                    MonotonicClock.now + Int64(configuration.sessions.resumeSeconds) * 1_000_000_000
+            }
             send(
                 .iceRestart(.init(iceServers: iceServers(for: member.session))), to: id, in: room)
         }

@@ -45,6 +45,8 @@ protocol ICEDatagramReceiver: AnyObject {
     static let datagramsPerTurn = 64
     /// How many remote candidates are taken for one set of credentials.
     static let maximumRemoteCandidates = 64
+    /// How long libnice 0.1.21 goes on without an answer to its requests for consent, in seconds. It has no setting for it.
+    static let consentSeconds: Int64 = 10
     /// The socket buffers asked for, in bytes.
     static let socketBuffer: Int32 = 1 << 20
 
@@ -57,13 +59,17 @@ protocol ICEDatagramReceiver: AnyObject {
     private(set) var remoteCandidates = 0
     private var share = ICEAgent.datagramsPerTurn
     private var isClosed = false
-    /// The other side's description while checks with it are under way: from its arrival until a pair works.
-    private var checked: Checked?
+    /// The other side's description.
+    private var described: Described?
+    /// Whether checks of a new description are under way: from its arrival until a pair works.
+    private(set) var isChecking = false
     /// Whether a pair has ever worked.
     private var wasReady = false
     private var isLeavingFailed = false
+    /// The path that was asked for last.
+    private var lastPath: SelectedPath?
 
-    private struct Checked {
+    private struct Described {
         let ufrag: String
         let password: String
         var candidates: [ICECandidate] = []
@@ -224,7 +230,7 @@ protocol ICEDatagramReceiver: AnyObject {
         switch new {
         case .failed: leaveFailed()
         case .connected, .ready:
-            checked = nil
+            isChecking = false
             wasReady = true
             append(.state(new))
         case .gathering, .connecting, .disconnected: append(.state(new))
@@ -234,27 +240,63 @@ protocol ICEDatagramReceiver: AnyObject {
     /// Takes the component out of libnice's failed state at once, inside the signal. libnice 0.1.21 stops the process by
     /// an assertion when a check that was still under way is answered in that state (failed to connected is none of the
     /// transitions it knows), and consent to the old path runs out just when a restart looks for a new one. A restart of
-    /// the stream forgets such checks. A restart of the other side's that is under way goes on with the credentials and
-    /// candidates it had: its checks are made anew.
+    /// the stream forgets such checks.
+    ///
+    /// Where a pair has worked, the other side's credentials, its candidates and where its packets came from are checked
+    /// anew: libnice has consent run out after ten seconds (`consentSeconds`), and the network may come back. What the
+    /// silence means until then is `PeerTransport`'s.
     private func leaveFailed() {
         isLeavingFailed = true
         defer { isLeavingFailed = false }
-        let own = localCredentials
-        unsafe nice_agent_restart_stream(agent, stream)
-        unsafe nice_agent_set_local_credentials(agent, stream, own.ufrag, own.password)
-        guard let checked else {
+        restartKeepingCredentials()
+        guard let described else {
             append(.state(.failed))
             return
         }
-        unsafe nice_agent_set_remote_credentials(agent, stream, checked.ufrag, checked.password)
-        remoteCandidates = 0
+        unsafe nice_agent_set_remote_credentials(agent, stream, described.ufrag, described.password)
         guard wasReady else {
             // Where no pair ever worked the other side's own checks, late as they come, still can make one.
             append(.state(.failed))
             return
         }
         append(.state(.disconnected))
-        for candidate in checked.candidates { _ = add(candidate) }
+        for candidate in described.candidates { _ = add(candidate) }
+        if !isChecking { addLastPath() }
+    }
+
+    private func restartKeepingCredentials() {
+        let own = localCredentials
+        unsafe nice_agent_restart_stream(agent, stream)
+        unsafe nice_agent_set_local_credentials(agent, stream, own.ufrag, own.password)
+        remoteCandidates = 0
+    }
+
+    /// Has the address of the last path checked, which no candidate need have named. It passed checks before, so the policy
+    /// of addresses is not asked.
+    private func addLastPath() {
+        guard let lastPath, let candidate = unsafe nice_candidate_new(NICE_CANDIDATE_TYPE_HOST) else { return }
+        defer { unsafe nice_candidate_free(candidate) }
+        unsafe candidate.pointee.transport = NICE_CANDIDATE_TRANSPORT_UDP
+        unsafe candidate.pointee.component_id = 1
+        unsafe candidate.pointee.stream_id = stream
+        // A peer-reflexive candidate's (RFC 8445 §5.1.2.2).
+        unsafe candidate.pointee.priority = 0x6EFF_FFFF
+        unsafe withUnsafeMutableBytes(of: &candidate.pointee.foundation) { unsafe $0.copyBytes(from: "path".utf8) }
+        unsafe withUnsafePointer(to: lastPath.address) { storage in
+            unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe nice_address_set_from_sockaddr(&candidate.pointee.addr, $0)
+            }
+        }
+        var node = unsafe GSList(data: UnsafeMutableRawPointer(candidate), next: nil)
+        unsafe nice_agent_set_remote_candidates(agent, stream, 1, &node)
+    }
+
+    /// Forgets the other side's description and the checks under way; this side's credentials stay.
+    func forgetRemote() {
+        guard !isClosed else { return }
+        restartKeepingCredentials()
+        described = nil
+        isChecking = false
     }
 
     private func append(_ event: ICEEvent) {
@@ -319,7 +361,8 @@ protocol ICEDatagramReceiver: AnyObject {
             return false
         }
         remoteCandidates = 0
-        checked = Checked(ufrag: ufrag, password: password)
+        described = Described(ufrag: ufrag, password: password)
+        isChecking = true
         return unsafe nice_agent_set_remote_credentials(agent, stream, ufrag, password) != 0
     }
 
@@ -341,7 +384,7 @@ protocol ICEDatagramReceiver: AnyObject {
     /// Takes a candidate of the other side, if the policy lets it be checked.
     func addRemoteCandidate(_ candidate: ICECandidate) -> RemoteCandidateOutcome {
         let outcome = add(candidate)
-        if outcome == .accepted { checked?.candidates.append(candidate) }
+        if outcome == .accepted { described?.candidates.append(candidate) }
         return outcome
     }
 
@@ -392,7 +435,8 @@ protocol ICEDatagramReceiver: AnyObject {
     func restart() -> Bool {
         guard !isClosed, unsafe nice_agent_restart_stream(agent, stream) != 0 else { return false }
         remoteCandidates = 0
-        checked = nil
+        described = nil
+        isChecking = false
         return true
     }
 
@@ -431,6 +475,7 @@ protocol ICEDatagramReceiver: AnyObject {
         case AF_INET6: path.length = socklen_t(MemoryLayout<sockaddr_in6>.size)
         default: return nil
         }
+        lastPath = path
         return path
     }
 }
