@@ -47,8 +47,13 @@ enum ServeCommand {
         unsafe sigemptyset(&ending)
         for number in [SIGTERM, SIGINT] { unsafe sigaddset(&ending, number) }
         unsafe pthread_sigmask(SIG_UNBLOCK, &ending, nil)
-        raiseDescriptorLimit(configuration, log: Log(level: level))
+        let descriptors = raiseDescriptorLimit(configuration)
         let server = try RunningServer(configuration, log: Log(level: level))
+        if descriptors.limit < descriptors.wanted, !isDevelopment {
+            Log(level: level)(
+                .warning, "fewer descriptors than connections and media ports may need: raise the limit of open files",
+                ("limit", "\(descriptors.limit)"), ("wanted", "\(descriptors.wanted)"))
+        }
         let asked = try server.watchSignals()
         announce(configuration, port: server.port, isDevelopment: isDevelopment)
         asked.wait()
@@ -58,14 +63,10 @@ enum ServeCommand {
     }
 
     /// Every connection takes a descriptor, as does every participant's socket, and some are the server's own.
-    private static func raiseDescriptorLimit(_ configuration: Configuration, log: Log) {
+    private static func raiseDescriptorLimit(_ configuration: Configuration) -> (limit: Int, wanted: Int) {
         let media = configuration.media.maximumPort - configuration.media.minimumPort + 1
         let wanted = configuration.listen.maximumConnections + media + 1_024
-        let limit = DescriptorLimit.raise(to: wanted)
-        guard limit < wanted else { return }
-        log(
-            .warning, "fewer descriptors than connections and media ports may need: raise the limit of open files",
-            ("limit", "\(limit)"), ("wanted", "\(wanted)"))
+        return (DescriptorLimit.raise(to: wanted), wanted)
     }
 
     /// What `--dev` changes where nothing else was said.
