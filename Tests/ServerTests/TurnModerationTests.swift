@@ -26,16 +26,16 @@ struct TurnModerationTests {
             start += Self.millisecond
             totals.received += received
             totals.video += video
-            let before = moderation.isResting
+            let before = moderation.rest
             let isTold = moderation.note(received: totals.received, video: totals.video, at: start)
-            #expect(isTold == (before != moderation.isResting))
+            #expect(isTold == (before != moderation.rest))
         }
-        return moderation.isResting
+        return moderation.rest > 0
     }
 
     @Test("much sound makes turns rest, little does not, and a picture ends it at once and for a second")
     func decides() {
-        var moderation = TurnModeration()
+        var moderation = TurnModeration(longest: 3)
         var now: Int64 = 5_000_000_000
         var totals: (received: UInt64, video: UInt64) = (0, 0)
         expect(!pass(&moderation, from: &now, seconds: 1, each: 0, &totals))
@@ -44,7 +44,7 @@ struct TurnModerationTests {
         totals.received += 1
         totals.video += 1
         let isTold = moderation.note(received: totals.received, video: totals.video, at: now)
-        #expect(isTold && !moderation.isResting)
+        #expect(isTold && moderation.rest == 0)
         expect(!pass(&moderation, from: &now, seconds: 0.95, each: 1, &totals))
         expect(pass(&moderation, from: &now, seconds: 0.3, each: 1, &totals))
         expect(!pass(&moderation, from: &now, seconds: 0.3, each: 0, &totals))
@@ -53,7 +53,7 @@ struct TurnModerationTests {
 
     @Test("between the two limits it stays as it was")
     func hysteresis() {
-        var moderation = TurnModeration()
+        var moderation = TurnModeration(longest: 3)
         var now: Int64 = 0
         var received: UInt64 = 0
         func windows(_ count: Int, of packets: Int) -> Bool {
@@ -62,7 +62,7 @@ struct TurnModerationTests {
                 received += UInt64(packets)
                 _ = moderation.note(received: received, video: 0, at: now)
             }
-            return moderation.isResting
+            return moderation.rest > 0
         }
         let between = (TurnModeration.beginsAt + TurnModeration.endsBelow) / 2
         expect(!windows(5, of: between))
@@ -76,13 +76,27 @@ struct TurnModerationTests {
         expect(!windows(1, of: 0))
     }
 
+    @Test("the more comes, the shorter is the rest; never longer than was set, and never at all where that is 0")
+    func length() {
+        for (packets, rest) in [(49, 0), (50, 3), (100, 3), (134, 2), (200, 2), (250, 1), (5_000, 1)]
+            as [(UInt64, Int64)]
+        {
+            var moderation = TurnModeration(longest: 3)
+            _ = moderation.note(received: packets, video: 0, at: TurnModeration.window)
+            #expect(moderation.rest == rest, "\(packets) packets")
+            var never = TurnModeration(longest: 0)
+            let isTold = never.note(received: packets, video: 0, at: TurnModeration.window)
+            #expect(!isTold && never.rest == 0)
+        }
+    }
+
     @Test("a clock that goes back, and counters that wrap, decide nothing wrongly and trap nowhere")
     func hostileNumbers() {
-        var moderation = TurnModeration()
+        var moderation = TurnModeration(longest: 3)
         for (received, now) in [(UInt64.max, Int64.max), (0, 0), (5, Int64.max), (UInt64.max, 1)] {
             _ = moderation.note(received: received, video: received, at: now)
         }
-        #expect(!moderation.isResting)
+        #expect(moderation.rest == 0)
     }
 
     @Test("twelve people who all talk: what one of them is sent leaves several packets to a call, and nothing is lost")

@@ -75,7 +75,7 @@ public struct Configuration: Sendable, Equatable {
         public var adaptBitrate = true
         /// Decode the sound of clients that send no audio levels, to know who speaks; never where it is encrypted from end to end.
         public var decodeLevels = true
-        /// How long a worker that is busy with sound alone waits from one turn to the next, in milliseconds.
+        /// How long a worker that is busy with sound alone waits at most from one turn to the next, in milliseconds.
         public var restMilliseconds = 3
     }
     /// The relay that clients are told of.

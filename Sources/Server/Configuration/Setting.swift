@@ -138,7 +138,7 @@ struct Setting: Sendable {
         ),
         number(
             "media.restMilliseconds", \.media.restMilliseconds, 0...10,
-            "How long a worker that is busy with sound alone waits from one turn to the next, so that packets leave together; 0: not at all."
+            "How long a worker that is busy with sound alone waits at most from one turn to the next, so that packets leave together; 0: not at all."
         ),
         list(
             "turn.urls", \.turn.urls, "TURN servers told to clients, e.g. [\"turns:turn.example:443?transport=tcp\"]."),

@@ -11,7 +11,7 @@ struct MediaSettings: Sendable {
     var room: RoomConfiguration
     /// Whether sound that does not say how loud it is may be decoded.
     var decodesLevels: Bool
-    /// How long a busy worker that carries sound alone waits between its turns, in milliseconds; 0: never.
+    /// How long a busy worker that carries sound alone waits at most between its turns, in milliseconds; 0: never.
     var restMilliseconds: Int64
     /// Loss in percent above which what the flight recorder holds is kept; 0 never.
     var keepAboveLossPercent: Int

@@ -35,7 +35,8 @@ final class MediaTurn {
     let resume: @Sendable (@escaping @Sendable (MediaTurn) -> Void) -> Void
 
     private let poller: ICEPoller
-    private var moderation = TurnModeration()
+    private var moderation: TurnModeration
+    /// Packets of media that came in.
     private var received: UInt64 = 0
     private var hook: TurnHook?
     private var context: DTLSContext
@@ -74,6 +75,7 @@ final class MediaTurn {
         self.log = log
         self.report = report
         self.resume = resume
+        moderation = TurnModeration(longest: settings.restMilliseconds)
         poller = try ICEPoller(loop: loop)
         context = try DTLSContext(identity: DTLSIdentity())
         contextMadeAt = MonotonicClock.now
@@ -116,7 +118,7 @@ final class MediaTurn {
         }
         hook?.wake(at: earliest?.nanoseconds)
         if moderation.note(received: received, video: egress.videoPackets, at: now.nanoseconds) {
-            poller.rest(milliseconds: moderation.isResting ? settings.restMilliseconds : 0)
+            poller.rest(milliseconds: moderation.rest)
         }
     }
 
@@ -154,7 +156,7 @@ final class MediaTurn {
             room.core.receiveRTP(span, from: peer.id, at: now, into: &egress)
             if let sound = egress.unmeasured { measure(sound, in: span, from: peer) }
         }
-        received &+= 1
+        if !isRTCP { received &+= 1 }
         metrics.receivedPackets.add(1)
         metrics.receivedBytes.add(count)
         if egress.isNearlyFull { flush() }
