@@ -271,8 +271,7 @@ import Glibc
         connection.closing = (code, reason)
         connection.stage = .closing
         connection.message = []
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.closingSeconds)
-        schedule(connection, at: connection.deadline)
+        setDeadline(connection, after: configuration.closingSeconds)
     }
 
     // MARK: Time
@@ -284,6 +283,12 @@ import Glibc
         wheel.schedule(
             WheelEntry(id: connection.id, token: connection.scheduleToken),
             after: Int(min(ahead, Int64(TimingWheel.slotCount))))
+    }
+
+    /// Gives the connection so many seconds from now for what its stage waits for.
+    func setDeadline(_ connection: Connection, after seconds: Double) {
+        connection.deadline = MonotonicClock.now + nanoseconds(seconds)
+        schedule(connection, at: connection.deadline)
     }
 
     private func turnWheel() {

@@ -119,8 +119,7 @@ extension Gateway {
         connection.closure = Closure(code: code, reason: reason, isByClient: true)
         connection.stage = .closing
         connection.dropBuffers()
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.closingSeconds)
-        schedule(connection, at: connection.deadline)
+        setDeadline(connection, after: configuration.closingSeconds)
     }
 
     // MARK: Sending

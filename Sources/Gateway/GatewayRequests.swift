@@ -79,8 +79,7 @@ extension Gateway {
             unsafe ask(connection, wsi)
         } else {
             connection.stage = .reading
-            connection.deadline = MonotonicClock.now + nanoseconds(configuration.bodySeconds)
-            schedule(connection, at: connection.deadline)
+            setDeadline(connection, after: configuration.bodySeconds)
         }
         return 0
     }
@@ -149,8 +148,7 @@ extension Gateway {
     private func ask(_ connection: Connection, _ wsi: OpaquePointer) {
         guard let request = connection.request else { return }
         connection.stage = .asked
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.answerSeconds)
-        schedule(connection, at: connection.deadline)
+        setDeadline(connection, after: configuration.answerSeconds)
         // The gateway's own wheel has this time in hand.
         unsafe lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0)
         // What the client sends behind this request waits: libwebsockets would offer it again and again, without a rest.
@@ -167,8 +165,7 @@ extension Gateway {
         release(connection)
         connection.request?.answer = response
         connection.stage = .answered
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.responseSeconds)
-        schedule(connection, at: connection.deadline)
+        setDeadline(connection, after: configuration.responseSeconds)
         guard let wsi = unsafe connection.wsi else { return }
         // Before, for libwebsockets tells of no write while reading rests.
         unsafe lws_rx_flow_control(wsi, 1)
@@ -209,8 +206,7 @@ extension Gateway {
     func discardsBody(_ connection: Connection) -> Bool {
         guard connection.unreadBody > 0, connection.unreadBody <= Self.discardedBytes else { return false }
         connection.stage = .discarding
-        connection.deadline = MonotonicClock.now + nanoseconds(configuration.closingSeconds)
-        schedule(connection, at: connection.deadline)
+        setDeadline(connection, after: configuration.closingSeconds)
         return true
     }
 

@@ -188,11 +188,6 @@ extension Gateway {
 
     // MARK: Slow clients
 
-    private func setDeadline(_ connection: Connection, after seconds: Double) {
-        connection.deadline = MonotonicClock.now + nanoseconds(seconds)
-        schedule(connection, at: connection.deadline)
-    }
-
     /// What the client has not fetched of a response, in bytes: what is still to be written, and what the kernel has and the
     /// client has not acknowledged.
     private func unfetched(of connection: Connection) -> Int {
