@@ -470,9 +470,9 @@ public final class Simulation {
             event = .arriveRTP(datagram.peer, packet, sentAt: now)
             if let meter {
                 kind = meter.sent(packet, to: datagram.peer, at: now)
-                let estimate = estimate(of: datagram.peer)
+                let carried = core.carriedRate(of: datagram.peer)
                 let probe = core.probeRate(of: datagram.peer)
-                for sentence in meter.checkBurst(kind, bytes.count, datagram.peer, estimate, probe: probe, now) {
+                for sentence in meter.checkBurst(kind, bytes.count, datagram.peer, carried, probe: probe, now) {
                     invariants.violate(sentence, at: now)
                 }
             }

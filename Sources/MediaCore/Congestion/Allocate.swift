@@ -45,6 +45,7 @@ extension RoomCore {
         let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
         BitrateAllocator.divide(estimate - other, over: work.requests, into: &work.allocation)
         peers[p].demand.estimate = estimate
+        peers[p].demand.carried = peers[p].bandwidth.carried
         peers[p].demand.other = other
         peers[p].demand.allocated = work.allocation.allocated
         peers[p].demand.next = work.allocation.next
@@ -232,6 +233,8 @@ extension RoomCore {
         peers[p].nextEstimate = peers[p].bandwidth.nextDeadline
         let estimate = peers[p].bandwidth.estimate
         peers[p].pacer.setRate(peers[p].bandwidth.pacingRate, at: now)
+        peers[p].demand.carried = peers[p].bandwidth.carried
+        peers[p].followDemand()
         let change = peers[p].bandwidth.lastChange
         let told = peers[p].demand.told.bitsPerSecond
         if change.number != peers[p].demand.change,
@@ -260,5 +263,11 @@ extension RoomCore {
     /// What a peer may be sent, everything included; nil when it is not in the room.
     public func estimate(of peer: PeerID) -> DataRate? {
         peerIndex.find(peer.rawValue).map { peers[$0].bandwidth.estimate }
+    }
+
+    /// What a peer's path is known to carry, which may be more than it may be sent: bursts are as wide as this allows; nil when
+    /// it is not in the room.
+    public func carriedRate(of peer: PeerID) -> DataRate? {
+        peerIndex.find(peer.rawValue).map { peers[$0].bandwidth.carried }
     }
 }

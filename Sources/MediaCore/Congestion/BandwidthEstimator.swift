@@ -84,11 +84,16 @@ struct BandwidthEstimator: ~Copyable {
         wanted > .zero ? min(maximum, wanted.scaled(by: Self.wantedPercent, over: 100)) : maximum
     }
 
-    /// How fast the pacer may send; little while feedback is overdue.
+    /// What the path is known to carry: the estimate, which is not raised far above what is wanted, or what a look for room showed.
+    var carried: DataRate { followsReports || watch.halvings > 0 ? estimate : max(estimate, probes.shown) }
+
+    /// How fast the pacer may send: a little faster than the estimate, or as fast as the path is known to carry; little while
+    /// feedback is overdue.
     var pacingRate: DataRate {
         if watch.isHolding { return minimum }
         let percent = watch.isRecovering ? Self.recoveryPacingPercent : configuration.pacingPercent
-        return estimate.scaled(by: min(percent, configuration.pacingPercent), over: 100)
+        let paced = estimate.scaled(by: min(percent, configuration.pacingPercent), over: 100)
+        return watch.isRecovering ? paced : max(paced, carried)
     }
 
     /// When `advance` should be called next; nil while nothing is due.
@@ -218,15 +223,20 @@ struct BandwidthEstimator: ~Copyable {
         } else if var probed = news.probed {
             // Where next to nothing is lost, few packets are enough.
             if loss.recent < Self.lowLoss { probed.isSure = true }
-            probes.take(probed, before: controller.rate)
-            controller.probed(probed, limit: ceiling, acknowledged: input.acknowledged, at: now)
-            if controller.rate != old { cause = .probe }
+            if !probes.takeRoom(probed) {
+                probes.take(probed, before: controller.rate)
+                controller.probed(probed, limit: ceiling, acknowledged: input.acknowledged, at: now)
+                if controller.rate != old { cause = .probe }
+            }
         }
         probes.noteChange(from: old, to: controller.rate, at: now)
         let isExplained = controller.decreasedAt.map { now - $0 < .seconds(1) } ?? false
         let isLowered = loss.update(
             rate: controller.rate, arriving: input.arriving, isExplained: isExplained, roundTrip: roundTrip, at: now)
-        if isLowered { cause = .loss }
+        if isLowered {
+            cause = .loss
+            probes.forgetRoom()
+        }
         if configuration.probes {
             probes.advance(estimate: min(controller.rate, loss.limit ?? controller.rate), at: now)
         }
@@ -261,7 +271,8 @@ struct BandwidthEstimator: ~Copyable {
         self.next = min(max(next, .zero), DataRate(bitsPerSecond: CheckpointLimit.setting))
         let most = min(maximum, self.wanted.scaled(by: configuration.probeLimitPercent, over: 100))
         guard configuration.probes else { return }
-        probes.setDemand(next: min(max(next, .zero), most), ceiling: most, estimate: estimate)
+        let room = next > allocated ? .zero : self.wanted.scaled(by: ProbeController.roomPercent, over: 100)
+        probes.setDemand(next: min(max(next, .zero), most), room: min(room, maximum), ceiling: most, estimate: estimate)
         probes.advance(estimate: estimate, at: now)
     }
 

@@ -1,17 +1,5 @@
-// When to send a run of packets faster than the estimate, and how fast: at the beginning, for what is wanted next, and after a
-// fall. Sends none and measures none.
-
-/// Why a probe is sent.
-enum ProbeReason: UInt8, BitwiseCopyable {
-    /// Nothing is known yet.
-    case start
-    /// The probe before arrived nearly as fast as it was sent.
-    case followUp
-    /// The next better step needs more than the estimate.
-    case demand
-    /// The estimate fell far, and the queue is empty again.
-    case recovery
-}
+// When to send a run of packets faster than the estimate, and how fast: at the beginning, for what is wanted next, after a fall,
+// and to see whether the path has so much room that whole frames may leave at once. Sends none and measures none.
 
 /// Decides on probes.
 struct ProbeController: BitwiseCopyable {
@@ -47,10 +35,20 @@ struct ProbeController: BitwiseCopyable {
     static let fallPercent: Int64 = 66
     static let fallTime = TimeDelta.seconds(5)
     static let recoveryPercent: Int64 = 85
+    /// Where all that is wanted is given already, a path that is shown to carry so much of it, in percent, may be sent a frame at
+    /// once (`Participant.followDemand`). Nobody is in need of that: a step is small and short, so that a path that is nearly
+    /// full does not notice.
+    static let roomPercent: Int64 = 220
+    static let roomStepPercent: Int64 = 150
+    static let roomDuration = TimeDelta.milliseconds(25)
+    /// Between two such probes: the first, then twice as long each time in vain.
+    static let roomInterval = TimeDelta.seconds(2)
+    static let longestRoomInterval = TimeDelta.seconds(64)
 
     private var nextID: Int32 = 1
-    /// The probe to be sent.
+    /// The probe to be sent, and whether it looks for room only.
     private var pending: DataRate?
+    private var isForRoom = false
     /// A result above this is followed by another probe.
     private var followAbove = DataRate.zero
     /// When the probe in hand was sent, until its result is there or is waited for no longer.
@@ -62,6 +60,11 @@ struct ProbeController: BitwiseCopyable {
     private var next = DataRate.zero
     private var ceiling = DataRate.zero
     private var wait = interval
+    /// A path that carries this has room; the rate that a look for room showed it to carry, zero where none did since it was
+    /// last found full; and how long the next look waits.
+    private var room = DataRate.zero
+    private(set) var shown = DataRate.zero
+    private var roomWait = roomInterval
     /// What the estimate was before it fell, and when.
     private var fallenFrom = DataRate.zero
     private var fallenAt: Timestamp?
@@ -78,19 +81,24 @@ struct ProbeController: BitwiseCopyable {
     /// When something is due next.
     func deadline(estimate: DataRate) -> Timestamp? {
         if let sentAt { return sentAt + Self.patience }
-        guard pending == nil, isStarted, wantsMore(than: estimate) else { return nil }
-        return dueAt
+        guard pending == nil, isStarted else { return nil }
+        if wantsMore(than: estimate) { return due(after: wait) }
+        return wantsRoom(above: estimate) ? due(after: roomWait) : nil
     }
 
     private func wantsMore(than estimate: DataRate) -> Bool { next > estimate && ceiling > estimate }
 
-    private var dueAt: Timestamp { lastAt.map { max($0 + wait, calmFrom) } ?? calmFrom }
+    private func wantsRoom(above estimate: DataRate) -> Bool { room > max(estimate, shown) }
 
-    /// What is wanted next, and what no probe need be above.
-    mutating func setDemand(next: DataRate, ceiling: DataRate, estimate: DataRate) {
+    private func due(after wait: TimeDelta) -> Timestamp { lastAt.map { max($0 + wait, calmFrom) } ?? calmFrom }
+
+    /// What is wanted next, what a path with room carries, zero where none is looked for, and what no probe for more need be
+    /// above.
+    mutating func setDemand(next: DataRate, room: DataRate, ceiling: DataRate, estimate: DataRate) {
         // Something new is wanted, a tenth more than before: it need not wait its turn.
         if ceiling.bitsPerSecond &* 10 > self.ceiling.bitsPerSecond &* 11 { wait = Self.leastInterval }
         self.next = next
+        self.room = room
         self.ceiling = ceiling
         guard !isStarted, ceiling > estimate else { return }
         isStarted = true
@@ -100,6 +108,7 @@ struct ProbeController: BitwiseCopyable {
     private mutating func ask(for rate: DataRate) {
         let capped = min(rate, ceiling)
         pending = capped
+        isForRoom = false
         sentAt = nil
         followAbove =
             capped < ceiling ? capped.scaled(by: Self.followPercent, over: 100) : DataRate(bitsPerSecond: .max)
@@ -118,12 +127,31 @@ struct ProbeController: BitwiseCopyable {
         ask(for: result.rate.scaled(by: Self.factor, over: 1))
     }
 
+    /// A probe that looked for room measured this. Gives false where another probe was sent last: `take` is for its results.
+    mutating func takeRoom(_ result: ProbeResult) -> Bool {
+        guard isForRoom else { return false }
+        guard sentAt != nil else { return true }
+        sentAt = nil
+        if !result.isSaturated, result.rate > shown {
+            shown = result.rate
+            roomWait = Self.roomInterval
+        }
+        return true
+    }
+
+    /// The path has no room, or another one is taken.
+    mutating func forgetRoom() { shown = .zero }
+
     /// The queue was found too full.
     mutating func noteOveruse(at now: Timestamp) {
         // What a probe raised is taken back at once: it promised too much, and the next may too.
-        if let lastAt, now - lastAt < Self.takenBack { wait = min(max(wait, Self.interval) * 2, Self.longestInterval) }
+        if let lastAt, now - lastAt < Self.takenBack {
+            wait = min(max(wait, Self.interval) * 2, Self.longestInterval)
+            roomWait = Self.longestRoomInterval
+        }
         pending = nil
         sentAt = nil
+        forgetRoom()
         calmFrom = now + Self.calm
     }
 
@@ -139,7 +167,8 @@ struct ProbeController: BitwiseCopyable {
     /// Time went on, or feedback came.
     mutating func advance(estimate: DataRate, at now: Timestamp) {
         if let sentAt, now - sentAt >= Self.patience { self.sentAt = nil }
-        guard pending == nil, sentAt == nil, isStarted, now >= calmFrom, wantsMore(than: estimate) else { return }
+        guard pending == nil, sentAt == nil, isStarted, now >= calmFrom else { return }
+        guard wantsMore(than: estimate) else { return lookForRoom(above: estimate, at: now) }
         if fallenFrom > .zero, estimate.bitsPerSecond &* 100 < fallenFrom.bitsPerSecond &* Self.fallPercent,
             let fallenAt, now - fallenAt <= Self.fallTime, lastAt.map({ now - $0 >= Self.fallTime }) ?? true
         {
@@ -147,11 +176,19 @@ struct ProbeController: BitwiseCopyable {
             fallenFrom = .zero
             return
         }
-        guard now >= dueAt else { return }
+        guard now >= due(after: wait) else { return }
         wait = min(max(wait + wait / 2, Self.interval), Self.longestInterval)
         let wanted = max(
             next.scaled(by: Self.demandPercent, over: 100), estimate.scaled(by: Self.leastPercent, over: 100))
         ask(for: min(estimate.scaled(by: Self.factor, over: 1), wanted))
+    }
+
+    private mutating func lookForRoom(above estimate: DataRate, at now: Timestamp) {
+        guard wantsRoom(above: estimate), now >= due(after: roomWait) else { return }
+        roomWait = min(roomWait * 2, Self.longestRoomInterval)
+        pending = min(max(estimate, shown).scaled(by: Self.roomStepPercent, over: 100), room)
+        isForRoom = true
+        sentAt = nil
     }
 
     /// A cluster that is to be sent now.
@@ -161,7 +198,8 @@ struct ProbeController: BitwiseCopyable {
         sentAt = now
         lastAt = now
         defer { nextID = nextID == .max ? 1 : nextID + 1 }
-        let duration = min(max(Self.duration, noise * Self.noiseFactor), Self.longestDuration)
+        let least = isForRoom ? Self.roomDuration : Self.duration
+        let duration = min(max(least, noise * Self.noiseFactor), Self.longestDuration)
         return ProbeCluster(
             id: nextID, rate: rate, minimumPackets: Self.packets,
             minimumBytes: max(Self.leastBytes, Int((rate * duration).bytes)))
@@ -178,9 +216,13 @@ extension ProbeController: CheckpointField {
         try c.code(&lastAt)
         try c.code(&calmFrom)
         try c.code(&isStarted)
+        try c.code(&isForRoom)
         try c.code(&next)
+        try c.code(&room)
+        try c.code(&shown)
         try c.code(&ceiling)
         try c.code(&wait.nanoseconds, 0...Self.longestInterval.nanoseconds)
+        try c.code(&roomWait.nanoseconds, 0...Self.longestRoomInterval.nanoseconds)
         try c.code(&fallenFrom)
         try c.code(&fallenAt)
     }

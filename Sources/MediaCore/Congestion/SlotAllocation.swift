@@ -127,6 +127,8 @@ struct PeerDemand: BitwiseCopyable {
     var wanted = DataRate.zero
     /// The estimate that the last allocation was made for.
     var estimate = DataRate.zero
+    /// What the path is known to carry.
+    var carried = DataRate.zero
     /// Bytes of packets sent again since a moment, and the rate of that, smoothed: what is lost takes its part of the estimate.
     var resent: Int64 = 0
     var resentSince: Timestamp?
@@ -182,6 +184,7 @@ extension PeerDemand: CheckpointField {
         try c.code(&next)
         try c.code(&wanted)
         try c.code(&estimate)
+        try c.code(&carried)
         try c.number(&resent)
         try c.code(&resentSince)
         try c.code(&resending)

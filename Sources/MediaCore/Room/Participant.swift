@@ -58,12 +58,14 @@ struct Participant: ~Copyable {
 }
 
 extension Participant {
-    /// What is sent was divided anew: bursts are wide where all that is wanted is given and as much again would fit.
+    /// What is sent was divided anew, or what the path carries is another: bursts are wide where all that is wanted is given and
+    /// as much again would fit.
     mutating func followDemand() {
         let isAll = demand.allocated > .zero && demand.wanted <= demand.allocated
         let least = (demand.allocated + demand.other).scaled(by: 2, over: 1)
         pacer.setBurst(
-            pacingPercent: bandwidth.configuration.pacingPercent, isWide: isAll && demand.estimate >= least)
+            pacingPercent: bandwidth.configuration.pacingPercent,
+            carried: isAll && demand.carried >= least ? demand.carried : nil)
     }
 }
 

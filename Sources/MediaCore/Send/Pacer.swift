@@ -95,8 +95,8 @@ struct RunningProbe: BitwiseCopyable {
 
 /// The pace of one receiver.
 struct Pacer: ~Copyable {
-    /// A burst takes at most this long at the pacing rate, where the path has room for more at so many percent of the estimate:
-    /// there a frame may leave at once, and where the path is the limit it should not stand in its queue…
+    /// A burst takes at most this long at the pacing rate, where the path has room for more at so many percent of what the path is
+    /// known to carry: there a frame may leave at once, and where the path is the limit it should not stand in its queue…
     static let burst = TimeDelta.milliseconds(10)
     static let wideBurstPercent: Int64 = 250
     /// …and has at most so many packets, or one.
@@ -121,9 +121,9 @@ struct Pacer: ~Copyable {
     var probe: RunningProbe?
     /// What leaves now has waited. False between two turns.
     var isCatchingUp = false
-    /// How long a burst may take at the pacing rate where the path has room for more, nil where it has none; and how long it
-    /// takes. Follow from the demand, the settings and the rate, and are in no checkpoint.
-    private var widest: TimeDelta?
+    /// The bytes of a burst where the path has room for more, nil where it has none; and how long a burst takes at the pacing
+    /// rate. Follow from the demand, the settings and the rate, and are in no checkpoint.
+    private var wideBytes: Int?
     private var burst = Pacer.burst
     private var rate = DataRate.zero
     /// What a packet's time at the pacing rate may be shortened to, in percent of it, to make up for lateness.
@@ -138,16 +138,19 @@ struct Pacer: ~Copyable {
     /// Nothing waits.
     var isEmpty: Bool { video.isEmpty && retransmissions.isEmpty }
 
-    /// The pace is so many percent of the estimate, and the path has room for more than is wanted, or has not.
-    mutating func setBurst(pacingPercent: Int64, isWide: Bool) {
-        widest = isWide ? Self.burst * Self.wideBurstPercent / max(1, pacingPercent) : nil
+    /// The pace is so many percent of the estimate; where the path has room for more than is wanted it is known to carry this.
+    mutating func setBurst(pacingPercent: Int64, carried: DataRate?) {
+        let isWide = carried != nil
+        wideBytes = carried.map {
+            Int(min(($0 * Self.burst).bytes &* Self.wideBurstPercent / 100, Self.mostBytes))
+        }
         // A wide burst is as fast as may be already: there nothing is made up for.
         shortestPercent = isWide ? 100 : min(100, pacingPercent * 100 / Self.wideBurstPercent)
         limitBurst()
     }
 
     private mutating func limitBurst() {
-        burst = widest.map { min($0, time(of: Int(Self.mostBytes))) } ?? Self.burst
+        burst = wideBytes.map { time(of: $0) } ?? Self.burst
     }
 
     /// The rate of the debt, from now on. What is owed stays as many bytes as it was.
@@ -218,7 +221,7 @@ struct Pacer: ~Copyable {
             // waits.
             let size = time(of: Int(first.bytes))
             var ahead = size > burst ? .zero : burst / 2
-            if widest != nil {
+            if wideBytes != nil {
                 let all = time(of: Int(min(video.bytes + retransmissions.bytes, Self.mostBytes)))
                 ahead = burst - min(max(all, size), burst)
             }

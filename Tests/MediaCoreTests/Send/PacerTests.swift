@@ -31,16 +31,16 @@ struct PacerTests {
     }
 
     @Test(
-        "Where the path has room a burst has ten milliseconds at 2.5 times the estimate, whatever the pace",
+        "Where the path has room a burst has ten milliseconds at 2.5 times what it carries, whatever the pace",
         arguments: [
             (40, 1), (400, 1), (800, 2), (1_600, 4), (8_000, 8), (200_000, 8),
         ] as [(Int64, Int)])
     func wideBursts(_ kilobits: Int64, _ packets: Int) {
         for percent in [110, 130, 250, 400] as [Int64] {
             var pacer = Pacer()
-            pacer.setBurst(pacingPercent: percent, isWide: true)
-            // A little more, for what is rounded down.
-            pacer.setRate(.kilobitsPerSecond(kilobits * percent / 100 + 1), at: start)
+            // A little more, for what is rounded down; half of it is sent.
+            pacer.setBurst(pacingPercent: percent, carried: .kilobitsPerSecond(kilobits + 1))
+            pacer.setRate(.kilobitsPerSecond(kilobits / 2 * percent / 100), at: start)
             #expect(burst(&pacer, bytes: 1_200, at: start) == packets)
         }
     }
@@ -49,7 +49,7 @@ struct PacerTests {
     func wakes() throws {
         for (waiting, bytes) in [(1, 1_250), (3, 3_750), (40, 10_000)] {
             var pacer = Pacer()
-            pacer.setBurst(pacingPercent: 100, isWide: true)
+            pacer.setBurst(pacingPercent: 100, carried: .kilobitsPerSecond(3_200))
             // A burst is of 25 ms and 10,000 bytes.
             pacer.setRate(.kilobitsPerSecond(3_200), at: start)
             // The last of the burst is owed.
@@ -73,7 +73,7 @@ struct PacerTests {
     func lateness(_ milliseconds: Int64) throws {
         let percent: Int64 = 110
         var pacer = Pacer()
-        pacer.setBurst(pacingPercent: percent, isWide: false)
+        pacer.setBurst(pacingPercent: percent, carried: nil)
         pacer.setRate(.kilobitsPerSecond(500 * percent / 100), at: start)
         var waiting = QueuedPacket()
         waiting.bytes = 1_200

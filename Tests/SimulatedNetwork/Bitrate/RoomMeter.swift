@@ -233,16 +233,16 @@ public final class RoomMeter {
 
     // MARK: Bursts
 
-    /// What breaks the rule that a burst to one receiver is at most min(8 packets, 10 ms at 2.5 × the estimate), at least one
-    /// packet, and that it is not sent to faster than at 2.5 × the estimate. Audio waits for nobody and is not counted.
+    /// What breaks the rule that a burst to one receiver is at most min(8 packets, 10 ms at 2.5 × what its path is known to
+    /// carry), at least one packet, and that it is not sent to faster than that. Audio waits for nobody and is not counted.
     func checkBurst(
-        _ kind: FlowKind, _ bytes: Int, _ peer: PeerID, _ estimate: DataRate?, probe: DataRate?, _ now: Timestamp
+        _ kind: FlowKind, _ bytes: Int, _ peer: PeerID, _ carried: DataRate?, probe: DataRate?, _ now: Timestamp
     ) -> [String] {
-        guard let estimate, kind != .audio, let series = receivers[peer] else { return [] }
+        guard let carried, kind != .audio, let series = receivers[peer] else { return [] }
         // The last packet of a probe leaves when the core knows of none any more.
         if probe != nil || kind == .padding { series.probedAt = now }
         guard series.probedAt.map({ now - $0 > .milliseconds(50) }) ?? true else { return [] }
-        let rate = 2.5 * Double(estimate.bitsPerSecond) / 8e9
+        let rate = 2.5 * Double(carried.bitsPerSecond) / 8e9
         let limit = min(8 * 1_500, rate * 10e6)
         if series.burstAt != now {
             series.burstAt = now
@@ -257,9 +257,9 @@ public final class RoomMeter {
         if series.burstPackets > 8 || series.burstPackets > 1 && Double(series.burstBytes) > limit {
             broken.append(
                 "a burst of \(series.burstPackets) packets, \(series.burstBytes) bytes to peer \(peer.rawValue) whose "
-                    + "estimate is \(estimate.bitsPerSecond) b/s")
+                    + "path carries \(carried.bitsPerSecond) b/s")
         } else if series.credit < 0 {
-            broken.append("peer \(peer.rawValue) is sent to faster than 2.5 × \(estimate.bitsPerSecond) b/s")
+            broken.append("peer \(peer.rawValue) is sent to faster than 2.5 × \(carried.bitsPerSecond) b/s")
             series.credit = 0
         }
         series.credit -= Double(bytes)

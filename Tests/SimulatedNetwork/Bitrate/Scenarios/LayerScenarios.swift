@@ -7,7 +7,7 @@ import MediaCore
 public enum LayerScenarios {
     /// All of them.
     public static var all: [BitrateScenario] {
-        [threeReceivers, busyServer, flapping, dying, pausedThenJoined, pausedThenPinned]
+        [threeReceivers, wideLink, busyServer, flapping, dying, pausedThenJoined, pausedThenPinned]
     }
 
     /// 100, 350 and 1,200 kb/s to receivers on 2 Mb/s, 500 kb/s and 150 kb/s.
@@ -43,6 +43,38 @@ public enum LayerScenarios {
                         Distribution(waits).percentile(0.95)),
                 ]
         }
+    }
+
+    /// One camera over a link that carries it seven times, and one that carries it with a third to spare: to the first whole frames
+    /// leave at once, and the second's queue stays short.
+    public static var wideLink: BitrateScenario {
+        BitrateScenario(
+            "wide-link", .layers, "Frames leave together for a receiver on 10 Mb/s, and not for one on 2 Mb/s",
+            receivers: [2, 3],
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(10_000_000), queueBytes: 150_000)),
+                .bottleneck(2, BottleneckConditions(.constant(2_000_000), queueBytes: 75_000)),
+                .join(1, .sender(.ladder(100, 350, 1_350))), .join(2, .watcher(behind: 1)),
+                .join(3, .watcher(behind: 2)), .run(.seconds(60)),
+            ]
+        ) { p in
+            usualMeasures(p, 2) + usualMeasures(p, 3) + [
+                Measure("receiver 2: packets in one burst", "", .atLeast(3.5), packetsTogether(p, 2)),
+                Measure("receiver 3: packets in one burst", "", .atMost(2), packetsTogether(p, 3)),
+                Measure("receiver 3: p95 of the queue", "ms", .atMost(25), p.queue(3, percentile: 0.95)),
+            ]
+        }
+    }
+
+    /// How many packets of video leave for a receiver in one moment, from the tenth second on.
+    private static func packetsTogether(_ p: Playback, _ receiver: UInt32) -> Double {
+        let from = p.meter.startedAt + .seconds(10)
+        var bursts: [Timestamp: Int] = [:]
+        for passage in p.passages(receiver) where passage.kind == .video && passage.enteredAt >= from {
+            bursts[passage.enteredAt, default: 0] += 1
+        }
+        let packets = bursts.values.reduce(0, +)
+        return Double(packets) / Double(max(1, bursts.count))
     }
 
     /// The server's machine is busy: it stands still up to 25 ms, every 40 ms. That a link becomes four times as wide, and narrow
