@@ -26,14 +26,15 @@ const LEFT_BEHIND = 12_000;
  * `Date.now()`, when both had media), `outcome` (`{reason, by}` or `{reason: 'elsewhere', how}`), `peer` (`{microphone, camera}`,
  * whether they are on, and `relayed`, whether it uses a relay, as far as told), `quality` and `peerQuality` (`{rttMilliseconds, lossPercent, jitterMilliseconds, mos}`), `path`
  * (`{kind: 'direct'|'relayed'|'sfu', local, remote, protocol}`), `timing` (of `performance.now()`: `placed`, `rang`, `accepted`,
- * `connected`, `switched`), `holds` and `isHeld` (whether this side, and whether the other, has it on hold).
+ * `connected`, `switched`), `holds` and `isHeld` (whether this side, and whether the other, has it on hold), `onHold`
+ * (the users who have another call of its room on hold).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `state` `{state}`: `inviting`, `ringing`, `incoming`, `connecting`, `active`, `ended`
  * - `media`: `people` or `sounds` are others now
  * - `connection` `{state}`: `connecting`, `connected`, `recovering`
  * - `quality` `{quality, peerQuality, path}`: every second
- * - `hold` `{holds, isHeld}`: the call is on hold, or not any more
+ * - `hold` `{holds, isHeld, onHold}`: the call is on hold, or not any more, or somebody's in its room
  * - `moved` `{to}`: the media goes through `room` or `direct` now
  * - `error` `{error}`: something that was tried by itself failed
  */
@@ -51,6 +52,7 @@ export class OneToOneCall extends EventTarget {
   #peerSwitched = false;
   #peerReturned = false;
   #isReturning = false;
+  #isOutside = false; // on hold, while another call has the one room that a session may be in
   #timers = { direct: 0, lost: 0, report: 0, look: 0, leftBehind: 0 };
   #figures = new Map(); // what was measured since the last report, by when
   #unlistenRoom = null;
@@ -73,7 +75,7 @@ export class OneToOneCall extends EventTarget {
     Object.assign(this, {
       id, direction, user, media: media ?? null, ownMedia: ownMedia ?? 'audio', relayOnly: Boolean(relayOnly), waiting: Boolean(waiting),
       startedAt: null, outcome: null, peer: { microphone: true, camera: media === 'video' }, quality: null, peerQuality: null,
-      path: null, timing: { placed: performance.now() }, holds: false, isHeld: false,
+      path: null, timing: { placed: performance.now() }, holds: false, isHeld: false, onHold: [],
     });
   }
 
@@ -93,29 +95,34 @@ export class OneToOneCall extends EventTarget {
   get isOver() { return this.#state === 'ended'; }
 
   /**
-   * Who takes part beside oneself, and what of them is to be shown: `[{id, name, video, cameraOn, microphoneOn}]`, `video` a
-   * MediaStreamTrack or null.
+   * Who takes part beside oneself, and what of them is to be shown: `[{id, name, video, cameraOn, microphoneOn, isOnHold}]`, `video`
+   * a MediaStreamTrack or null.
    */
   get people() {
-    if (!this.#usesRoom) {
+    if (!this.#usesRoom || !this.#room) {
       return [{
         id: this.user.id, name: this.user.name || this.user.id, video: this.#link?.remote.video ?? null,
-        cameraOn: this.peer.camera && !this.isOnHold, microphoneOn: this.peer.microphone,
+        cameraOn: this.peer.camera && !this.isOnHold, microphoneOn: this.peer.microphone, isOnHold: this.isHeld,
       }];
     }
-    return [...this.#room.participants.values()].map(({ id, user, name, tracks }) => {
+    const { id: other, name: otherName } = this.user;
+    const holds = (user) => this.onHold.includes(user) || (this.isHeld && user === other);
+    const inRoom = [...this.#room.participants.values()].map(({ id, user, name, tracks }) => {
       const slot = this.#room.slotOf(id, 'camera');
       const on = (source) => tracks.some((track) => track.source === source && !track.muted);
       return {
         id: user, name: name || user, video: slot?.showing ? slot.mediaTrack : null, cameraOn: on('camera') && !this.holds,
-        microphoneOn: on('microphone'),
+        microphoneOn: on('microphone'), isOnHold: holds(user),
       };
     });
+    if (!holds(other) || inRoom.some(({ id }) => id === other)) return inRoom;
+    // Out of the room for another call's.
+    return [...inRoom, { id: other, name: otherName || other, video: null, cameraOn: false, microphoneOn: true, isOnHold: true }];
   }
 
   /** The tracks to be heard. */
   get sounds() {
-    if (this.isOnHold) return [];
+    if (this.isOnHold || (this.#usesRoom && !this.#room)) return [];
     if (!this.#usesRoom) return [this.#link?.remote.audio].filter(Boolean);
     return [...this.#room.slots.values()].filter(({ kind, participant }) => kind === 'audio' && participant)
       .map(({ mediaTrack }) => mediaTrack);
@@ -243,6 +250,7 @@ export class OneToOneCall extends EventTarget {
       this.#dropLink();
     }
     this.#become('connecting');
+    this.othersOnHold(told.onHold ?? []);
     if (this.#host) {
       this.#ask('connected', { path: 'sfu' }).catch(() => {});
       return;
@@ -281,15 +289,39 @@ export class OneToOneCall extends EventTarget {
     this.#holdChanged();
   }
 
+  /** Who has another call of its room on hold now. */
+  othersOnHold(users) {
+    if (users.join() === this.onHold.join()) return;
+    this.onHold = users;
+    this.#tellHold();
+  }
+
+  /** Leaves its room for another call's while it is on hold; it goes in again when it is taken up. */
+  stepOut() {
+    const room = this.#room;
+    this.#isOutside = true;
+    this.#room = null;
+    clearInterval(this.#timers.look);
+    this.#unlistenRoom?.abort();
+    this.#dispatch('media', {});
+    return room?.leave().catch(() => {});
+  }
+
   #holdChanged() {
     this.#figures.clear();
     this.#link?.pause(this.isOnHold).catch(() => {});
+    this.#room?.pause(this.holds).catch((error) => this.#dispatch('error', { error }));
+    if (this.#isOutside && !this.holds) this.#join(this.#roomName);
     for (const [source, track] of Object.entries(this.#tracks)) {
       // Another call may have the same devices meanwhile.
       if (track && !this.holds) track.enabled = !this.#muted[source];
       this.#tellRoom(source);
     }
-    this.#dispatch('hold', { holds: this.holds, isHeld: this.isHeld });
+    this.#tellHold();
+  }
+
+  #tellHold() {
+    this.#dispatch('hold', { holds: this.holds, isHeld: this.isHeld, onHold: this.onHold });
     this.#dispatch('media', {});
   }
 
@@ -352,6 +384,7 @@ export class OneToOneCall extends EventTarget {
     else if (isAccepted && !this.#usesRoom) this.#link?.restart('the session is new');
     this.#isReported = false;
     this.#tellConnected();
+    this.othersOnHold(told.onHold ?? []);
     const heldBy = told.heldBy ?? [];
     this.held(this.#side === 'caller' ? 'callee' : 'caller', heldBy.some((side) => side !== this.#side));
     if (isAccepted && heldBy.includes(this.#side) !== this.holds) {
@@ -361,7 +394,7 @@ export class OneToOneCall extends EventTarget {
 
   /** The server says that it is over. Where others are in its room, this device stays with them. */
   ended(outcome) {
-    const stays = this.#usesRoom && [...this.#room.participants.values()].some(({ user }) => user !== this.user.id);
+    const stays = this.#usesRoom && this.#room && [...this.#room.participants.values()].some(({ user }) => user !== this.user.id);
     if (!stays) return this.end(outcome);
     this.#formerly = outcome;
     this.#dispatch('media', {});
@@ -490,11 +523,19 @@ export class OneToOneCall extends EventTarget {
     this.#roomName = name;
     clearTimeout(this.#timers.direct);
     clearTimeout(this.#timers.lost);
+    await this.#join(name);
+  }
+
+  async #join(name) {
+    const other = this.#session.calls.inRoom(this);
+    this.#isOutside = Boolean(other) && this.holds;
+    if (this.#isOutside) return;
+    if (other?.holds) await other.stepOut();
     const { microphone, camera } = this.#tracks;
     let room;
     try {
       room = await this.#session.join(name, {
-        microphone, camera, ...this.#roomOptions,
+        microphone, camera, paused: this.holds, ...this.#roomOptions,
         muted: { microphone: this.isMuted('microphone') || this.holds, camera: this.isMuted('camera') || this.holds },
       });
     } catch (error) {
@@ -507,6 +548,7 @@ export class OneToOneCall extends EventTarget {
       return;
     }
     this.#room = room;
+    room.pause(this.holds).catch((error) => this.#dispatch('error', { error }));
     // What changed while the room was entered.
     for (const source of ['microphone', 'camera']) {
       if (room.track(source) !== this.#tracks[source]) room.replaceTrack(source, this.#tracks[source]);
@@ -615,6 +657,7 @@ export class OneToOneCall extends EventTarget {
   #leaveRoom() {
     const room = this.#room;
     this.#room = this.#roomName = null;
+    this.#isOutside = false;
     this.#peerReturned = false;
     this.#unlistenRoom?.abort();
     room?.leave().catch(() => {});
