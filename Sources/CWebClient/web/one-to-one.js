@@ -2,21 +2,15 @@
 // end, over a direct connection, and in a room of the server where that is not to be had or a third person comes. Draws nothing and
 // asks for no device. Made by `Calls`.
 
+import { peopleOf, soundsOf } from './call-people.js';
+import { CallReports } from './call-reports.js';
+import { Arrival, CallRoom } from './call-room.js';
 import { DirectLink } from './direct.js';
-import { meanOpinionScore } from './mos.js';
 
 /** A direct connection that is not there after so long, in milliseconds, is given up for a room of the server. */
 const DIRECT_PATIENCE = 7_000;
 /** One that was lost is looked for so long, in milliseconds, before the same. */
 const LOST_PATIENCE = 9_000;
-/** Reports go to the server this often, in milliseconds. */
-const REPORT_EVERY = 5_000;
-/** While a call moves to the room or back it is looked this often, in milliseconds, whether media has arrived there; and what arrived
- *  flows for so long before it is taken: by then the jitter buffer has settled. */
-const LOOK_EVERY = 60;
-const SETTLE = 400;
-/** A picture, and sound of somebody who is muted, is not waited for longer than this, in milliseconds. */
-const PICTURE_PATIENCE = 4_000;
 /** After the move the connection left behind is closed after so long, in milliseconds, though the other side has not said that it can be. */
 const LEFT_BEHIND = 12_000;
 
@@ -46,19 +40,14 @@ export class OneToOneCall extends EventTarget {
   #muted = { microphone: false, camera: false };
   #link = null;
   #early = []; // what the other device said before this one was ready
-  #roomName = null;
-  #room = null;
+  #reports;
+  #stay; // in the room of the server
+  #arrival = new Arrival();
   #usesRoom = false;
   #peerSwitched = false;
   #peerReturned = false;
   #isReturning = false;
-  #isOutside = false; // on hold, while another call has the one room that a session may be in
-  #timers = { direct: 0, lost: 0, report: 0, look: 0, leftBehind: 0 };
-  #figures = new Map(); // what was measured since the last report, by when
-  #unlistenRoom = null;
-  #isReported = false;
-  #reportedPath = null;
-  #roomOptions;
+  #timers = { direct: 0, lost: 0, leftBehind: 0 };
   #host; // the call into whose room this one is an invitation, or null
   #formerly = null; // the outcome of the call of two, while others stay in its room
 
@@ -68,8 +57,14 @@ export class OneToOneCall extends EventTarget {
     this.#state = state;
     this.#token = token ?? null;
     this.#tracks = { microphone: null, camera: null, ...tracks };
-    this.#roomOptions = { slots: 6, audioSlots: 4, ...roomOptions };
     this.#host = host ?? null;
+    const dispatch = (type, detail) => this.#dispatch(type, detail);
+    this.#reports = new CallReports(this, { ask: (word, fields) => this.#ask(word, fields), dispatch });
+    this.#stay = new CallRoom(session, this, {
+      join: { slots: 6, audioSlots: 4, ...roomOptions }, tracks: this.#tracks, arrival: this.#arrival, dispatch,
+      arrived: () => this.#switchToRoom(), measured: (statistics) => this.#reports.measured(statistics),
+      became: (state) => this.#tellConnection(state), isEmpty: () => { if (this.#formerly) this.hangUp(); },
+    });
     /** Invitations of others into this call, placed by this device: calls whose media is this one's. */
     this.guests = [];
     Object.assign(this, {
@@ -84,7 +79,7 @@ export class OneToOneCall extends EventTarget {
   /** The secret for `call.reattach`, or null. */
   get token() { return this.#token; }
   /** The room that the media goes through or is about to, or null; see room.js. */
-  get room() { return this.#room; }
+  get room() { return this.#stay.room; }
   /** The direct connection, or null; see direct.js. */
   get link() { return this.#link; }
   /** Whether the media goes through the room. */
@@ -98,35 +93,10 @@ export class OneToOneCall extends EventTarget {
    * Who takes part beside oneself, and what of them is to be shown: `[{id, name, video, cameraOn, microphoneOn, isOnHold}]`, `video`
    * a MediaStreamTrack or null.
    */
-  get people() {
-    if (!this.#usesRoom || !this.#room) {
-      return [{
-        id: this.user.id, name: this.user.name || this.user.id, video: this.#link?.remote.video ?? null,
-        cameraOn: this.peer.camera && !this.isOnHold, microphoneOn: this.peer.microphone, isOnHold: this.isHeld,
-      }];
-    }
-    const { id: other, name: otherName } = this.user;
-    const holds = (user) => this.onHold.includes(user) || (this.isHeld && user === other);
-    const inRoom = [...this.#room.participants.values()].map(({ id, user, name, tracks }) => {
-      const slot = this.#room.slotOf(id, 'camera');
-      const on = (source) => tracks.some((track) => track.source === source && !track.muted);
-      return {
-        id: user, name: name || user, video: slot?.showing ? slot.mediaTrack : null, cameraOn: on('camera') && !this.holds,
-        microphoneOn: on('microphone'), isOnHold: holds(user),
-      };
-    });
-    if (!holds(other) || inRoom.some(({ id }) => id === other)) return inRoom;
-    // Out of the room for another call's.
-    return [...inRoom, { id: other, name: otherName || other, video: null, cameraOn: false, microphoneOn: true, isOnHold: true }];
-  }
+  get people() { return peopleOf(this); }
 
   /** The tracks to be heard. */
-  get sounds() {
-    if (this.isOnHold || (this.#usesRoom && !this.#room)) return [];
-    if (!this.#usesRoom) return [this.#link?.remote.audio].filter(Boolean);
-    return [...this.#room.slots.values()].filter(({ kind, participant }) => kind === 'audio' && participant)
-      .map(({ mediaTrack }) => mediaTrack);
-  }
+  get sounds() { return soundsOf(this); }
 
   // What the person does.
 
@@ -159,8 +129,8 @@ export class OneToOneCall extends EventTarget {
     this.#tracks[source] = track;
     if (track) track.enabled = !this.#muted[source];
     this.#tellPeer();
-    await Promise.all([this.#link?.replaceTrack(source, track), this.#room?.replaceTrack(source, track)]);
-    await this.#tellRoom(source);
+    await Promise.all([this.#link?.replaceTrack(source, track), this.room?.replaceTrack(source, track)]);
+    await this.#stay.tellMuted(source);
   }
 
   /** Mutes or unmutes a source, and tells the other side. */
@@ -168,7 +138,7 @@ export class OneToOneCall extends EventTarget {
     this.#muted[source] = muted;
     if (this.#tracks[source]) this.#tracks[source].enabled = !muted;
     this.#tellPeer();
-    await this.#tellRoom(source);
+    await this.#stay.tellMuted(source);
   }
 
   /** Puts the call on hold, or takes that back. What the other side has asked for stays. */
@@ -255,7 +225,7 @@ export class OneToOneCall extends EventTarget {
       this.#ask('connected', { path: 'sfu' }).catch(() => {});
       return;
     }
-    this.#timers.report = setInterval(() => this.#report(), REPORT_EVERY);
+    this.#reports.begin();
     if (told.room) {
       this.#dropLink();
       this.#enterRoom(told.room);
@@ -297,25 +267,16 @@ export class OneToOneCall extends EventTarget {
   }
 
   /** Leaves its room for another call's while it is on hold; it goes in again when it is taken up. */
-  stepOut() {
-    const room = this.#room;
-    this.#isOutside = true;
-    this.#room = null;
-    clearInterval(this.#timers.look);
-    this.#unlistenRoom?.abort();
-    this.#dispatch('media', {});
-    return room?.leave().catch(() => {});
-  }
+  stepOut() { return this.#stay.stepOut(); }
 
   #holdChanged() {
-    this.#figures.clear();
+    this.#reports.forget();
     this.#link?.pause(this.isOnHold).catch(() => {});
-    this.#room?.pause(this.holds).catch((error) => this.#dispatch('error', { error }));
-    if (this.#isOutside && !this.holds) this.#join(this.#roomName);
+    this.#stay.holdChanged();
     for (const [source, track] of Object.entries(this.#tracks)) {
       // Another call may have the same devices meanwhile.
       if (track && !this.holds) track.enabled = !this.#muted[source];
-      this.#tellRoom(source);
+      this.#stay.tellMuted(source);
     }
     this.#tellHold();
   }
@@ -334,7 +295,7 @@ export class OneToOneCall extends EventTarget {
   /** The other device says how well it is served. */
   peerReported({ rttMilliseconds, lossPercent, jitterMilliseconds, mos }) {
     this.peerQuality = { rttMilliseconds, lossPercent, jitterMilliseconds, mos };
-    this.#tellQuality();
+    this.#reports.dispatch();
   }
 
   /** The call has a room. Where it was about to leave it, it stays. */
@@ -342,7 +303,7 @@ export class OneToOneCall extends EventTarget {
     if (this.#host) return;
     if (this.#isReturning) {
       this.#isReturning = false;
-      clearInterval(this.#timers.look);
+      this.#arrival.stop();
       this.#dropLink();
     }
     this.#enterRoom(room);
@@ -352,7 +313,7 @@ export class OneToOneCall extends EventTarget {
   returned({ offers }) {
     if (this.#host || this.isOver) return;
     clearTimeout(this.#timers.leftBehind);
-    clearInterval(this.#timers.look);
+    this.#arrival.stop();
     if (!this.#usesRoom) {
       // The way there had not been found yet, and the direct connection is there still.
       this.#leaveRoom();
@@ -368,7 +329,7 @@ export class OneToOneCall extends EventTarget {
     this.#makeLink(offers);
     if (offers) this.#link.offer().catch(() => {});
     this.#timers.direct = setTimeout(() => this.#directFails(), DIRECT_PATIENCE);
-    this.#look(() => this.#link?.state === 'connected' && this.#flowsDirectly, () => this.#switchToDirect());
+    this.#arrival.look(() => this.#link?.state === 'connected' && this.#flowsDirectly, () => this.#switchToDirect());
   }
 
   /** A new session has taken the call over: how it stands. */
@@ -379,11 +340,10 @@ export class OneToOneCall extends EventTarget {
     if (told.state === 'active') this.connected();
     const isAccepted = told.state === 'connecting' || told.state === 'active';
     if (isAccepted && (this.#state === 'inviting' || this.#state === 'ringing')) this.accepted({ token: this.#token, ...told });
-    else if (told.room && !this.#roomName && !this.#host) this.#enterRoom(told.room);
+    else if (told.room && !this.#stay.name && !this.#host) this.#enterRoom(told.room);
     else if (told.mode === 'direct' && this.#usesRoom) this.returned(told);
     else if (isAccepted && !this.#usesRoom) this.#link?.restart('the session is new');
-    this.#isReported = false;
-    this.#tellConnected();
+    this.#reports.tellAgain();
     this.othersOnHold(told.onHold ?? []);
     const heldBy = told.heldBy ?? [];
     this.held(this.#side === 'caller' ? 'callee' : 'caller', heldBy.some((side) => side !== this.#side));
@@ -394,7 +354,7 @@ export class OneToOneCall extends EventTarget {
 
   /** The server says that it is over. Where others are in its room, this device stays with them. */
   ended(outcome) {
-    const stays = this.#usesRoom && this.#room && [...this.#room.participants.values()].some(({ user }) => user !== this.user.id);
+    const stays = this.#usesRoom && this.room && [...this.room.participants.values()].some(({ user }) => user !== this.user.id);
     if (!stays) return this.end(outcome);
     this.#formerly = outcome;
     this.#dispatch('media', {});
@@ -405,11 +365,12 @@ export class OneToOneCall extends EventTarget {
     if (this.isOver) return;
     this.outcome = outcome;
     for (const timer of Object.values(this.#timers)) clearInterval(timer);
+    this.#reports.stop();
     this.#dropLink();
-    const room = this.#room;
-    this.#unlistenRoom?.abort();
+    this.#arrival.stop();
+    this.#stay.forget();
     this.#become('ended');
-    room?.leave().catch(() => {});
+    this.room?.leave().catch(() => {});
   }
 
   // The direct connection.
@@ -426,7 +387,7 @@ export class OneToOneCall extends EventTarget {
     on('state', ({ state }) => this.#linkStateChanged(state));
     on('track', () => this.#dispatch('media', {}));
     on('peer', ({ state }) => this.#peerSays(state));
-    on('statistics', ({ statistics }) => { if (!this.#usesRoom) this.#measured(statistics); });
+    on('statistics', ({ statistics }) => { if (!this.#usesRoom) this.#reports.measured(statistics); });
     // What was said to a call that is over, or goes on elsewhere, is no fault.
     on('error', ({ error }) => { if (!this.isOver && error.code !== 'callEnded') this.#dispatch('error', { error }); });
     link.pause(this.isOnHold).catch(() => {});
@@ -444,7 +405,7 @@ export class OneToOneCall extends EventTarget {
       clearTimeout(this.#timers.direct);
       clearTimeout(this.#timers.lost);
       this.timing.connected ??= performance.now();
-      this.#tellConnected();
+      this.#reports.tellConnected();
     } else if (state === 'failed' && this.#state === 'connecting') {
       this.#directFails();
     } else if (state === 'recovering' || state === 'failed') {
@@ -461,13 +422,13 @@ export class OneToOneCall extends EventTarget {
 
   // There is no way from device to device, not even by TURN: through the server, then.
   #directFails() {
-    if (this.isOver || (this.#roomName && !this.#isReturning)) return;
+    if (this.isOver || (this.#stay.name && !this.#isReturning)) return;
     this.#ask('upgrade').catch((error) => this.#dispatch('error', { error }));
   }
 
   #peerSays({ microphone, camera, switched, returned, relayed }) {
     if (typeof relayed === 'boolean') this.peer.relayed = relayed;
-    if (returned && !switched && this.#room) {
+    if (returned && !switched && this.room) {
       this.#peerReturned = true;
       if (!this.#usesRoom) {
         clearTimeout(this.#timers.leftBehind);
@@ -487,133 +448,22 @@ export class OneToOneCall extends EventTarget {
     this.#link?.tell({ microphone: !this.isMuted('microphone'), camera: !this.isMuted('camera') });
   }
 
-  async #tellConnected() {
-    if (this.#isReported || this.isOver) return;
-    const path = this.#usesRoom ? 'sfu' : await this.#linkPath();
-    if (!path || this.#isReported || this.isOver) return;
-    this.#isReported = true;
-    this.#reportedPath = null;
-    this.#reportPath(path);
-  }
-
-  // Only what is another path than reported last.
-  #reportPath(path) {
-    if (!this.#isReported || this.#reportedPath === path) return;
-    this.#reportedPath = path;
-    this.#ask('connected', { path }).catch((error) => this.#dispatch('error', { error }));
-  }
-
-  async #linkPath() {
-    const pc = this.#link?.peerConnection;
-    if (!pc || pc.connectionState !== 'connected') return null;
-    const report = await pc.getStats();
-    for (const stats of report.values()) {
-      if (stats.type !== 'transport') continue;
-      const pair = report.get(stats.selectedCandidatePairId);
-      const types = [report.get(pair?.localCandidateId), report.get(pair?.remoteCandidateId)].map((one) => one?.candidateType);
-      return types.includes('relay') ? 'relayed' : 'direct';
-    }
-    return 'direct';
-  }
-
   // The room.
 
-  async #enterRoom(name) {
-    if (this.#roomName || this.isOver) return;
-    this.#roomName = name;
+  #enterRoom(name) {
+    if (this.#stay.name || this.isOver) return;
     clearTimeout(this.#timers.direct);
     clearTimeout(this.#timers.lost);
-    await this.#join(name);
-  }
-
-  async #join(name) {
-    const other = this.#session.calls.inRoom(this);
-    this.#isOutside = Boolean(other) && this.holds;
-    if (this.#isOutside) return;
-    if (other?.holds) await other.stepOut();
-    const { microphone, camera } = this.#tracks;
-    let room;
-    try {
-      room = await this.#session.join(name, {
-        microphone, camera, paused: this.holds, ...this.#roomOptions,
-        muted: { microphone: this.isMuted('microphone') || this.holds, camera: this.isMuted('camera') || this.holds },
-      });
-    } catch (error) {
-      this.#dispatch('error', { error });
-      if (!this.isOver && this.#link?.state !== 'connected') this.hangUp();
-      return;
-    }
-    if (this.isOver || this.#roomName !== name) {
-      room.leave().catch(() => {});
-      return;
-    }
-    this.#room = room;
-    room.pause(this.holds).catch((error) => this.#dispatch('error', { error }));
-    // What changed while the room was entered.
-    for (const source of ['microphone', 'camera']) {
-      if (room.track(source) !== this.#tracks[source]) room.replaceTrack(source, this.#tracks[source]);
-      this.#tellRoom(source);
-    }
-    this.#listenToRoom(room);
-    const since = performance.now();
-    this.#look(
-      () => room.state === 'connected' && this.#hasArrived(room, performance.now() - since), () => this.#switchToRoom(),
-      () => this.#link?.state !== 'connected');
-  }
-
-  // Looks until media has come another way and has settled there, or need not be waited for because the old way is dead.
-  #look(hasArrived, then, isUrgent = () => false) {
-    clearInterval(this.#timers.look);
-    let arrived = 0;
-    this.#timers.look = setInterval(() => {
-      if (!hasArrived()) return;
-      arrived ||= performance.now();
-      if (performance.now() - arrived < SETTLE && !isUrgent()) return;
-      clearInterval(this.#timers.look);
-      then();
-    }, LOOK_EVERY);
-  }
-
-  #listenToRoom(room) {
-    this.#unlistenRoom = new AbortController();
-    const { signal } = this.#unlistenRoom;
-    const on = (type, react) => room.addEventListener(type, ({ detail }) => react(detail), { signal });
-    for (const type of ['slots', 'participantJoined', 'participantLeft', 'participantUpdated', 'trackPublished', 'trackUnpublished',
-      'trackMuted', 'rejoined']) {
-      on(type, () => { if (this.#usesRoom) this.#dispatch('media', {}); });
-    }
-    on('participantLeft', () => {
-      if (this.#formerly && room.participants.size === 0) this.hangUp();
-    });
-    on('statistics', ({ statistics }) => { if (this.#usesRoom) this.#measured(statistics); });
-    on('connection', ({ state }) => { if (this.#usesRoom) this.#tellConnection(state); });
-    on('error', ({ error }) => this.#dispatch('error', { error }));
-    on('left', () => {
-      if (this.#room === room && this.#usesRoom && !this.isOver) {
-        this.hangUp();
-      }
-    });
-  }
-
-  // Whether of everybody who should be heard and seen something has come.
-  #hasArrived(room, waited) {
-    const other = [...room.participants.values()].find(({ user }) => user === this.user.id);
-    if (!other) return false;
-    const flows = (source) => {
-      const track = other.tracks.find((one) => one.source === source);
-      return !track || track.muted || Boolean(room.slotOf(other.id, source)?.showing);
-    };
-    return (flows('microphone') && flows('camera')) || (waited > PICTURE_PATIENCE && flows('microphone'));
+    this.#stay.enter(name);
   }
 
   #switchToRoom() {
     this.#usesRoom = true;
     this.#link?.pause(this.isOnHold).catch(() => {});
-    this.#figures.clear();
+    this.#reports.forget();
     this.timing.switched = performance.now();
     this.timing.connected ??= this.timing.switched;
-    this.#isReported = false;
-    this.#tellConnected();
+    this.#reports.tellAgain();
     this.#tellConnection('connected');
     this.#dispatch('moved', { to: 'room' });
     this.#dispatch('media', {});
@@ -642,11 +492,10 @@ export class OneToOneCall extends EventTarget {
     this.#usesRoom = false;
     this.#link.pause(this.isOnHold).catch(() => {});
     this.#isReturning = false;
-    this.#figures.clear();
+    this.#reports.forget();
     clearTimeout(this.#timers.direct);
     this.timing.switched = performance.now();
-    this.#isReported = false;
-    this.#tellConnected();
+    this.#reports.tellAgain();
     this.#tellConnection('connected');
     this.#dispatch('moved', { to: 'direct' });
     this.#dispatch('media', {});
@@ -655,63 +504,8 @@ export class OneToOneCall extends EventTarget {
   }
 
   #leaveRoom() {
-    const room = this.#room;
-    this.#room = this.#roomName = null;
-    this.#isOutside = false;
     this.#peerReturned = false;
-    this.#unlistenRoom?.abort();
-    room?.leave().catch(() => {});
-  }
-
-  async #tellRoom(source) {
-    if (!this.#room) return;
-    const muted = this.isMuted(source) || this.holds;
-    if (this.#room.isMuted(source) === muted) return;
-    await this.#room.mute(source, muted).catch((error) => this.#dispatch('error', { error }));
-  }
-
-  // Quality.
-
-  #measured(statistics) {
-    const { path } = statistics;
-    if (path && !this.#usesRoom) {
-      // A relay that the other side uses may look like any address from here.
-      this.#link?.tell({ relayed: path.kind === 'relay' });
-      this.#reportPath(path.kind === 'relay' || this.peer.relayed ? 'relayed' : 'direct');
-    }
-    this.path = path && {
-      kind: this.#usesRoom ? 'sfu' : path.kind === 'relay' || this.peer.relayed ? 'relayed' : 'direct', local: path.local, remote: path.remote,
-      protocol: path.protocol,
-    };
-    const sounds = statistics.receiving.filter(({ kind }) => kind === 'audio');
-    const worst = (key) => Math.max(0, ...sounds.map((one) => one[key] ?? 0));
-    const rtt = path?.roundTripTime;
-    const quality = {
-      ...(rtt !== undefined && { rttMilliseconds: Math.round(rtt * 1_000) }),
-      lossPercent: Math.round(worst('lossFraction') * 1_000) / 10, jitterMilliseconds: Math.round(worst('jitter') * 1_000),
-    };
-    if (rtt !== undefined) quality.mos = Math.round(meanOpinionScore(quality) * 100) / 100;
-    this.quality = quality;
-    this.#figures.set(statistics.at, quality);
-    this.#tellQuality();
-  }
-
-  #tellQuality() { this.#dispatch('quality', { quality: this.quality, peerQuality: this.peerQuality, path: this.path }); }
-
-  // The mean of what was measured since the last report.
-  #report() {
-    const all = [...this.#figures.values()];
-    this.#figures.clear();
-    if (!all.length || this.isOver || this.isOnHold) return;
-    const mean = (key) => {
-      const known = all.filter((one) => one[key] !== undefined);
-      return known.length ? known.reduce((sum, one) => sum + one[key], 0) / known.length : undefined;
-    };
-    const [rtt, mos] = [mean('rttMilliseconds'), mean('mos')];
-    this.#ask('quality', {
-      ...(rtt !== undefined && { rttMilliseconds: Math.min(65_535, Math.round(rtt)) }), ...(mos !== undefined && { mos }),
-      lossPercent: mean('lossPercent'), jitterMilliseconds: Math.min(65_535, Math.round(mean('jitterMilliseconds'))),
-    }).catch(() => {});
+    this.#stay.leave();
   }
 
   #become(state) {
