@@ -27,6 +27,9 @@ static const unsigned char app_js[] = {
 static const unsigned char call_js[] = {
 #embed "web/call.js"
 };
+static const unsigned char call_hold_js[] = {
+#embed "web/call-hold.js"
+};
 static const unsigned char call_people_js[] = {
 #embed "web/call-people.js"
 };
@@ -154,6 +157,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/icons.svg", "image/svg+xml", icons_svg, sizeof icons_svg},
     {"/app.js", "text/javascript; charset=utf-8", app_js, sizeof app_js},
     {"/call.js", "text/javascript; charset=utf-8", call_js, sizeof call_js},
+    {"/call-hold.js", "text/javascript; charset=utf-8", call_hold_js, sizeof call_hold_js},
     {"/call-people.js", "text/javascript; charset=utf-8", call_people_js, sizeof call_people_js},
     {"/call-reports.js", "text/javascript; charset=utf-8", call_reports_js, sizeof call_reports_js},
     {"/call-room.js", "text/javascript; charset=utf-8", call_room_js, sizeof call_room_js},

@@ -585,7 +585,7 @@ def test_hold_in_a_room(line, chromium):
         for page in (anna, bela, carl):
             until(lambda: status(page) == "" and page.page.locator(".person-tile.has-picture").count() == 2, 15,
                   f"{page.user} sees both")
-            page.goes_on()
+            page.goes_on(15)
 
     all_go_on()
     counts = [page.evaluate(IN_ROOM)["counts"] for page in (anna, bela, carl)]

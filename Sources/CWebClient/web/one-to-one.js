@@ -2,6 +2,7 @@
 // end, over a direct connection, and in a room of the server where that is not to be had or a third person comes. Draws nothing and
 // asks for no device. Made by `Calls`.
 
+import { CallHold } from './call-hold.js';
 import { peopleOf, soundsOf } from './call-people.js';
 import { CallReports } from './call-reports.js';
 import { Arrival, CallRoom } from './call-room.js';
@@ -43,6 +44,7 @@ export class OneToOneCall extends EventTarget {
   #reports;
   #stay; // in the room of the server
   #arrival = new Arrival();
+  #hold;
   #usesRoom = false;
   #peerSwitched = false;
   #peerReturned = false;
@@ -59,7 +61,9 @@ export class OneToOneCall extends EventTarget {
     this.#tracks = { microphone: null, camera: null, ...tracks };
     this.#host = host ?? null;
     const dispatch = (type, detail) => this.#dispatch(type, detail);
-    this.#reports = new CallReports(this, { ask: (word, fields) => this.#ask(word, fields), dispatch });
+    const ask = (word, fields) => this.#ask(word, fields);
+    this.#reports = new CallReports(this, { ask, dispatch });
+    this.#hold = new CallHold(this, { ask, dispatch, changed: () => this.#holdChanged() });
     this.#stay = new CallRoom(session, this, {
       join: { slots: 6, audioSlots: 4, ...roomOptions }, tracks: this.#tracks, arrival: this.#arrival, dispatch,
       arrived: () => this.#switchToRoom(), measured: (statistics) => this.#reports.measured(statistics),
@@ -70,7 +74,7 @@ export class OneToOneCall extends EventTarget {
     Object.assign(this, {
       id, direction, user, media: media ?? null, ownMedia: ownMedia ?? 'audio', relayOnly: Boolean(relayOnly), waiting: Boolean(waiting),
       startedAt: null, outcome: null, peer: { microphone: true, camera: media === 'video' }, quality: null, peerQuality: null,
-      path: null, timing: { placed: performance.now() }, holds: false, isHeld: false, onHold: [],
+      path: null, timing: { placed: performance.now() },
     });
   }
 
@@ -142,19 +146,7 @@ export class OneToOneCall extends EventTarget {
   }
 
   /** Puts the call on hold, or takes that back. What the other side has asked for stays. */
-  async hold(holds = true) {
-    if (this.holds === holds || this.isOver) return;
-    this.holds = holds;
-    this.#holdChanged();
-    try {
-      await this.#ask(holds ? 'hold' : 'resume');
-    } catch (error) {
-      if (error.code === 'resyncNeeded' || this.isOver) return; // Said again when the call was taken over.
-      this.holds = !holds;
-      this.#holdChanged();
-      throw error;
-    }
-  }
+  hold(holds = true) { return this.#hold.set(holds); }
 
   /** Whether a source is muted or not there. */
   isMuted(source) { return this.#muted[source] || !this.#tracks[source]; }
@@ -220,7 +212,7 @@ export class OneToOneCall extends EventTarget {
       this.#dropLink();
     }
     this.#become('connecting');
-    this.othersOnHold(told.onHold ?? []);
+    this.#hold.others(told.onHold);
     if (this.#host) {
       this.#ask('connected', { path: 'sfu' }).catch(() => {});
       return;
@@ -253,18 +245,10 @@ export class OneToOneCall extends EventTarget {
   }
 
   /** A side has put the call on hold, or taken that back. */
-  held(by, isHeld) {
-    if (by === this.#side || this.isHeld === isHeld) return;
-    this.isHeld = isHeld;
-    this.#holdChanged();
-  }
+  held(by, isHeld) { if (by !== this.#side) this.#hold.peer(isHeld); }
 
   /** Who has another call of its room on hold now. */
-  othersOnHold(users) {
-    if (users.join() === this.onHold.join()) return;
-    this.onHold = users;
-    this.#tellHold();
-  }
+  othersOnHold(users) { this.#hold.others(users); }
 
   /** Leaves its room for another call's while it is on hold; it goes in again when it is taken up. */
   stepOut() { return this.#stay.stepOut(); }
@@ -278,12 +262,6 @@ export class OneToOneCall extends EventTarget {
       if (track && !this.holds) track.enabled = !this.#muted[source];
       this.#stay.tellMuted(source);
     }
-    this.#tellHold();
-  }
-
-  #tellHold() {
-    this.#dispatch('hold', { holds: this.holds, isHeld: this.isHeld, onHold: this.onHold });
-    this.#dispatch('media', {});
   }
 
   /** Both devices have media. */
@@ -344,12 +322,7 @@ export class OneToOneCall extends EventTarget {
     else if (told.mode === 'direct' && this.#usesRoom) this.returned(told);
     else if (isAccepted && !this.#usesRoom) this.#link?.restart('the session is new');
     this.#reports.tellAgain();
-    this.othersOnHold(told.onHold ?? []);
-    const heldBy = told.heldBy ?? [];
-    this.held(this.#side === 'caller' ? 'callee' : 'caller', heldBy.some((side) => side !== this.#side));
-    if (isAccepted && heldBy.includes(this.#side) !== this.holds) {
-      this.#ask(this.holds ? 'hold' : 'resume').catch((error) => this.#dispatch('error', { error }));
-    }
+    this.#hold.reattached(told, this.#side, isAccepted);
   }
 
   /** The server says that it is over. Where others are in its room, this device stays with them. */
