@@ -60,7 +60,7 @@ test-tsan: ## the unit tests under ThreadSanitizer
 	@.ci/test tsan
 
 clean: ## remove everything built
-	rm -rf .build .build-asan .build-tsan .build-fuzz
+	rm -rf .build .build-asan .build-tsan .build-fuzz .build-model
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -27,6 +27,18 @@ static const unsigned char app_js[] = {
 static const unsigned char call_js[] = {
 #embed "web/call.js"
 };
+static const unsigned char call_hold_js[] = {
+#embed "web/call-hold.js"
+};
+static const unsigned char call_people_js[] = {
+#embed "web/call-people.js"
+};
+static const unsigned char call_reports_js[] = {
+#embed "web/call-reports.js"
+};
+static const unsigned char call_room_js[] = {
+#embed "web/call-room.js"
+};
 static const unsigned char calls_js[] = {
 #embed "web/calls.js"
 };
@@ -145,6 +157,10 @@ const majlis_web_file majlis_web_files[] = {
     {"/icons.svg", "image/svg+xml", icons_svg, sizeof icons_svg},
     {"/app.js", "text/javascript; charset=utf-8", app_js, sizeof app_js},
     {"/call.js", "text/javascript; charset=utf-8", call_js, sizeof call_js},
+    {"/call-hold.js", "text/javascript; charset=utf-8", call_hold_js, sizeof call_hold_js},
+    {"/call-people.js", "text/javascript; charset=utf-8", call_people_js, sizeof call_people_js},
+    {"/call-reports.js", "text/javascript; charset=utf-8", call_reports_js, sizeof call_reports_js},
+    {"/call-room.js", "text/javascript; charset=utf-8", call_room_js, sizeof call_room_js},
     {"/calls.js", "text/javascript; charset=utf-8", calls_js, sizeof calls_js},
     {"/codecs.js", "text/javascript; charset=utf-8", codecs_js, sizeof codecs_js},
     {"/contacts.js", "text/javascript; charset=utf-8", contacts_js, sizeof contacts_js},

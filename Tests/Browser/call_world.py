@@ -201,8 +201,12 @@ class Person:
 
         def more():
             now = self.look()
+            more.last = now
             return now and now["energy"] > before["energy"] and (not video or now["frames"] > before["frames"] + 3)
-        until(more, seconds, f"{self.user} goes on seeing and hearing")
+        try:
+            until(more, seconds, f"{self.user} goes on seeing and hearing")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {before}; {more.last}") from None
 
     def is_over(self, seconds=8):
         """Waits until there is no call, and returns what the page says of it."""

@@ -552,6 +552,92 @@ def test_hold(line, chromium):
         assert not page.rig.errors
 
 
+# What this page has sent into its room and been sent of pictures, in packets; descriptions, and paths that were looked for anew.
+IN_ROOM = """async () => {
+  const { room } = majlis.call;
+  const all = [...(await room.peerConnection.getStats()).values()];
+  const sum = (type, key, kind) => all.filter((one) => one.type === type && (!kind || one.kind === kind))
+      .reduce((count, one) => count + (one[key] ?? 0), 0);
+  return { sent: sum('outbound-rtp', 'packetsSent'), pictures: sum('inbound-rtp', 'packetsReceived', 'video'),
+      counts: JSON.stringify(room.counts) };
+}"""
+
+
+@slow
+def test_hold_in_a_room(line, chromium):
+    """Of three in a room one puts the call on hold: that one sends nothing and is sent no pictures, the others know and go on; taken
+    back without a new description. A second call meanwhile, and one that takes the only room that a device may be in."""
+    browser = chromium.launch()
+    anna = Person(chromium, browser, line, "anna", size=(390, 844))
+    bela, carl, dina = [Person(chromium, browser, line, user, size=(640, 480)) for user in ("bela", "carl", "dina")]
+    three(anna, bela, carl)
+
+    def status(page):
+        return page.page.inner_text("#call-status")
+
+    def rests(page):
+        time.sleep(1.5)
+        before = page.evaluate(IN_ROOM)
+        time.sleep(4)
+        assert page.evaluate(IN_ROOM) == before and page.page.locator("#audio audio").count() == 0
+
+    def all_go_on():
+        for page in (anna, bela, carl):
+            until(lambda: status(page) == "" and page.page.locator(".person-tile.has-picture").count() == 2, 15,
+                  f"{page.user} sees both")
+            page.goes_on(15)
+
+    all_go_on()
+    counts = [page.evaluate(IN_ROOM)["counts"] for page in (anna, bela, carl)]
+    anna.page.click("#hold")
+    until(lambda: status(anna) == "On hold", 3, "anna's page says so")
+    for page in (bela, carl):
+        until(lambda: status(page) == "Anna has put the call on hold", 3, f"{page.user} knows")
+        assert page.page.locator('.person-tile.on-hold[data-key="anna"]').count() == 1
+        until(lambda: page.page.locator(".person-tile.has-picture").count() == 1, 5, f"{page.user} sees the other")
+    rests(anna)
+    for page in (bela, carl):
+        page.goes_on()
+    anna.screenshot("call-hold-room-phone")
+    bela.screenshot("call-held-room")
+    carl.page.click("#hold")
+    until(lambda: "Carl has put" in status(bela) and "Anna has put" in status(bela), 3, "bela knows of both")
+    assert status(anna) == "On hold"
+    rests(carl)
+    for page in (anna, carl):
+        page.page.click("#hold")
+    all_go_on()
+    assert [page.evaluate(IN_ROOM)["counts"] for page in (anna, bela, carl)] == counts
+
+    # A second call, direct at first: the room is kept. Then that one needs a room as well.
+    dina.dial("anna", "audio")
+    anna.rings()
+    anna.page.click("#accept-hold")
+    dina.talks(video=False)
+    until(lambda: status(bela) == "Anna has put the call on hold", 3, "bela waits")
+    bela.goes_on()
+    assert anna.evaluate("() => Boolean(majlis.parked[0].room)") and len(bela.look()["people"]) == 2
+    anna.evaluate("() => majlis.call.upgrade()")
+    for page in (anna, dina):
+        until(lambda: (now := page.look()) and now["usesRoom"], 15, f"{page.user} is in the other room")
+        page.goes_on(video=False)
+    until(lambda: bela.evaluate("() => majlis.call.room.participants.size") == 1, 5, "anna has left the first")
+    assert status(bela) == "Anna has put the call on hold" and len(bela.look()["people"]) == 2
+    bela.goes_on()
+    # To the first and back: each time the other room is left.
+    anna.page.click("#parked button")
+    all_go_on()
+    until(lambda: status(dina) == "Anna has put the call on hold", 3, "dina waits")
+    dina.page.click("#hang-up")
+    dina.is_over()
+    until(lambda: anna.page.locator("#parked li").count() == 0, 3, "one call is left")
+    all_go_on()
+    anna.page.click("#hang-up")
+    anna.is_over()
+    for page in (anna, bela, carl, dina):
+        assert not page.rig.errors
+
+
 @slow
 @pytest.mark.parametrize("language", ["ar", "id", "ms"])
 def test_looks(line, chromium, language):

@@ -151,7 +151,7 @@ struct DocumentTests {
                 "recording", "mediaState", "quality", "speakers", "serverShutdown", "call.invited", "call.incoming",
                 "call.ringing", "call.accepted", "call.endedElsewhere", "call.description", "call.candidate",
                 "call.connected", "call.quality", "call.upgraded", "call.returned", "call.presence", "call.held",
-                "call.resumed",
+                "call.resumed", "call.onHold",
                 "call.reattached", "call.ended", "call.missed", "account.blocked",
             ])
         let bytes = try #require(FileBytes.read(ExternalCaptures.packageRoot + "/docs/protocol.md"))

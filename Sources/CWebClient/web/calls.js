@@ -103,6 +103,9 @@ export class Calls extends EventTarget {
     }
   }
 
+  /** The call whose room this session is in, beside `call`, or null: a session is in one room at a time. */
+  inRoom(call) { return this.all.find((one) => one !== call && one.room) ?? null; }
+
   /** The commands that end every call, for a page that is going away. */
   get goodbyes() {
     return [...this.#calls.values()].filter(({ state, isOver }) => !isOver && state !== 'incoming')
@@ -133,6 +136,7 @@ export class Calls extends EventTarget {
       case 'call.returned': return call.returned(message);
       case 'call.held':
       case 'call.resumed': return call.held(message.by, type === 'call.held');
+      case 'call.onHold': return call.othersOnHold(message.users);
       case 'call.endedElsewhere': return call.end({ reason: 'elsewhere', how: message.how });
       case 'call.ended': return call.ended({ reason: message.reason, by: message.by });
     }

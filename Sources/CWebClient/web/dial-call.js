@@ -115,7 +115,7 @@ export class CallScreen {
     byID('people-tiles').classList.toggle('calling', !isAnswered);
     if (isAnswered) this.#sound.play(call.sounds);
     byID('add').hidden = !isAnswered;
-    byID('people-tiles').classList.toggle('on-hold', call.holds || call.isHeld);
+    byID('people-tiles').classList.toggle('on-hold', call.holds);
     byID('hold').hidden = call.state !== 'active';
     dressButton(byID('hold'), call.holds ? 'play' : 'pause', call.holds ? strings.resumeCall : strings.holdCall, call.holds);
     this.#drawSelf();
@@ -138,7 +138,7 @@ export class CallScreen {
   // Who has the call on hold.
   #heldNow() {
     if (this.#call.holds) return strings.callOnHold;
-    return this.#call.isHeld ? strings.callHeldBy(nameOf(this.#call)) : '';
+    return this.#call.people.filter(({ isOnHold }) => isOnHold).map(({ name }) => strings.callHeldBy(name)).join(' · ');
   }
 
   #holdChanged() {

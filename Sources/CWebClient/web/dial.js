@@ -232,8 +232,8 @@ async function openDevices(call, media) {
   screen.draw();
 }
 
-// Calls on hold while another is on the screen. A device is in one room at a time: a call in a room is not put aside.
-function canPark() { return shown?.state === 'active' && !shown.room; }
+// Calls on hold while another is on the screen.
+function canPark() { return shown?.state === 'active'; }
 
 function park() {
   parked.push(shown);

@@ -2,21 +2,16 @@
 // end, over a direct connection, and in a room of the server where that is not to be had or a third person comes. Draws nothing and
 // asks for no device. Made by `Calls`.
 
+import { CallHold } from './call-hold.js';
+import { peopleOf, soundsOf } from './call-people.js';
+import { CallReports } from './call-reports.js';
+import { Arrival, CallRoom } from './call-room.js';
 import { DirectLink } from './direct.js';
-import { meanOpinionScore } from './mos.js';
 
 /** A direct connection that is not there after so long, in milliseconds, is given up for a room of the server. */
 const DIRECT_PATIENCE = 7_000;
 /** One that was lost is looked for so long, in milliseconds, before the same. */
 const LOST_PATIENCE = 9_000;
-/** Reports go to the server this often, in milliseconds. */
-const REPORT_EVERY = 5_000;
-/** While a call moves to the room or back it is looked this often, in milliseconds, whether media has arrived there; and what arrived
- *  flows for so long before it is taken: by then the jitter buffer has settled. */
-const LOOK_EVERY = 60;
-const SETTLE = 400;
-/** A picture, and sound of somebody who is muted, is not waited for longer than this, in milliseconds. */
-const PICTURE_PATIENCE = 4_000;
 /** After the move the connection left behind is closed after so long, in milliseconds, though the other side has not said that it can be. */
 const LEFT_BEHIND = 12_000;
 
@@ -26,14 +21,15 @@ const LEFT_BEHIND = 12_000;
  * `Date.now()`, when both had media), `outcome` (`{reason, by}` or `{reason: 'elsewhere', how}`), `peer` (`{microphone, camera}`,
  * whether they are on, and `relayed`, whether it uses a relay, as far as told), `quality` and `peerQuality` (`{rttMilliseconds, lossPercent, jitterMilliseconds, mos}`), `path`
  * (`{kind: 'direct'|'relayed'|'sfu', local, remote, protocol}`), `timing` (of `performance.now()`: `placed`, `rang`, `accepted`,
- * `connected`, `switched`), `holds` and `isHeld` (whether this side, and whether the other, has it on hold).
+ * `connected`, `switched`), `holds` and `isHeld` (whether this side, and whether the other, has it on hold), `onHold`
+ * (the users who have another call of its room on hold).
  *
  * Events (CustomEvent, what is named is in `detail`):
  * - `state` `{state}`: `inviting`, `ringing`, `incoming`, `connecting`, `active`, `ended`
  * - `media`: `people` or `sounds` are others now
  * - `connection` `{state}`: `connecting`, `connected`, `recovering`
  * - `quality` `{quality, peerQuality, path}`: every second
- * - `hold` `{holds, isHeld}`: the call is on hold, or not any more
+ * - `hold` `{holds, isHeld, onHold}`: the call is on hold, or not any more, or somebody's in its room
  * - `moved` `{to}`: the media goes through `room` or `direct` now
  * - `error` `{error}`: something that was tried by itself failed
  */
@@ -45,18 +41,15 @@ export class OneToOneCall extends EventTarget {
   #muted = { microphone: false, camera: false };
   #link = null;
   #early = []; // what the other device said before this one was ready
-  #roomName = null;
-  #room = null;
+  #reports;
+  #stay; // in the room of the server
+  #arrival = new Arrival();
+  #hold;
   #usesRoom = false;
   #peerSwitched = false;
   #peerReturned = false;
   #isReturning = false;
-  #timers = { direct: 0, lost: 0, report: 0, look: 0, leftBehind: 0 };
-  #figures = new Map(); // what was measured since the last report, by when
-  #unlistenRoom = null;
-  #isReported = false;
-  #reportedPath = null;
-  #roomOptions;
+  #timers = { direct: 0, lost: 0, leftBehind: 0 };
   #host; // the call into whose room this one is an invitation, or null
   #formerly = null; // the outcome of the call of two, while others stay in its room
 
@@ -66,14 +59,22 @@ export class OneToOneCall extends EventTarget {
     this.#state = state;
     this.#token = token ?? null;
     this.#tracks = { microphone: null, camera: null, ...tracks };
-    this.#roomOptions = { slots: 6, audioSlots: 4, ...roomOptions };
     this.#host = host ?? null;
+    const dispatch = (type, detail) => this.#dispatch(type, detail);
+    const ask = (word, fields) => this.#ask(word, fields);
+    this.#reports = new CallReports(this, { ask, dispatch });
+    this.#hold = new CallHold(this, { ask, dispatch, changed: () => this.#holdChanged() });
+    this.#stay = new CallRoom(session, this, {
+      join: { slots: 6, audioSlots: 4, ...roomOptions }, tracks: this.#tracks, arrival: this.#arrival, dispatch,
+      arrived: () => this.#switchToRoom(), measured: (statistics) => this.#reports.measured(statistics),
+      became: (state) => this.#tellConnection(state), isEmpty: () => { if (this.#formerly) this.hangUp(); },
+    });
     /** Invitations of others into this call, placed by this device: calls whose media is this one's. */
     this.guests = [];
     Object.assign(this, {
       id, direction, user, media: media ?? null, ownMedia: ownMedia ?? 'audio', relayOnly: Boolean(relayOnly), waiting: Boolean(waiting),
       startedAt: null, outcome: null, peer: { microphone: true, camera: media === 'video' }, quality: null, peerQuality: null,
-      path: null, timing: { placed: performance.now() }, holds: false, isHeld: false,
+      path: null, timing: { placed: performance.now() },
     });
   }
 
@@ -82,7 +83,7 @@ export class OneToOneCall extends EventTarget {
   /** The secret for `call.reattach`, or null. */
   get token() { return this.#token; }
   /** The room that the media goes through or is about to, or null; see room.js. */
-  get room() { return this.#room; }
+  get room() { return this.#stay.room; }
   /** The direct connection, or null; see direct.js. */
   get link() { return this.#link; }
   /** Whether the media goes through the room. */
@@ -93,33 +94,13 @@ export class OneToOneCall extends EventTarget {
   get isOver() { return this.#state === 'ended'; }
 
   /**
-   * Who takes part beside oneself, and what of them is to be shown: `[{id, name, video, cameraOn, microphoneOn}]`, `video` a
-   * MediaStreamTrack or null.
+   * Who takes part beside oneself, and what of them is to be shown: `[{id, name, video, cameraOn, microphoneOn, isOnHold}]`, `video`
+   * a MediaStreamTrack or null.
    */
-  get people() {
-    if (!this.#usesRoom) {
-      return [{
-        id: this.user.id, name: this.user.name || this.user.id, video: this.#link?.remote.video ?? null,
-        cameraOn: this.peer.camera && !this.isOnHold, microphoneOn: this.peer.microphone,
-      }];
-    }
-    return [...this.#room.participants.values()].map(({ id, user, name, tracks }) => {
-      const slot = this.#room.slotOf(id, 'camera');
-      const on = (source) => tracks.some((track) => track.source === source && !track.muted);
-      return {
-        id: user, name: name || user, video: slot?.showing ? slot.mediaTrack : null, cameraOn: on('camera') && !this.holds,
-        microphoneOn: on('microphone'),
-      };
-    });
-  }
+  get people() { return peopleOf(this); }
 
   /** The tracks to be heard. */
-  get sounds() {
-    if (this.isOnHold) return [];
-    if (!this.#usesRoom) return [this.#link?.remote.audio].filter(Boolean);
-    return [...this.#room.slots.values()].filter(({ kind, participant }) => kind === 'audio' && participant)
-      .map(({ mediaTrack }) => mediaTrack);
-  }
+  get sounds() { return soundsOf(this); }
 
   // What the person does.
 
@@ -152,8 +133,8 @@ export class OneToOneCall extends EventTarget {
     this.#tracks[source] = track;
     if (track) track.enabled = !this.#muted[source];
     this.#tellPeer();
-    await Promise.all([this.#link?.replaceTrack(source, track), this.#room?.replaceTrack(source, track)]);
-    await this.#tellRoom(source);
+    await Promise.all([this.#link?.replaceTrack(source, track), this.room?.replaceTrack(source, track)]);
+    await this.#stay.tellMuted(source);
   }
 
   /** Mutes or unmutes a source, and tells the other side. */
@@ -161,23 +142,11 @@ export class OneToOneCall extends EventTarget {
     this.#muted[source] = muted;
     if (this.#tracks[source]) this.#tracks[source].enabled = !muted;
     this.#tellPeer();
-    await this.#tellRoom(source);
+    await this.#stay.tellMuted(source);
   }
 
   /** Puts the call on hold, or takes that back. What the other side has asked for stays. */
-  async hold(holds = true) {
-    if (this.holds === holds || this.isOver) return;
-    this.holds = holds;
-    this.#holdChanged();
-    try {
-      await this.#ask(holds ? 'hold' : 'resume');
-    } catch (error) {
-      if (error.code === 'resyncNeeded' || this.isOver) return; // Said again when the call was taken over.
-      this.holds = !holds;
-      this.#holdChanged();
-      throw error;
-    }
-  }
+  hold(holds = true) { return this.#hold.set(holds); }
 
   /** Whether a source is muted or not there. */
   isMuted(source) { return this.#muted[source] || !this.#tracks[source]; }
@@ -243,11 +212,12 @@ export class OneToOneCall extends EventTarget {
       this.#dropLink();
     }
     this.#become('connecting');
+    this.#hold.others(told.onHold);
     if (this.#host) {
       this.#ask('connected', { path: 'sfu' }).catch(() => {});
       return;
     }
-    this.#timers.report = setInterval(() => this.#report(), REPORT_EVERY);
+    this.#reports.begin();
     if (told.room) {
       this.#dropLink();
       this.#enterRoom(told.room);
@@ -275,22 +245,23 @@ export class OneToOneCall extends EventTarget {
   }
 
   /** A side has put the call on hold, or taken that back. */
-  held(by, isHeld) {
-    if (by === this.#side || this.isHeld === isHeld) return;
-    this.isHeld = isHeld;
-    this.#holdChanged();
-  }
+  held(by, isHeld) { if (by !== this.#side) this.#hold.peer(isHeld); }
+
+  /** Who has another call of its room on hold now. */
+  othersOnHold(users) { this.#hold.others(users); }
+
+  /** Leaves its room for another call's while it is on hold; it goes in again when it is taken up. */
+  stepOut() { return this.#stay.stepOut(); }
 
   #holdChanged() {
-    this.#figures.clear();
+    this.#reports.forget();
     this.#link?.pause(this.isOnHold).catch(() => {});
+    this.#stay.holdChanged();
     for (const [source, track] of Object.entries(this.#tracks)) {
       // Another call may have the same devices meanwhile.
       if (track && !this.holds) track.enabled = !this.#muted[source];
-      this.#tellRoom(source);
+      this.#stay.tellMuted(source);
     }
-    this.#dispatch('hold', { holds: this.holds, isHeld: this.isHeld });
-    this.#dispatch('media', {});
   }
 
   /** Both devices have media. */
@@ -302,7 +273,7 @@ export class OneToOneCall extends EventTarget {
   /** The other device says how well it is served. */
   peerReported({ rttMilliseconds, lossPercent, jitterMilliseconds, mos }) {
     this.peerQuality = { rttMilliseconds, lossPercent, jitterMilliseconds, mos };
-    this.#tellQuality();
+    this.#reports.dispatch();
   }
 
   /** The call has a room. Where it was about to leave it, it stays. */
@@ -310,7 +281,7 @@ export class OneToOneCall extends EventTarget {
     if (this.#host) return;
     if (this.#isReturning) {
       this.#isReturning = false;
-      clearInterval(this.#timers.look);
+      this.#arrival.stop();
       this.#dropLink();
     }
     this.#enterRoom(room);
@@ -320,7 +291,7 @@ export class OneToOneCall extends EventTarget {
   returned({ offers }) {
     if (this.#host || this.isOver) return;
     clearTimeout(this.#timers.leftBehind);
-    clearInterval(this.#timers.look);
+    this.#arrival.stop();
     if (!this.#usesRoom) {
       // The way there had not been found yet, and the direct connection is there still.
       this.#leaveRoom();
@@ -336,7 +307,7 @@ export class OneToOneCall extends EventTarget {
     this.#makeLink(offers);
     if (offers) this.#link.offer().catch(() => {});
     this.#timers.direct = setTimeout(() => this.#directFails(), DIRECT_PATIENCE);
-    this.#look(() => this.#link?.state === 'connected' && this.#flowsDirectly, () => this.#switchToDirect());
+    this.#arrival.look(() => this.#link?.state === 'connected' && this.#flowsDirectly, () => this.#switchToDirect());
   }
 
   /** A new session has taken the call over: how it stands. */
@@ -347,21 +318,16 @@ export class OneToOneCall extends EventTarget {
     if (told.state === 'active') this.connected();
     const isAccepted = told.state === 'connecting' || told.state === 'active';
     if (isAccepted && (this.#state === 'inviting' || this.#state === 'ringing')) this.accepted({ token: this.#token, ...told });
-    else if (told.room && !this.#roomName && !this.#host) this.#enterRoom(told.room);
+    else if (told.room && !this.#stay.name && !this.#host) this.#enterRoom(told.room);
     else if (told.mode === 'direct' && this.#usesRoom) this.returned(told);
     else if (isAccepted && !this.#usesRoom) this.#link?.restart('the session is new');
-    this.#isReported = false;
-    this.#tellConnected();
-    const heldBy = told.heldBy ?? [];
-    this.held(this.#side === 'caller' ? 'callee' : 'caller', heldBy.some((side) => side !== this.#side));
-    if (isAccepted && heldBy.includes(this.#side) !== this.holds) {
-      this.#ask(this.holds ? 'hold' : 'resume').catch((error) => this.#dispatch('error', { error }));
-    }
+    this.#reports.tellAgain();
+    this.#hold.reattached(told, this.#side, isAccepted);
   }
 
   /** The server says that it is over. Where others are in its room, this device stays with them. */
   ended(outcome) {
-    const stays = this.#usesRoom && [...this.#room.participants.values()].some(({ user }) => user !== this.user.id);
+    const stays = this.#usesRoom && this.room && [...this.room.participants.values()].some(({ user }) => user !== this.user.id);
     if (!stays) return this.end(outcome);
     this.#formerly = outcome;
     this.#dispatch('media', {});
@@ -372,11 +338,12 @@ export class OneToOneCall extends EventTarget {
     if (this.isOver) return;
     this.outcome = outcome;
     for (const timer of Object.values(this.#timers)) clearInterval(timer);
+    this.#reports.stop();
     this.#dropLink();
-    const room = this.#room;
-    this.#unlistenRoom?.abort();
+    this.#arrival.stop();
+    this.#stay.forget();
     this.#become('ended');
-    room?.leave().catch(() => {});
+    this.room?.leave().catch(() => {});
   }
 
   // The direct connection.
@@ -393,7 +360,7 @@ export class OneToOneCall extends EventTarget {
     on('state', ({ state }) => this.#linkStateChanged(state));
     on('track', () => this.#dispatch('media', {}));
     on('peer', ({ state }) => this.#peerSays(state));
-    on('statistics', ({ statistics }) => { if (!this.#usesRoom) this.#measured(statistics); });
+    on('statistics', ({ statistics }) => { if (!this.#usesRoom) this.#reports.measured(statistics); });
     // What was said to a call that is over, or goes on elsewhere, is no fault.
     on('error', ({ error }) => { if (!this.isOver && error.code !== 'callEnded') this.#dispatch('error', { error }); });
     link.pause(this.isOnHold).catch(() => {});
@@ -411,7 +378,7 @@ export class OneToOneCall extends EventTarget {
       clearTimeout(this.#timers.direct);
       clearTimeout(this.#timers.lost);
       this.timing.connected ??= performance.now();
-      this.#tellConnected();
+      this.#reports.tellConnected();
     } else if (state === 'failed' && this.#state === 'connecting') {
       this.#directFails();
     } else if (state === 'recovering' || state === 'failed') {
@@ -428,13 +395,13 @@ export class OneToOneCall extends EventTarget {
 
   // There is no way from device to device, not even by TURN: through the server, then.
   #directFails() {
-    if (this.isOver || (this.#roomName && !this.#isReturning)) return;
+    if (this.isOver || (this.#stay.name && !this.#isReturning)) return;
     this.#ask('upgrade').catch((error) => this.#dispatch('error', { error }));
   }
 
   #peerSays({ microphone, camera, switched, returned, relayed }) {
     if (typeof relayed === 'boolean') this.peer.relayed = relayed;
-    if (returned && !switched && this.#room) {
+    if (returned && !switched && this.room) {
       this.#peerReturned = true;
       if (!this.#usesRoom) {
         clearTimeout(this.#timers.leftBehind);
@@ -454,124 +421,22 @@ export class OneToOneCall extends EventTarget {
     this.#link?.tell({ microphone: !this.isMuted('microphone'), camera: !this.isMuted('camera') });
   }
 
-  async #tellConnected() {
-    if (this.#isReported || this.isOver) return;
-    const path = this.#usesRoom ? 'sfu' : await this.#linkPath();
-    if (!path || this.#isReported || this.isOver) return;
-    this.#isReported = true;
-    this.#reportedPath = null;
-    this.#reportPath(path);
-  }
-
-  // Only what is another path than reported last.
-  #reportPath(path) {
-    if (!this.#isReported || this.#reportedPath === path) return;
-    this.#reportedPath = path;
-    this.#ask('connected', { path }).catch((error) => this.#dispatch('error', { error }));
-  }
-
-  async #linkPath() {
-    const pc = this.#link?.peerConnection;
-    if (!pc || pc.connectionState !== 'connected') return null;
-    const report = await pc.getStats();
-    for (const stats of report.values()) {
-      if (stats.type !== 'transport') continue;
-      const pair = report.get(stats.selectedCandidatePairId);
-      const types = [report.get(pair?.localCandidateId), report.get(pair?.remoteCandidateId)].map((one) => one?.candidateType);
-      return types.includes('relay') ? 'relayed' : 'direct';
-    }
-    return 'direct';
-  }
-
   // The room.
 
-  async #enterRoom(name) {
-    if (this.#roomName || this.isOver) return;
-    this.#roomName = name;
+  #enterRoom(name) {
+    if (this.#stay.name || this.isOver) return;
     clearTimeout(this.#timers.direct);
     clearTimeout(this.#timers.lost);
-    const { microphone, camera } = this.#tracks;
-    let room;
-    try {
-      room = await this.#session.join(name, {
-        microphone, camera, ...this.#roomOptions,
-        muted: { microphone: this.isMuted('microphone') || this.holds, camera: this.isMuted('camera') || this.holds },
-      });
-    } catch (error) {
-      this.#dispatch('error', { error });
-      if (!this.isOver && this.#link?.state !== 'connected') this.hangUp();
-      return;
-    }
-    if (this.isOver || this.#roomName !== name) {
-      room.leave().catch(() => {});
-      return;
-    }
-    this.#room = room;
-    // What changed while the room was entered.
-    for (const source of ['microphone', 'camera']) {
-      if (room.track(source) !== this.#tracks[source]) room.replaceTrack(source, this.#tracks[source]);
-      this.#tellRoom(source);
-    }
-    this.#listenToRoom(room);
-    const since = performance.now();
-    this.#look(
-      () => room.state === 'connected' && this.#hasArrived(room, performance.now() - since), () => this.#switchToRoom(),
-      () => this.#link?.state !== 'connected');
-  }
-
-  // Looks until media has come another way and has settled there, or need not be waited for because the old way is dead.
-  #look(hasArrived, then, isUrgent = () => false) {
-    clearInterval(this.#timers.look);
-    let arrived = 0;
-    this.#timers.look = setInterval(() => {
-      if (!hasArrived()) return;
-      arrived ||= performance.now();
-      if (performance.now() - arrived < SETTLE && !isUrgent()) return;
-      clearInterval(this.#timers.look);
-      then();
-    }, LOOK_EVERY);
-  }
-
-  #listenToRoom(room) {
-    this.#unlistenRoom = new AbortController();
-    const { signal } = this.#unlistenRoom;
-    const on = (type, react) => room.addEventListener(type, ({ detail }) => react(detail), { signal });
-    for (const type of ['slots', 'participantJoined', 'participantLeft', 'participantUpdated', 'trackPublished', 'trackUnpublished',
-      'trackMuted', 'rejoined']) {
-      on(type, () => { if (this.#usesRoom) this.#dispatch('media', {}); });
-    }
-    on('participantLeft', () => {
-      if (this.#formerly && room.participants.size === 0) this.hangUp();
-    });
-    on('statistics', ({ statistics }) => { if (this.#usesRoom) this.#measured(statistics); });
-    on('connection', ({ state }) => { if (this.#usesRoom) this.#tellConnection(state); });
-    on('error', ({ error }) => this.#dispatch('error', { error }));
-    on('left', () => {
-      if (this.#room === room && this.#usesRoom && !this.isOver) {
-        this.hangUp();
-      }
-    });
-  }
-
-  // Whether of everybody who should be heard and seen something has come.
-  #hasArrived(room, waited) {
-    const other = [...room.participants.values()].find(({ user }) => user === this.user.id);
-    if (!other) return false;
-    const flows = (source) => {
-      const track = other.tracks.find((one) => one.source === source);
-      return !track || track.muted || Boolean(room.slotOf(other.id, source)?.showing);
-    };
-    return (flows('microphone') && flows('camera')) || (waited > PICTURE_PATIENCE && flows('microphone'));
+    this.#stay.enter(name);
   }
 
   #switchToRoom() {
     this.#usesRoom = true;
     this.#link?.pause(this.isOnHold).catch(() => {});
-    this.#figures.clear();
+    this.#reports.forget();
     this.timing.switched = performance.now();
     this.timing.connected ??= this.timing.switched;
-    this.#isReported = false;
-    this.#tellConnected();
+    this.#reports.tellAgain();
     this.#tellConnection('connected');
     this.#dispatch('moved', { to: 'room' });
     this.#dispatch('media', {});
@@ -600,11 +465,10 @@ export class OneToOneCall extends EventTarget {
     this.#usesRoom = false;
     this.#link.pause(this.isOnHold).catch(() => {});
     this.#isReturning = false;
-    this.#figures.clear();
+    this.#reports.forget();
     clearTimeout(this.#timers.direct);
     this.timing.switched = performance.now();
-    this.#isReported = false;
-    this.#tellConnected();
+    this.#reports.tellAgain();
     this.#tellConnection('connected');
     this.#dispatch('moved', { to: 'direct' });
     this.#dispatch('media', {});
@@ -613,62 +477,8 @@ export class OneToOneCall extends EventTarget {
   }
 
   #leaveRoom() {
-    const room = this.#room;
-    this.#room = this.#roomName = null;
     this.#peerReturned = false;
-    this.#unlistenRoom?.abort();
-    room?.leave().catch(() => {});
-  }
-
-  async #tellRoom(source) {
-    if (!this.#room) return;
-    const muted = this.isMuted(source) || this.holds;
-    if (this.#room.isMuted(source) === muted) return;
-    await this.#room.mute(source, muted).catch((error) => this.#dispatch('error', { error }));
-  }
-
-  // Quality.
-
-  #measured(statistics) {
-    const { path } = statistics;
-    if (path && !this.#usesRoom) {
-      // A relay that the other side uses may look like any address from here.
-      this.#link?.tell({ relayed: path.kind === 'relay' });
-      this.#reportPath(path.kind === 'relay' || this.peer.relayed ? 'relayed' : 'direct');
-    }
-    this.path = path && {
-      kind: this.#usesRoom ? 'sfu' : path.kind === 'relay' || this.peer.relayed ? 'relayed' : 'direct', local: path.local, remote: path.remote,
-      protocol: path.protocol,
-    };
-    const sounds = statistics.receiving.filter(({ kind }) => kind === 'audio');
-    const worst = (key) => Math.max(0, ...sounds.map((one) => one[key] ?? 0));
-    const rtt = path?.roundTripTime;
-    const quality = {
-      ...(rtt !== undefined && { rttMilliseconds: Math.round(rtt * 1_000) }),
-      lossPercent: Math.round(worst('lossFraction') * 1_000) / 10, jitterMilliseconds: Math.round(worst('jitter') * 1_000),
-    };
-    if (rtt !== undefined) quality.mos = Math.round(meanOpinionScore(quality) * 100) / 100;
-    this.quality = quality;
-    this.#figures.set(statistics.at, quality);
-    this.#tellQuality();
-  }
-
-  #tellQuality() { this.#dispatch('quality', { quality: this.quality, peerQuality: this.peerQuality, path: this.path }); }
-
-  // The mean of what was measured since the last report.
-  #report() {
-    const all = [...this.#figures.values()];
-    this.#figures.clear();
-    if (!all.length || this.isOver || this.isOnHold) return;
-    const mean = (key) => {
-      const known = all.filter((one) => one[key] !== undefined);
-      return known.length ? known.reduce((sum, one) => sum + one[key], 0) / known.length : undefined;
-    };
-    const [rtt, mos] = [mean('rttMilliseconds'), mean('mos')];
-    this.#ask('quality', {
-      ...(rtt !== undefined && { rttMilliseconds: Math.min(65_535, Math.round(rtt)) }), ...(mos !== undefined && { mos }),
-      lossPercent: mean('lossPercent'), jitterMilliseconds: Math.min(65_535, Math.round(mean('jitterMilliseconds'))),
-    }).catch(() => {});
+    this.#stay.leave();
   }
 
   #become(state) {

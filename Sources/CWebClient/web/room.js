@@ -21,7 +21,7 @@ const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAud
  * One room. Made by `Session.join`.
  *
  * Options of `join`: `microphone`, `camera` (MediaStreamTrack or null: the section is offered all the same, so that a
- * track can follow without a new description), `muted` (`{microphone, camera}`), `slots` (video slots, default 8),
+ * track can follow without a new description), `muted` (`{microphone, camera}`), `paused` (see `pause`), `slots` (video slots, default 8),
  * `audioSlots` (default 4), `simulcast` (default true), `relay` (media through TURN only), `name`,
  * `videoCodecs` (names, the preferred first; default: those of the server), `passphrase` (frames are encrypted between
  * those who have it, see encryption.js; default none), `waiting` (called with a function that gives up, each time one has to
@@ -60,6 +60,7 @@ export class Room extends EventTarget {
   #joined = false;
   #restartTimer = 0;
   #restarting = false;
+  #isPaused;
   #state = 'joining';
   #receivers = [];
   #encryption;
@@ -88,6 +89,7 @@ export class Room extends EventTarget {
       ladder: '1080', redundantAudio: false, ...options,
     };
     this.name = name;
+    this.#isPaused = Boolean(this.#options.paused);
     /** What this participant asks of the room's life: hands, roles, messages, moderation; see life.js. */
     this.life = new Life(session, this.#roster);
     /** The number of the room's last change. */
@@ -105,6 +107,7 @@ export class Room extends EventTarget {
       passphrase: this.#options.passphrase, room: name, changed: () => this.#dispatch('encryption', {}),
     });
     this.#path = new PathWatch((reason) => this.#pathSuspected(reason));
+    this.#path.expectSilence(this.#isPaused);
     this.#sampler = new Sampler((report) => this.#sampled(report), (statistics) => {
       this.#dispatch('statistics', { statistics });
     });
@@ -159,6 +162,7 @@ export class Room extends EventTarget {
       if (told?.muted) this.#setMuted(publication, true);
     }
     for (const candidate of this.#localCandidates.splice(0)) this.#sendCandidate(candidate);
+    if (this.#isPaused) this.#wishForPictures().catch((error) => this.#dispatch('error', { error }));
   }
 
   // Asks until the answer is the room itself: where there is a lobby, it is first that one has to wait.
@@ -217,7 +221,7 @@ export class Room extends EventTarget {
     if (known?.transceiver) {
       known.transceiver.direction = 'sendonly';
       known.parameters.reset();
-      await known.transceiver.sender.replaceTrack(track);
+      await known.transceiver.sender.replaceTrack(this.#sent(known));
     } else {
       this.#addPublication(publication);
     }
@@ -246,8 +250,31 @@ export class Room extends EventTarget {
     const publication = this.#publications.get(source);
     if (!publication) return;
     publication.track = track;
-    if (track) track.enabled = !publication.muted;
-    await publication.transceiver?.sender.replaceTrack(track);
+    if (track && !this.#isPaused) track.enabled = !publication.muted;
+    await publication.transceiver?.sender.replaceTrack(this.#sent(publication));
+  }
+
+  /**
+   * Sends nothing, whatever is unmuted, and asks for no pictures; or does both again. Nothing is described anew, and nobody is told: see
+   * `mute`. A track that rests is left as it is, for something else may use it meanwhile.
+   */
+  async pause(isPaused) {
+    if (this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    this.#path.expectSilence(isPaused);
+    const senders = [...this.#publications.values()].map((publication) => {
+      if (publication.track && !isPaused) publication.track.enabled = !publication.muted;
+      return publication.transceiver?.sender.replaceTrack(this.#sent(publication));
+    });
+    await Promise.all([...senders, this.#wishForPictures()]);
+  }
+
+  #sent({ track }) { return this.#isPaused ? null : track; }
+
+  // As large as there are, or none.
+  #wishForPictures() {
+    const wish = this.#isPaused ? { wantedHeight: 0 } : {};
+    return this.setSlots([...this.slots.values()].filter(({ kind }) => kind === 'video').map(({ mid }) => ({ mid, ...wish })));
   }
 
   /** Mutes or unmutes a source and tells the others. An unmute that crosses a host's mute is refused (`overtaken`). */
@@ -267,7 +294,7 @@ export class Room extends EventTarget {
 
   #setMuted(publication, muted) {
     publication.muted = muted;
-    if (publication.track) publication.track.enabled = !muted;
+    if (publication.track && !this.#isPaused) publication.track.enabled = !muted;
   }
 
   // What a host muted is silent here too: the browser says that the microphone rests.
@@ -290,7 +317,7 @@ export class Room extends EventTarget {
 
   /** The same for several slots at once. */
   async setSlots(slots) {
-    if (this.#joined) await this.#session.request({ type: 'subscribe', slots });
+    if (this.#joined && slots.length) await this.#session.request({ type: 'subscribe', slots });
   }
 
   /** The slot that shows this participant's source, or undefined. */
@@ -353,10 +380,10 @@ export class Room extends EventTarget {
     const { simulcast, ladder } = this.#options;
     const encodings = sendEncodings(source, { simulcast, ladder, codec, height: Math.min(width ?? height, height) });
     if (track) {
-      track.enabled = !publication.muted;
+      if (!this.#isPaused) track.enabled = !publication.muted;
       if (source === 'screen') track.contentHint = 'detail';
     }
-    const transceiver = addSender(this.#pc, track ?? kind, encodings);
+    const transceiver = addSender(this.#pc, this.#sent(publication) ?? kind, encodings);
     publication.transceiver = transceiver;
     publication.parameters = new SenderParameters(transceiver.sender, (error) => this.#dispatch('error', { error }));
     this.#encryption.encrypt(transceiver.sender, `${kind}/${codec}`);

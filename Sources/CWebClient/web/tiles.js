@@ -44,21 +44,24 @@ class Tile {
   #avatar = element('span.avatar', { aria: { hidden: 'true' } });
   #name = element('span.tile-name', { dir: 'auto' });
   #muted = element('span.tile-muted', { hidden: true, aria: { role: 'img', label: strings.mutedLabel } }, icon('microphone-off'));
+  #held = element('span.tile-held', { hidden: true, aria: { role: 'img', label: strings.callOnHold } }, icon('pause'));
 
   constructor(id, showed) {
     this.#showed = showed;
     this.element = element('article.person-tile', { data: { key: id } },
-      element('div.tile-empty', {}, this.#avatar), element('div.tile-label', {}, this.#muted, this.#name));
+      element('div.tile-empty', {}, this.#avatar), element('div.tile-label', {}, this.#held, this.#muted, this.#name));
   }
 
-  draw({ name, video, cameraOn, microphoneOn }) {
+  draw({ name, video, cameraOn, microphoneOn, isOnHold }) {
     if (this.#name.textContent !== name) {
       this.#name.textContent = name;
       this.#avatar.textContent = initials(name);
       this.element.setAttribute('aria-label', name);
       this.element.style.setProperty('--hue', String(hueOf(name)));
     }
-    this.#muted.hidden = microphoneOn;
+    this.#held.hidden = !isOnHold;
+    this.#muted.hidden = microphoneOn || Boolean(isOnHold);
+    this.element.classList.toggle('on-hold', Boolean(isOnHold));
     this.element.classList.toggle('has-picture', cameraOn && Boolean(video));
     if (video && this.#video?.srcObject?.getVideoTracks()[0] !== video) this.#show(video);
   }

@@ -53,6 +53,7 @@ extension CallMachine {
             users[user]?.calls.removeAll { $0 == id }
             tidy(user, at: now)
         }
+        if !call.heldBy.isEmpty { tellOthers(in: call, into: &actions) }
         if let host = call.host { leaveRoom(of: host, at: now, into: &actions) }
     }
 

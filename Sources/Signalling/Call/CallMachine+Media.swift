@@ -35,7 +35,7 @@ extension CallMachine {
     }
 
     /// Takes from what a side may say, which all lands in the other's outbox.
-    private mutating func spend(
+    mutating func spend(
         _ call: inout Call, _ side: CallSide, bytes: Int, at now: SessionTime
     ) throws(ProtocolError) {
         var leg = call[side]
@@ -101,22 +101,6 @@ extension CallMachine {
         call[side].quality.add(report)
         if let other = call[side.other].device { actions.append(.inform(.quality(report), to: other)) }
         calls[call.id] = call
-    }
-
-    // MARK: On hold
-
-    /// A side puts the call on hold, or takes that back. Each of the two does so for itself: the call goes on when neither wants it held.
-    mutating func hold(
-        _ id: CallID, _ isHolding: Bool, by device: CallDeviceID, at now: SessionTime, into actions: inout [CallAction]
-    ) throws(ProtocolError) {
-        var (call, side) = try findAccepted(id, for: device)
-        guard call[side].isHolding != isHolding else { return }
-        try spend(&call, side, bytes: 0, at: now)
-        call[side].isHolding = isHolding
-        calls[id] = call
-        let told = CallMessage.Held(call: id, by: side)
-        for side in CallSide.allCases { tell(isHolding ? .held(told) : .resumed(told), call[side], into: &actions) }
-        actions.append(.record(call.record()))
     }
 
     // MARK: Into a room
@@ -221,6 +205,6 @@ extension CallMachine {
                     call: id, state: call.state, user: other.description,
                     media: call.state.isPending ? nil : other.media,
                     mode: call.mode, relayOnly: call.isRelayOnly, offers: side == .caller,
-                    heldBy: call.heldBy.isEmpty ? nil : call.heldBy, room: call.room)))
+                    heldBy: call.heldBy.isEmpty ? nil : call.heldBy, onHold: onHold(besides: call), room: call.room)))
     }
 }

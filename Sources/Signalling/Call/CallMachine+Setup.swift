@@ -202,7 +202,8 @@ extension CallMachine {
         let other = call[side.other]
         return .init(
             call: call.id, replaces: replaces, user: other.description, media: other.media ?? .audio, mode: call.mode,
-            relayOnly: call.isRelayOnly, offers: side == .caller, token: call[side].token, room: call.room)
+            relayOnly: call.isRelayOnly, offers: side == .caller, token: call[side].token,
+            onHold: onHold(besides: call), room: call.room)
     }
 
     /// Tells the devices that ring for a call, but one, that it is not theirs, and that nobody need be woken for it.

@@ -28,6 +28,8 @@ public enum CallMessage: Hashable, Sendable {
     case held(Held)
     /// A side has taken that back.
     case resumed(Held)
+    /// Who else in the call's room is on hold now.
+    case onHold(OnHold)
     /// Answers `call.reattach`.
     case reattached(Reattached)
     /// The call is over; answers `call.reattach` too, where it is.
@@ -98,6 +100,8 @@ public enum CallMessage: Hashable, Sendable {
         public var offers: Bool
         /// The secret for `call.reattach`.
         public var token: String
+        /// Those who have another call of the room on hold; absent where nobody has.
+        public var onHold: [String]?
         /// The room to join, where the mode is `sfu`.
         public var room: String?
         /// For the client's RTCPeerConnection.
@@ -106,7 +110,7 @@ public enum CallMessage: Hashable, Sendable {
         /// An accepted call.
         public init(
             call: CallID, replaces: CallID? = nil, user: ServerMessage.User, media: CallMedia, mode: CallMode,
-            relayOnly: Bool, offers: Bool, token: String, room: String? = nil,
+            relayOnly: Bool, offers: Bool, token: String, onHold: [String]? = nil, room: String? = nil,
             iceServers: [ServerMessage.ICEServer]? = nil
         ) {
             self.call = call
@@ -117,6 +121,7 @@ public enum CallMessage: Hashable, Sendable {
             self.relayOnly = relayOnly
             self.offers = offers
             self.token = token
+            self.onHold = onHold
             self.room = room
             self.iceServers = iceServers
         }
@@ -187,6 +192,20 @@ public enum CallMessage: Hashable, Sendable {
         }
     }
 
+    /// Who has another call of the call's room on hold. Says all of it, and takes the place of the one before.
+    public struct OnHold: Hashable, Sendable, Codable {
+        /// The call.
+        public var call: CallID
+        /// The users, in the order of their names.
+        public var users: [String]
+
+        /// How it stands.
+        public init(call: CallID, users: [String]) {
+            self.call = call
+            self.users = users
+        }
+    }
+
     /// Answers `call.reattach`: how the call stands.
     public struct Reattached: Hashable, Sendable, Codable {
         /// The call, by the name that it has now.
@@ -205,6 +224,8 @@ public enum CallMessage: Hashable, Sendable {
         public var offers: Bool
         /// The sides that have it on hold, the caller first; absent where neither has.
         public var heldBy: [CallSide]?
+        /// Those who have another call of the room on hold; absent where nobody has.
+        public var onHold: [String]?
         /// The room, where the mode is `sfu` and the call was accepted.
         public var room: String?
         /// For the client's RTCPeerConnection.
@@ -213,12 +234,13 @@ public enum CallMessage: Hashable, Sendable {
         /// How a call stands.
         public init(
             call: CallID, state: CallState, user: ServerMessage.User, media: CallMedia?, mode: CallMode,
-            relayOnly: Bool, offers: Bool, heldBy: [CallSide]? = nil, room: String? = nil,
-            iceServers: [ServerMessage.ICEServer]? = nil
+            relayOnly: Bool, offers: Bool, heldBy: [CallSide]? = nil, onHold: [String]? = nil,
+            room: String? = nil, iceServers: [ServerMessage.ICEServer]? = nil
         ) {
             self.call = call
             self.state = state
             self.heldBy = heldBy
+            self.onHold = onHold
             self.user = user
             self.media = media
             self.mode = mode
@@ -291,6 +313,7 @@ public enum CallMessage: Hashable, Sendable {
         case .returned: "call.returned"
         case .held: "call.held"
         case .resumed: "call.resumed"
+        case .onHold: "call.onHold"
         case .reattached: "call.reattached"
         case .ended: "call.ended"
         case .missed: "call.missed"
@@ -316,6 +339,7 @@ extension CallMessage {
         case "call.returned": self = .returned(try .init(from: decoder))
         case "call.held": self = .held(try .init(from: decoder))
         case "call.resumed": self = .resumed(try .init(from: decoder))
+        case "call.onHold": self = .onHold(try .init(from: decoder))
         case "call.reattached": self = .reattached(try .init(from: decoder))
         case "call.ended": self = .ended(try .init(from: decoder))
         case "call.missed": self = .missed(try .init(from: decoder))
@@ -338,6 +362,7 @@ extension CallMessage {
         case .upgraded(let body): try body.encode(to: encoder)
         case .returned(let body): try body.encode(to: encoder)
         case .held(let body), .resumed(let body): try body.encode(to: encoder)
+        case .onHold(let body): try body.encode(to: encoder)
         case .reattached(let body): try body.encode(to: encoder)
         case .ended(let body): try body.encode(to: encoder)
         case .missed(let body): try body.encode(to: encoder)

@@ -1,40 +1,24 @@
 // Every order in which two users with two devices each can call, answer, give up, be lost and come back. The smaller worlds are
-// walked through by every test run, the larger ones where MAJLIS_CALL_MODEL is set (`make check-all`).
+// walked through by every test run, the larger ones by `CallModel` (`make check-all`).
 import TestSupport
 import Testing
 
 @testable import Signalling
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 @Suite("Every order in which a call can go", .serialized)
 struct CallModelTests {
     typealias Budget = CallWorld.Budget
 
-    /// `all`, or the name of one of the larger worlds.
-    static let asked = ProcessInfo.processInfo.environment["MAJLIS_CALL_MODEL"]
-    static let worlds = Large.allCases.filter {
-        asked == $0.rawValue || !Large.allCases.map(\.rawValue).contains(asked ?? "")
-    }
-
     /// Pure code on one thread: a sanitizer would look for long and find what it finds in the smaller worlds.
     static let isQuick = !Sanitizer.isOn
 
-    /// A device that places a call, and may be lost with all that is on its way, reconnect and say something twice.
-    private static let caller = Budget(invites: 1, losses: 1, reconnects: 1, duplicates: 1)
-    /// One that does not.
-    private static let other = Budget(losses: 1, reconnects: 1, duplicates: 1)
+    private static let caller = CallWorld.caller
+    private static let other = CallWorld.other
 
     @discardableResult
     private func explore(_ name: String, _ world: CallWorld, atLeast least: Int) -> CallWorld.Exploration {
         let result = CallWorld.explore(world)
-        print(
-            "calls: \(name): \(result.states) states, \(result.steps) steps, \(result.ends) quiet ends, ended "
-                + result.reasons.map(\.rawValue).sorted().joined(separator: " "))
+        print("calls: \(name): \(result)")
         #expect(result.broken == nil)
         #expect(result.states >= least)
         #expect(result.ends > 0)
@@ -84,10 +68,18 @@ struct CallModelTests {
         #expect(result.hasTalked && result.hasMoved && result.hasReturned)
     }
 
+    @Test("A third puts a room's call on hold and takes that back: the others know", .enabled(if: isQuick))
+    func held() {
+        let result = explore(
+            "on hold in a room",
+            CallWorld(a: [Budget(invites: 1, adds: 1)], b: [Budget()], c: [Budget(holds: 1)]), atLeast: 20_000)
+        #expect(result.hasMoved && result.hasReturned && result.hasToldOthers)
+    }
+
     @Test("Three call each other on five devices, whatever happens to these: so many ways of so many, by chance")
     func chance() {
         var chance = SeededChance(state: 7)
-        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2, adds: 2)
+        let busy = Budget(invites: 3, losses: 2, reconnects: 2, duplicates: 2, adds: 2, holds: 2)
         let start = CallWorld(a: [busy, busy], b: [busy, busy], c: [busy], faults: 12, waiting: true)
         var steps = 0
         var reasons: Set<CallEndReason> = []
@@ -124,29 +116,4 @@ struct CallModelTests {
         caller.candidates = 2
         explore("candidates", CallWorld(a: [caller], b: [Self.other, Self.other]), atLeast: 2_000)
     }
-
-    /// The larger worlds, by what they are called.
-    enum Large: String, CaseIterable, Sendable {
-        case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
-            bothCallTwoRingOneFault, callWaiting, addedOneFault
-
-        var world: CallWorld {
-            switch self {
-            case .oneCallsOneFault: CallWorld(a: [caller, other], b: [other, other], faults: 1)
-            case .oneCallsTwoFaults: CallWorld(a: [caller], b: [other, other], faults: 2)
-            case .oneCallsOneThreeFaults: CallWorld(a: [caller], b: [other], faults: 3)
-            case .bothCallTwoDevicesEach: CallWorld(a: [caller, other], b: [caller, other])
-            case .bothCallOneFault: CallWorld(a: [caller], b: [caller], faults: 1)
-            case .bothCallTwoRingOneFault: CallWorld(a: [caller], b: [caller, other], faults: 1)
-            case .addedOneFault:
-                CallWorld(
-                    a: [Budget(invites: 1, losses: 1, reconnects: 1, duplicates: 1, adds: 1)], b: [other], c: [other],
-                    faults: 1)
-            case .callWaiting: CallWorld(a: [caller, caller], b: [other, other], waiting: true)
-            }
-        }
-    }
-
-    @Test("The larger worlds", .enabled(if: asked != nil), arguments: worlds)
-    func large(_ one: Large) { explore(one.rawValue, one.world, atLeast: 10_000) }
 }

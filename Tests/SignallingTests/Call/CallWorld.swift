@@ -1,7 +1,5 @@
 // Users with devices, the machine of calls and everything on its way between them, as one value: every order in which
 // things can happen is walked through. Time is not counted: what is due may fall due at any moment.
-import Testing
-
 @testable import Signalling
 
 /// What one client makes of what it is told, as `docs/protocol.md` has it.
@@ -35,6 +33,11 @@ struct CallClient: Hashable {
         var said = 0
         /// Whether its media goes through a room.
         var isInRoom = false
+        /// The sides that have it on hold, as far as told, and whether this client wants to be one.
+        var heldBy: Set<CallSide> = []
+        var holds = false
+        /// Who else in its room has a call on hold, as far as told.
+        var onHold: [String] = []
     }
     var entries: [Entry] = []
     /// Whom an invitation was sent to that is not answered.
@@ -68,6 +71,21 @@ struct CallClient: Hashable {
         entries[index].isInRoom = isInRoom
     }
 
+    mutating func hold(_ call: CallID, by side: CallSide, _ isHeld: Bool) {
+        guard let index = entries.firstIndex(where: { $0.call == call }) else {
+            return fault = "\(call) is on hold and not ours"
+        }
+        if entries[index].heldBy.contains(side) == isHeld { fault = "the \(side) of \(call) says the same twice" }
+        if isHeld { entries[index].heldBy.insert(side) } else { entries[index].heldBy.remove(side) }
+    }
+
+    mutating func know(_ users: [String], onHold call: CallID) {
+        guard let index = entries.firstIndex(where: { $0.call == call }) else {
+            return fault = "the room of \(call), which is not ours"
+        }
+        entries[index].onHold = users
+    }
+
     mutating func drop(_ call: CallID) { entries.removeAll { $0.call == call } }
 
     mutating func take(_ message: CallMessage) {
@@ -88,6 +106,7 @@ struct CallClient: Hashable {
             // What the client no longer wants it goes on ending.
             set(told.call, isLeft ? .leaving : .connecting(false), with: told.user.id, token: told.token)
             move(told.call, intoRoom: told.mode == .sfu)
+            know(told.onHold ?? [], onHold: told.call)
         case .endedElsewhere(let told): drop(told.call)
         case .ended(let told): drop(told.call)
         case .connected(let call):
@@ -106,13 +125,22 @@ struct CallClient: Hashable {
                 told.state.isPending ? .calling : told.state == .active ? .active : .connecting(false)
             set(told.call, phase, with: told.user.id)
             move(told.call, intoRoom: told.mode == .sfu)
+            know(told.onHold ?? [], onHold: told.call)
+            for side in told.heldBy ?? [] { hold(told.call, by: side, true) }
+            // What it had asked for and was not heard is not asked for again.
+            if let index = entries.firstIndex(where: { $0.call == told.call }) {
+                entries[index].holds = told.heldBy?.contains(told.offers ? .caller : .callee) ?? false
+            }
         case .upgraded(let told):
             if self[told.call]?.isInRoom != false { fault = "\(told.call) moves into a room and is not ours to move" }
             move(told.call, intoRoom: true)
         case .returned(let told):
             if self[told.call]?.isInRoom != true { fault = "\(told.call) leaves a room that it is not in" }
             move(told.call, intoRoom: false)
-        case .ringing, .description, .quality, .missed, .presence, .held, .resumed:
+        case .held(let told): hold(told.call, by: told.by, true)
+        case .resumed(let told): hold(told.call, by: told.by, false)
+        case .onHold(let told): know(told.users, onHold: told.call)
+        case .ringing, .description, .quality, .missed, .presence:
             fault = "\(message.type) was not expected"
         }
         settle()
@@ -153,6 +181,8 @@ struct CallWorld: Hashable {
         var candidates = 0
         /// Calls in which it is into whose room it calls C.
         var adds = 0
+        /// How often it puts a call on hold, and takes that back.
+        var holds = 0
     }
     enum Link: Hashable {
         case up
@@ -286,6 +316,9 @@ struct CallWorld: Hashable {
                 }
             case .silent, .answering, .leaving, .reattaching: continue
             }
+            if case .active = entry.phase, entry.holds || device.budget.holds > 0 {
+                acts.append(entry.holds ? .resume(entry.call) : .hold(entry.call))
+            }
             if device.budget.candidates > 0, entry.phase != .ringing {
                 acts.append(.candidate(.init(call: entry.call, candidate: "\(entry.said + 1)")))
             }
@@ -303,6 +336,10 @@ struct CallWorld: Hashable {
         case .connected(let report): devices[index].client.change(report.call, to: .connecting(true))
         case .cancel(let call), .hangup(let call), .decline(let call):
             devices[index].client.change(call, to: .leaving)
+        case .hold(let call), .resume(let call):
+            guard let place = devices[index].client.entries.firstIndex(where: { $0.call == call }) else { return }
+            devices[index].client.entries[place].holds.toggle()
+            if devices[index].client.entries[place].holds { devices[index].budget.holds -= 1 }
         case .candidate(let told):
             devices[index].budget.candidates -= 1
             guard let place = devices[index].client.entries.firstIndex(where: { $0.call == told.call }) else { return }
@@ -334,7 +371,7 @@ struct CallWorld: Hashable {
             // What changes nothing for the client need not be on its way.
             switch command {
             case .invite, .accept, .reattach: devices[index].down.append(.refused(command))
-            case .decline, .cancel, .hangup, .connected, .candidate: break
+            case .decline, .cancel, .hangup, .connected, .candidate, .hold, .resume: break
             default: fault = "\(command.type) was refused: \(error)"
             }
         }
@@ -415,6 +452,8 @@ struct CallWorld: Hashable {
             device.up.append(.reattach(.init(call: entry.call, token: entry.token ?? "")))
             // What the old session had not taken is gone.
             device.client.entries[place].heard = 0
+            device.client.entries[place].heldBy = []
+            device.client.entries[place].onHold = []
         }
         device.budget.candidates = 0
         devices[index] = device

@@ -1,6 +1,4 @@
 // What holds in every state that a call can come to, and the walk through all of them.
-import Testing
-
 @testable import Signalling
 
 extension CallWorld {
@@ -30,6 +28,12 @@ extension CallWorld {
                 let hasAnswered = entry.phase != .answering && entry.phase != .leaving && entry.phase != .calling
                 if hasAnswered, entry.isInRoom != (call.mode == .sfu) {
                     return "\(device.id) has \(id) in the wrong place"
+                }
+                if hasAnswered, entry.heldBy != Set(call.heldBy) {
+                    return "\(device.id) is wrong about who holds \(id)"
+                }
+                if hasAnswered, entry.onHold != machine.onHold(besides: call) ?? [] {
+                    return "\(device.id) is wrong about who is on hold in the room of \(id)"
                 }
             }
             if call.isInRoomForOthers, call.mode == .direct { return "\(id) is in its room and is not" }
@@ -159,6 +163,8 @@ extension CallWorld {
         /// Whether a call was in a room for a third, and whether one had left it with its two still talking.
         var hasMoved = false
         var hasReturned = false
+        /// Whether somebody was told that another of the room is on hold, whose call is another.
+        var hasToldOthers = false
     }
 
     /// Walks through every order of everything, the shortest ways first. A state is told by the 64 bits of its hash.
@@ -179,6 +185,9 @@ extension CallWorld {
                 if world.machine.calls.values.contains(where: { $0.state == .active }) { result.hasTalked = true }
                 if world.machine.calls.values.contains(where: \.isInRoomForOthers) { result.hasMoved = true }
                 if world.devices.contains(where: { $0.down.contains(where: \.isReturn) }) { result.hasReturned = true }
+                if world.devices.contains(where: { $0.client.entries.contains { !$0.onHold.isEmpty } }) {
+                    result.hasToldOthers = true
+                }
                 if world.isQuiet {
                     quiet.append(Int32(number))
                     result.reasons.formUnion(world.ends.values.map(\.reason))
