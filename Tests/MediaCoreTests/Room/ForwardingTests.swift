@@ -49,7 +49,7 @@ struct ForwardingTests {
         #expect(second.transportSequence != nil)
         // Written with the extensions of now it would be other bytes under the same number.
         room.clear()
-        room.control(nack(media: 210, first.sequence), from: 2)
+        room.control(negativeAcknowledgement(210, [first.sequence]), from: 2)
         #expect(room.sent(to: 2).isEmpty)
     }
 
