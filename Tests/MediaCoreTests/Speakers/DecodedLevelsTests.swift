@@ -122,7 +122,7 @@ struct DecodedLevelsTests {
         #expect(levels.last == nil && !awaits(7_000))
     }
 
-    @Test("On a slow machine answers half a second late are waited for: the silent are not taken for speakers by their length")
+    @Test("Answers half a second late are waited for: the silent are not taken for speakers by their length")
     func slow() {
         let room = TestRoom()
         for n in 1...6 as ClosedRange<UInt32> { room.join(n, [TestRoom.microphone(n)], audio: 1, video: 0) }
