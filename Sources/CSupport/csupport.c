@@ -98,3 +98,27 @@ int majlis_receive_many(
     }
     return count;
 }
+
+static int is_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b) {
+    if (a->ss_family != b->ss_family) return 0;
+    if (a->ss_family == AF_INET) {
+        const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
+        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
+    return a->ss_family == AF_INET6 && x->sin6_port == y->sin6_port && x->sin6_scope_id == y->sin6_scope_id &&
+        memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
+}
+
+ssize_t majlis_take_media(int fd, void *buffer, size_t capacity, const void *from) {
+    struct sockaddr_storage source;
+    socklen_t length = sizeof source;
+    ssize_t count = recvfrom(
+        fd, buffer, capacity, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&source, &length);
+    if (count < 0) return errno == EAGAIN ? 0 : -1;
+    if (count == 0 || (size_t)count > capacity || *(uint8_t *)buffer < 128 || *(uint8_t *)buffer > 191) return -1;
+    if (!is_same(&source, from)) return -1;
+    // It has been read; this takes it off.
+    recv(fd, buffer, 0, MSG_DONTWAIT);
+    return count;
+}

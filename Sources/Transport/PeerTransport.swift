@@ -61,7 +61,7 @@ public final class PeerTransport: ICEDatagramReceiver {
     /// The profile in use; nil before `connected`.
     public var profile: SRTPProfile? { srtp?.profile }
 
-    private let poller: ICEPoller
+    let poller: ICEPoller
     private let role: TransportRole
     private let context: DTLSContext
     private var delegate: (any PeerTransportDelegate)?
@@ -82,6 +82,9 @@ public final class PeerTransport: ICEDatagramReceiver {
     private var consentDeadline: Int64?
     private let doubtedTime: Int64
     private(set) var isThrottled = false
+    /// Whether what comes next is read by libnice in any case, and when that was so last.
+    var isForLibnice = false
+    private var libniceReadAt: Int64 = 0
 
     /// Makes the transport and gathers its candidates.
     public init(
@@ -280,7 +283,8 @@ public final class PeerTransport: ICEDatagramReceiver {
     func serve() -> Int {
         guard let agent else { return 0 }
         let before = agent.takenInTurn
-        agent.iterate()
+        // What is left behind media, or lies on another socket, is libnice's.
+        if !takeMedia(agent) { agent.iterate() }
         let taken = agent.takenInTurn - before
         if agent.isExhausted { isThrottled = true } else { agent.beginTurn() }
         afterLibnice()
@@ -296,6 +300,10 @@ public final class PeerTransport: ICEDatagramReceiver {
     /// libnice's timers, DTLS's timers, deadlines.
     func sweep(at now: Int64) {
         guard let agent else { return }
+        if now &- libniceReadAt >= Self.libniceReads {
+            libniceReadAt = now
+            isForLibnice = true
+        }
         agent.iterate()
         if agent.isExhausted { isThrottled = true }
         afterLibnice()
@@ -328,7 +336,7 @@ public final class PeerTransport: ICEDatagramReceiver {
         afterDTLS()
     }
 
-    private func receiveMedia(_ datagram: UnsafeMutableRawBufferPointer) {
+    func receiveMedia(_ datagram: UnsafeMutableRawBufferPointer) {
         guard datagram.count >= 2 else {
             statistics.malformed &+= 1
             return

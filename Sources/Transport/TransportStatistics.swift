@@ -6,6 +6,8 @@ public struct TransportStatistics: Sendable, Equatable {
     public var packetsReceived: UInt64 = 0
     /// Their bytes, as received.
     public var bytesReceived: UInt64 = 0
+    /// RTP and RTCP packets read from the selected socket past libnice, authenticated or not.
+    public var readDirectly: UInt64 = 0
     /// RTP and RTCP packets given to the kernel.
     public var packetsSent: UInt64 = 0
     /// Their bytes, as sent.

@@ -125,7 +125,9 @@ public struct Invariants {
     /// A plan was applied.
     public mutating func applied(_ plan: PeerPlan, to peer: PeerID) {
         var record = peers[peer] ?? PeerRecord()
-        record.transportExtension = plan.headerExtensions.transportSequence
+        // Who has no slot for video is sent no numbers.
+        let hasVideo = plan.slots.contains { $0.kind == .video }
+        record.transportExtension = hasVideo ? plan.headerExtensions.transportSequence : 0
         for slot in plan.slots {
             if record.streams[slot.ssrc.rawValue] == nil {
                 record.streams[slot.ssrc.rawValue] = SentStream(mid: slot.mid, kind: slot.kind, repairs: nil)

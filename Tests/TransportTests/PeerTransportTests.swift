@@ -43,6 +43,7 @@ struct PeerTransportTests {
             #expect(sent.bytesSent == received.bytesReceived)
             #expect(received.authenticationFailures == 0)
             #expect(received.malformed == 0)
+            #expect(received.readDirectly > 0)
         }
     }
 

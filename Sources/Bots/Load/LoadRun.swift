@@ -103,11 +103,8 @@ package final class LoadRun {
         let cpu = server?.cpuNanoseconds, own = LocalProcess.own.cpuNanoseconds ?? 0
         let idle = LocalProcess.idle(core: options.core)
         var seen = before, seenAt = begun, seenCPU = cpu
-        while MonotonicClock.now - begun < Int64(options.seconds) * 1_000_000_000 {
-            pause(
-                min(
-                    1_000,
-                    max(20, Int32((Int64(options.seconds) * 1_000_000_000 - MonotonicClock.now + begun) / 1_000_000))))
+        while let left = remaining(since: begun, talkedSince: from) {
+            pause(min(1_000, max(20, left)))
             let now = host.snapshot(), at = MonotonicClock.now, nowCPU = server?.cpuNanoseconds
             progress.show(line(now, seen, Double(at - seenAt) / 1e9, zip2(nowCPU, seenCPU), begun: begun))
             (seen, seenAt, seenCPU) = (now, at, nowCPU)
@@ -133,6 +130,19 @@ package final class LoadRun {
         result.isVoid = options.isBench && result.idle < 0.15
         countBeginnings(from: from + 1_000, until: host.talkMilliseconds - 1_000, &result)
     }
+
+    /// How many milliseconds are still to be measured; nil: none. Where bots are too slow for the clock their talk stands still
+    /// meanwhile (`BotHost`): of a conversation as much is waited for as was asked for, so that there are turns to count.
+    private func remaining(since begun: Int64, talkedSince from: Int) -> Int32? {
+        let passed = (MonotonicClock.now - begun) / 1_000_000, wanted = Int64(options.seconds) * 1_000
+        if passed < wanted { return Int32(clamping: wanted - passed) }
+        guard options.countsBeginnings, passed < wanted * Self.longestMeasure else { return nil }
+        let left = wanted - Int64(host.talkMilliseconds - from)
+        return left > 0 ? Int32(clamping: left) : nil
+    }
+
+    /// How many times as long as asked for is measured at most.
+    private static let longestMeasure: Int64 = 6
 
     private func zip2(_ a: Int64?, _ b: Int64?) -> (Int64, Int64)? {
         if let a, let b { (a, b) } else { nil }

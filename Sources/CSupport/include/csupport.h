@@ -27,3 +27,6 @@ int majlis_want_arrival_times(int fd);
 /// where `sources` is not null its sender in `sources[i]`, a `sockaddr_storage`. Answers how many, or minus errno.
 int majlis_receive_many(
     int fd, uint8_t *buffer, int stride, int capacity, int32_t *lengths, int64_t *arrivals, void *sources);
+/// Takes the next datagram of a socket, without waiting, where it is one of SRTP or SRTCP (its first byte is 128 to 191, RFC 7983)
+/// from `from`, a `sockaddr`, and fits `capacity`: its length. 0: there is none. Below zero: another is next, and stays.
+ssize_t majlis_take_media(int fd, void *buffer, size_t capacity, const void *from);

@@ -262,7 +262,7 @@ struct ReceiveSlot: ~Copyable {
             guard source.encoding == target, !source.isVideo || packet.isKeyFrame else {
                 return .dropped(.awaitingKeyFrame)
             }
-            begin(packet, source, receiver.extensions)
+            begin(packet, source, receiver.sentExtensions)
             hasSwitched = true
         }
         if isResting, source.isNewest {
@@ -302,7 +302,7 @@ struct ReceiveSlot: ~Copyable {
         record.marker = fate.marker || (firstOfTalk && !source.isVideo)
         stickyExtensions(packet, &record)
         let fits = out.place(for: Self.room(packet)) != nil
-        if fits, receiver.extensions.transportSequence != 0 {
+        if fits, receiver.sentExtensions.transportSequence != 0 {
             record.transportSequence = receiver.transportSequencer.take()
         }
         if sent == nil, isSentAgain {
@@ -312,7 +312,7 @@ struct ReceiveSlot: ~Copyable {
         let address = address(codec, packet, strips: false)
         guard fits,
             let length = PacketComposer.compose(
-                record, slot: address, as: nil, packet, place: place, from: history, map: receiver.extensions,
+                record, slot: address, as: nil, packet, place: place, from: history, map: receiver.sentExtensions,
                 into: &out)
         else {
             // Its number is taken; by RTX the receiver can still get it.
@@ -488,7 +488,7 @@ struct ReceiveSlot: ~Copyable {
                 return .egressFull
             }
             rtxSequence &+= 1
-            transportSequence = receiver.extensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take()
+            transportSequence = receiver.sentExtensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take()
             form = RetransmissionForm(
                 ssrc: ssrc, payloadType: payloadType, sequence: rtxSequence, absoluteSendTime: absoluteSendTime,
                 transportSequence: transportSequence)
@@ -499,7 +499,7 @@ struct ReceiveSlot: ~Copyable {
             let length = PacketComposer.compose(
                 // The payload type of retransmissions says that the original was the codec itself.
                 record, slot: address(Int(record.codec), packet, strips: form != nil), as: form, packet, place: place,
-                from: history, map: receiver.extensions, into: &out)
+                from: history, map: receiver.sentExtensions, into: &out)
         else { return .egressFull }
         out.commit(length, to: receiver.id, kind: .rtp, mayBePadded: form != nil)
         // The very same bytes under the same number tell the estimate nothing of when they arrived.
@@ -525,10 +525,10 @@ extension ReceiveSlot {
         rtxSequence &+= 1
         let form = RetransmissionForm(
             ssrc: ssrc, payloadType: payloadType, sequence: rtxSequence, absoluteSendTime: absoluteSendTime,
-            transportSequence: receiver.extensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take())
+            transportSequence: receiver.sentExtensions.transportSequence == 0 ? 0 : receiver.transportSequencer.take())
         guard
             let length = PacketComposer.composePadding(
-                mid: plan.mid, as: form, timestamp: line.newest ?? 0, map: receiver.extensions, into: &out)
+                mid: plan.mid, as: form, timestamp: line.newest ?? 0, map: receiver.sentExtensions, into: &out)
         else { return false }
         out.commit(length, to: receiver.id, kind: .rtp)
         receiver.noteSent(length, .padding, transportSequence: form.transportSequence, at: now)

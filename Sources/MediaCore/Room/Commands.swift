@@ -105,8 +105,11 @@ extension RoomCore {
 
     mutating func applyPlan(_ plan: PeerPlan, of id: PeerID, at now: Timestamp, into out: inout Egress) {
         guard let p = peerIndex.find(id.rawValue) else { return }
-        let extensionsChanged = peers[p].extensions != plan.headerExtensions
+        let (before, sentBefore) = (peers[p].extensions, peers[p].sentExtensions)
         peers[p].extensions = plan.headerExtensions
+        peers[p].hasVideoSlots = plan.slots.contains { $0.kind == .video }
+        peers[p].settleSentExtensions()
+        let extensionsChanged = peers[p].extensions != before || peers[p].sentExtensions != sentBefore
         peers[p].reducedSizeRTCP = plan.reducedSizeRTCP
         applySlots(plan.slots, of: p, extensionsChanged: extensionsChanged)
         applyTracks(plan.published, of: p, at: now)
@@ -150,7 +153,6 @@ extension RoomCore {
         }
         for s in old where !kept.contains(s) { slots.remove(Int(s)) }
         peers[p].slots = kept
-        peers[p].hasVideoSlots = plans.contains { $0.kind == .video }
         peers[p].givesTransportFeedback =
             peers[p].extensions.transportSequence != 0 && plans.contains { $0.feedback.transportFeedback }
         peers[p].feedbackSSRC = kept.first.map { slots[Int($0)].plan.ssrc } ?? Participant.fallbackSSRC

@@ -14,6 +14,8 @@ struct Participant: ~Copyable {
     let order: UInt32
     var isConnected = false
     var extensions = HeaderExtensionMap()
+    /// Those that packets to it carry.
+    private(set) var sentExtensions = HeaderExtensionMap()
     var reducedSizeRTCP = false
     var usesTransportFeedback = false
     /// The room's numbers of its tracks and slots, in the order of its plan.
@@ -58,6 +60,13 @@ struct Participant: ~Copyable {
 }
 
 extension Participant {
+    /// Its extensions or what its slots are for have changed. Transport-wide numbers are for the estimate alone: who has no slot
+    /// for video is sent none, and has no arrival times to tell ten times a second that nobody would read.
+    mutating func settleSentExtensions() {
+        sentExtensions = extensions
+        if !hasVideoSlots { sentExtensions.transportSequence = 0 }
+    }
+
     /// What is sent was divided anew, or what the path carries is another: bursts are wide where all that is wanted is given and
     /// as much again would fit.
     mutating func followDemand() {
@@ -185,6 +194,7 @@ extension Participant: CheckpointRow {
         bandwidth = try BandwidthEstimator.restored(&r)
         pacer = try Pacer.restored(&r)
         try r.code(&hasVideoSlots)
+        settleSentExtensions()
         try r.code(&givesTransportFeedback)
         try r.code(&demand)
         followDemand()

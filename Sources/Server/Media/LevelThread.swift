@@ -287,9 +287,29 @@ extension MediaTurn {
         if levels.offer(opus, of: peer.room.key, sound.track, timestamp: sound.timestamp, at: now.nanoseconds) {
             metrics.decodedLevels.add(1)
         } else {
-            metrics.droppedLevels.add(1)
+            noteDroppedLevels(1)
         }
     }
+
+    /// Counts packets that were not decoded in time, and says so, seldom, where they are many: who speaks is then found out late,
+    /// or by the lengths of packets.
+    private func noteDroppedLevels(_ count: Int) {
+        guard count > 0 else { return }
+        metrics.droppedLevels.add(count)
+        lateLevels += count
+        let now = self.now
+        guard lateLevels >= Self.manyLateLevels, lateLevelsToldAt.map({ now - $0 >= .seconds(60) }) ?? true else {
+            return
+        }
+        log(
+            .warning, "too slow to find out how loud people are whose clients do not say: who speaks is told late",
+            ("packets", "\(lateLevels)"))
+        lateLevels = 0
+        lateLevelsToldAt = now
+    }
+
+    /// So many packets, four seconds of somebody's sound, are worth a word.
+    private static let manyLateLevels = 200
 
     /// Gives the rooms what was found.
     private func takeLevels() {
@@ -298,6 +318,6 @@ extension MediaTurn {
             guard let room = rooms[found.room] else { return }
             apply(.soundLevel(found.track, timestamp: found.timestamp, found.level), to: room)
         }
-        metrics.droppedLevels.add(levels.takeOutdated())
+        noteDroppedLevels(levels.takeOutdated())
     }
 }

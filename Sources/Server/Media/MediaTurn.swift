@@ -28,6 +28,9 @@ final class MediaTurn {
     let peerReports = PeerReports()
     /// Decodes for levels, from the first packet on that wants it.
     var levels: LevelThread?
+    /// Packets that were not decoded in time since that was said last, and when that was.
+    var lateLevels = 0
+    var lateLevelsToldAt: Timestamp?
     /// Rooms with a recording that was asked for, and those whose flight recording is kept at the end of this turn.
     var recorded: [MediaRoom] = []
     var keeping: [MediaRoom] = []

@@ -177,6 +177,13 @@ protocol ICEDatagramReceiver: AnyObject {
     /// How many datagrams were taken since `beginTurn`.
     var takenInTurn: Int { Self.datagramsPerTurn - share }
 
+    /// A datagram was taken, by libnice or from the selected socket past it.
+    func countTaken() {
+        share -= 1
+        guard share <= 0, !isClosed else { return }
+        unsafe nice_agent_attach_recv(agent, stream, 1, context, nil, nil)
+    }
+
     /// The events since the last call.
     func takeEvents() -> [ICEEvent] {
         guard !inbox.isEmpty else { return [] }
@@ -195,8 +202,7 @@ protocol ICEDatagramReceiver: AnyObject {
     }
 
     private func received(_ datagram: UnsafeMutableRawBufferPointer) {
-        share -= 1
-        if share <= 0 { unsafe nice_agent_attach_recv(agent, stream, 1, context, nil, nil) }
+        countTaken()
         unsafe receiver.receive(datagram)
     }
 

@@ -10,9 +10,11 @@ public import EventLoop
 import Glibc
 
 /// Drives the agents of one loop. All its methods are for the loop's own thread.
-public final class ICEPoller {
+@safe public final class ICEPoller {
     /// How many datagrams one turn takes in; the rest waits in the sockets for the next turn.
     public static let datagramsPerTurn = 256
+    /// The longest datagram that is read past libnice: more than any network's.
+    static let datagramBytes = 4_096
     /// The sweep's interval in milliseconds while an agent is connecting.
     static let connectingSweep: Int64 = 10
     /// Connected agents are swept each so many sweeps, and the interval is as much longer when none is connecting: what
@@ -46,6 +48,8 @@ public final class ICEPoller {
     private var throttled: [Int] = []
     private var ready = [UInt64](repeating: 0, count: 64)
     private var depth = 0
+    /// Where a transport reads a datagram to; it is used up before the next is read.
+    let datagram = UnsafeMutableRawBufferPointer.allocate(byteCount: ICEPoller.datagramBytes, alignment: 16)
     private var retired: [ICEAgent] = []
     private var isClosed = false
 
@@ -85,7 +89,10 @@ public final class ICEPoller {
         Glibc.close(epoll)
     }
 
-    deinit { precondition(isClosed, "an ICE poller is closed before it is dropped: the loop still calls it") }
+    deinit {
+        precondition(isClosed, "an ICE poller is closed before it is dropped: the loop still calls it")
+        unsafe datagram.deallocate()
+    }
 
     // MARK: Transports
 

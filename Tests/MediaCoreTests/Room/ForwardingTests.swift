@@ -34,6 +34,26 @@ struct ForwardingTests {
         #expect(room.events.contains(.trackStarted(TrackID(peer: PeerID(1), mid: mid("mic")))))
     }
 
+    @Test("Who has no slot for video is sent no transport-wide numbers; behind a change nothing older is sent again")
+    func numbersForTheEstimateAlone() throws {
+        let room = TestRoom()
+        room.join(1, [TestRoom.microphone(1)])
+        room.join(2, [TestRoom.microphone(2)], video: 0)
+        room.receive(audioPacket(1, 10, 1_000), from: 1)
+        let first = try #require(room.sent(to: 2).first)
+        #expect(first.transportSequence == nil && first.mid == "a0" && first.level == 30)
+        let slots = TestRoom.slots(2, audio: 4, video: 4)
+        room.apply(.applyPlan(PeerID(2), TestRoom.plan([TestRoom.microphone(2)], slots)))
+        room.receive(audioPacket(1, 11, 1_960), from: 1)
+        let second = try #require(room.sent(to: 2).last)
+        #expect(second.sequence == first.sequence &+ 1)
+        #expect(second.transportSequence != nil)
+        // Written with the extensions of now it would be other bytes under the same number.
+        room.clear()
+        room.control(negativeAcknowledgement(210, [first.sequence]), from: 2)
+        #expect(room.sent(to: 2).isEmpty)
+    }
+
     @Test("Video is forwarded from the first key frame on, under the slot's payload type")
     func video() throws {
         let room = pair()

@@ -122,6 +122,35 @@ struct DecodedLevelsTests {
         #expect(levels.last == nil && !awaits(7_000))
     }
 
+    @Test("Answers half a second late are waited for: the silent are not taken for speakers by their length")
+    func slow() {
+        let room = TestRoom()
+        for n in 1...6 as ClosedRange<UInt32> { room.join(n, [TestRoom.microphone(n)], audio: 1, video: 0) }
+        let lag: UInt16 = 25
+        func talk(_ frames: Range<UInt16>, _ speaker: UInt32?) {
+            for frame in frames {
+                for n in 1...6 as ClosedRange<UInt32> { room.receive(Self.packet(n, frame), from: n) }
+                for n in 1...6 as ClosedRange<UInt32> where frame >= lag {
+                    let syllable: UInt8 = [0, 3, 8, 14, 6, 2][Int(frame % 6)]
+                    // Of the packet of half a second ago, when the speaker was the same but at the beginning.
+                    let speaks = n == speaker && frame >= frames.lowerBound + lag
+                    room.apply(
+                        .soundLevel(
+                            Self.microphone(n), timestamp: UInt32(frame - lag) * 960,
+                            AudioLevel(isVoice: speaks, level: speaks ? 25 + syllable : 90)))
+                }
+                room.run(milliseconds: 20)
+            }
+        }
+        talk(0..<200, nil)
+        room.clear()
+        talk(200..<400, nil)
+        #expect(room.rtp.isEmpty && dominant(room) == nil)
+        talk(400..<500, 4)
+        #expect(dominant(room) == PeerID(4))
+        #expect(room.sent(to: 1).allSatisfy { $0.source == 4 } && room.sent(to: 1).count > 50)
+    }
+
     @Test("Answers about nobody, the muted, pictures and those whose packets say their level change nothing")
     func foreign() {
         let room = TestRoom()
