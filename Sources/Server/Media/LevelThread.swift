@@ -297,10 +297,9 @@ extension MediaTurn {
         guard count > 0 else { return }
         metrics.droppedLevels.add(count)
         lateLevels += count
+        guard lateLevels >= Self.manyLateLevels else { return }
         let now = self.now
-        guard lateLevels >= Self.manyLateLevels, lateLevelsToldAt.map({ now - $0 >= .seconds(60) }) ?? true else {
-            return
-        }
+        guard lateLevelsToldAt.map({ now - $0 >= .seconds(60) }) ?? true else { return }
         log(
             .warning, "too slow to find out how loud people are whose clients do not say: who speaks is told late",
             ("packets", "\(lateLevels)"))

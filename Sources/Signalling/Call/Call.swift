@@ -29,7 +29,9 @@ public struct Call: Hashable, Sendable {
     /// Whether neither side may learn an address of the other.
     public var isRelayOnly: Bool { caller.isRelayOnly || callee.isRelayOnly }
     /// The room that its media goes through, once it was accepted.
-    var room: String? { mode == .sfu && !state.isPending ? (host ?? id).room : nil }
+    var room: String? { mode == .sfu && !state.isPending ? roomCall.room : nil }
+    /// The call that a room of this one's is named after: the one into which it is an invitation, or itself.
+    var roomCall: CallID { host ?? id }
 
     /// The sides that have it on hold.
     var heldBy: [CallSide] { CallSide.allCases.filter { self[$0].isHolding } }

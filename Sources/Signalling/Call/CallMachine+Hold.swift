@@ -39,9 +39,8 @@ extension CallMachine {
     /// The other calls that were accepted into a call's room.
     private func others(in call: Call) -> [Call] {
         guard call.mode == .sfu else { return [] }
-        let host = call.host ?? call.id
         return calls.values.filter {
-            $0.id != call.id && $0.mode == .sfu && !$0.state.isPending && ($0.host ?? $0.id) == host
+            $0.id != call.id && $0.mode == .sfu && !$0.state.isPending && $0.roomCall == call.roomCall
         }
     }
 }

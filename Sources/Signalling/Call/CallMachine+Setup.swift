@@ -35,7 +35,7 @@ extension CallMachine {
             id: given.id, mode: host == nil ? invite.mode ?? .direct : .sfu, caller: leg,
             callee: CallLeg(user: invite.to, name: nil, options: options), isBlocked: given.isBlocked,
             times: CallTimes(placed: now))
-        call.host = host.map { $0.host ?? $0.id }
+        call.host = host.map(\.roomCall)
         // Its two move into the room while the third is rung.
         if let host, host.mode == .direct {
             try upgrade(host.id, by: device, forOthers: true, at: now, into: &actions)

@@ -257,7 +257,7 @@ public struct CallMachine: Hashable, Sendable {
     func isInCall(_ device: CallDeviceID, of user: String, besides call: Call? = nil) -> Bool {
         users[user]?.calls.contains { id in
             guard let other = calls[id], other.side(of: device) != nil else { return false }
-            return call.map { (other.host ?? other.id) != ($0.host ?? $0.id) } ?? true
+            return call.map { other.roomCall != $0.roomCall } ?? true
         } ?? false
     }
 

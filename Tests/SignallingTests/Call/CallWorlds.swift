@@ -11,8 +11,7 @@ extension CallWorld {
 
     enum Large: String, CaseIterable {
         case oneCallsOneFault, oneCallsTwoFaults, oneCallsOneThreeFaults, bothCallTwoDevicesEach, bothCallOneFault,
-            bothCallTwoRingOneFault, callWaiting, addedOneFault, heldByHost,
-            heldOneFault
+            bothCallTwoRingOneFault, callWaiting, addedOneFault, heldByHost, heldOneFault
 
         var world: CallWorld {
             switch self {
