@@ -162,6 +162,16 @@ public struct VideoEncoding: Sendable {
     /// The number of the last key frame among the frames.
     var lastKeyFrame = 0
     var screen = ScreenState()
+    /// The bytes by which key frames were larger than the mean, and later frames not yet smaller.
+    var debt = 0
+    /// When it went on after a pause, and how much of its rate it has reached by a moment, in percent: an encoder whose encoding
+    /// begins takes a second to spend all that it may.
+    var resumedAt: Timestamp?
+
+    func reachedPercent(at now: Timestamp) -> Int {
+        guard let resumedAt else { return 100 }
+        return 50 + Int(min(max((now - resumedAt).nanoseconds, 0), 1_000_000_000) / 20_000_000)
+    }
     /// The encoder of a coding with layers.
     public internal(set) var scalable = ScalableEncoder()
     var sentWithRid = 0
@@ -237,8 +247,10 @@ public struct VideoSender: Sendable {
         let isKey = encodings[index].needsKeyFrame
         let frame = shape.frame(
             encodings[index].frameCount - encodings[index].lastKeyFrame, isKey: isKey,
-            bitsPerSecond: encodings[index].bitsPerSecond, &encodings[index].screen, &random)
+            bitsPerSecond: encodings[index].bitsPerSecond * encodings[index].reachedPercent(at: context.now) / 100,
+            &encodings[index].screen, &random)
         guard var frame else { return }
+        if shape.repaysKeyFrames, shape.motion == .camera { repay(index, isKey: isKey, &frame) }
         encodings[index].needsKeyFrame = false
         var truth: FrameTruth?
         if shape.temporalLayers > 2 {
@@ -267,6 +279,16 @@ public struct VideoSender: Sendable {
                 index, size, isKey, isFirst, isLast: left <= 0, frame, isFirst ? truth : nil, timestamp, &context,
                 &random, into: &out)
             isFirst = false
+        }
+    }
+
+    private mutating func repay(_ index: Int, isKey: Bool, _ frame: inout ModelFrame) {
+        if isKey {
+            encodings[index].debt += frame.bytes - frame.bytes / max(1, shape.keyFrameFactor)
+        } else {
+            let saved = min(encodings[index].debt, frame.bytes / 3)
+            encodings[index].debt -= saved
+            frame.bytes -= saved
         }
     }
 
@@ -349,8 +371,15 @@ public struct VideoSender: Sendable {
     /// Takes note of a key-frame request for one of the encodings; the next frame answers it.
     mutating func requestKeyFrame(_ ssrc: UInt32, at now: Timestamp) {
         guard let index = encodings.firstIndex(where: { $0.ssrc == ssrc }) else { return }
-        if encodings[index].answersKeyFrameRequests { encodings[index].needsKeyFrame = true }
+        if encodings[index].answersKeyFrameRequests { beginAnew(index) }
         encodings[index].keyFrameRequests.append(now)
+    }
+
+    /// The next frame of an encoding is a key frame, and that of the others where they begin together.
+    mutating func beginAnew(_ index: Int) {
+        encodings[index].needsKeyFrame = true
+        guard shape.keyFramesTogether else { return }
+        for other in encodings.indices { encodings[other].needsKeyFrame = true }
     }
 
     /// The sender reports of the encodings that have sent.

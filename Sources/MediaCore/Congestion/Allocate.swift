@@ -4,6 +4,8 @@
 extension RoomCore {
     /// How often a receiver's slots are looked at again: the rates of layers change.
     static let allocationInterval = TimeDelta.milliseconds(250)
+    /// While what waits for a receiver's pace takes no longer than this, what it is sent fits.
+    static let shortWait = TimeDelta.milliseconds(250)
     /// An estimate is told when it has changed by so many percent.
     static let toldPercent: Int64 = 10
 
@@ -44,6 +46,12 @@ extension RoomCore {
         // What is sent besides the first time that video is sent.
         let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
         BitrateAllocator.divide(estimate - other, over: work.requests, into: &work.allocation)
+        // A queue that drains is no reason to leave an encoding, whose return would take a key frame: its fewest frames do.
+        let sustained = peers[p].bandwidth.sustained
+        if sustained > estimate {
+            BitrateAllocator.divide(sustained - other, over: work.requests, into: &work.sustained)
+            BitrateAllocator.keepEncodings(as: work.sustained, work.requests, in: &work.allocation)
+        }
         peers[p].demand.estimate = estimate
         peers[p].demand.carried = peers[p].bandwidth.carried
         peers[p].demand.other = other
@@ -54,7 +62,9 @@ extension RoomCore {
         for i in work.slots.indices {
             let s = Int(work.slots[i])
             let isShort = work.allocation.short.contains(i)
-            slots[s].allocation.shortSince = isShort ? slots[s].allocation.shortSince ?? now : nil
+            // As long as hardly anything waits it fits, whatever was measured. A screen's pages come in bursts, and may wait.
+            let fits = work.requests[i].isScreen || peers[p].pacer.queueTime < Self.shortWait
+            slots[s].allocation.shortSince = isShort ? fits ? now : slots[s].allocation.shortSince ?? now : nil
             give(work.allocation.steps[i], to: s, work.requests[i], at: now, changed: &changed, into: &out)
         }
         peers[p].bandwidth.setDemand(
@@ -196,7 +206,7 @@ extension RoomCore {
             // Down to another encoding, which begins with its next key frame. Until then as little as there is of the one that
             // is shown, or nothing where that is too much.
             let least = encodings[Int(current)].rates.rate(spatial: 0, temporal: 0, at: now)
-            if encodings[Int(current)].monitor.isAlive, least > step.rate + step.rate { slots[s].stop() }
+            if encodings[Int(current)].monitor.isAlive, least > step.rate { slots[s].stop() }
             slots[s].limit(spatial: 0, temporal: 0)
             slots[s].allocation.isLeaving = true
         }

@@ -18,6 +18,8 @@ struct BandwidthEstimator: ~Copyable {
     static let lowLoss = 0.03
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
     static let recoveryPacingPercent: Int64 = 130
+    /// Of what will be sent again when a queue has drained so much is counted on meanwhile, in percent.
+    static let sustainedPercent: Int64 = 90
     /// The bytes of packets that lost feedback told of are counted at so many moments.
     static let bridgeParts = 4
     /// A change of so much is worth telling, in percent.
@@ -86,6 +88,14 @@ struct BandwidthEstimator: ~Copyable {
 
     /// What the path is known to carry: the estimate, which is not raised far above what is wanted, or what a look for room showed.
     var carried: DataRate { followsReports || watch.halvings > 0 ? estimate : max(estimate, probes.shown) }
+
+    /// What will be sent again when the queue that drains now is empty, about; the estimate while none does.
+    var sustained: DataRate {
+        guard controller.refill > .zero, !followsReports, watch.halvings == 0, !watch.isHolding else { return estimate }
+        var kept = controller.refill.scaled(by: Self.sustainedPercent, over: 100)
+        if let limit = loss.limit { kept = min(kept, limit) }
+        return max(estimate, min(kept, maximum))
+    }
 
     /// How fast the pacer may send: a little faster than the estimate, or as fast as the path is known to carry; little while
     /// feedback is overdue.
@@ -217,12 +227,15 @@ struct BandwidthEstimator: ~Copyable {
         input.wasHeld = watch.heldAt.map { now - $0 < roundTrip + .milliseconds(200) } ?? false
         let old = controller.rate
         var cause = ordinary
-        if controller.update(input, at: now) {
+        var probed = news.probed
+        // Where next to nothing is lost, few packets are enough.
+        if loss.recent < Self.lowLoss { probed?.isSure = true }
+        // What stands in the queue is the probe's own where that found more than was known.
+        let isProbes = probed.map { $0.isSure && $0.rate > controller.rate } ?? false
+        if !isProbes, controller.update(input, at: now) {
             cause = .overuse
             probes.noteOveruse(at: now)
-        } else if var probed = news.probed {
-            // Where next to nothing is lost, few packets are enough.
-            if loss.recent < Self.lowLoss { probed.isSure = true }
+        } else if let probed {
             if !probes.takeRoom(probed) {
                 probes.take(probed, before: controller.rate)
                 controller.probed(probed, limit: ceiling, acknowledged: input.acknowledged, at: now)

@@ -67,6 +67,8 @@ struct AllocationWork {
     var requests: [AllocationRequest] = []
     var slots: [Int32] = []
     var allocation = Allocation()
+    /// What would be given were it not for a queue that drains.
+    var sustained = Allocation()
 }
 
 /// Divides a rate over slots.
@@ -151,6 +153,23 @@ enum BitrateAllocator {
             }
         }
         sum(requests, used: DataRate(bitsPerSecond: budget.bitsPerSecond - left), into: &result)
+    }
+
+    /// Gives whoever would have to leave its encoding, and in another allocation would not, the least of that encoding.
+    static func keepEncodings(as other: Allocation, _ requests: [AllocationRequest], in result: inout Allocation) {
+        for i in requests.indices {
+            let (steps, current) = (requests[i].steps, requests[i].current)
+            guard current >= 0, other.steps[i] >= 0 else { continue }
+            let layer = steps[current].layer
+            let given = result.steps[i]
+            guard given < 0 || steps[given].layer < layer, steps[other.steps[i]].layer >= layer,
+                let least = steps.firstIndex(where: { $0.layer == layer })
+            else { continue }
+            result.steps[i] = least
+            result.allocated =
+                result.allocated + steps[least].rate - (given < 0 ? .zero : steps[given].rate)
+        }
+        result.next = max(result.next, result.allocated)
     }
 
     /// Gives a slot the next higher step that fits; false when there is none.

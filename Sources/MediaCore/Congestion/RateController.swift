@@ -111,8 +111,9 @@ struct RateController: BitwiseCopyable {
     static let farGrowth = 0.08...0.25
     /// The rate is not raised by time above so much of what arrives, in percent, and 10 kb/s.
     static let arrivingPercent: Int64 = 150
-    /// Nor above so much of what was sent over a longer time.
-    static let unsentPercent: Int64 = 107
+    /// Nor above so much of what was sent over a longer time, in percent, and so many bits a second.
+    static let unsentPercent: Int64 = 105
+    static let unsentMargin = 5_000.0
 
     private(set) var rate: DataRate
     private(set) var capacity = LinkCapacityEstimate()
@@ -122,7 +123,7 @@ struct RateController: BitwiseCopyable {
     /// Less is sent than may be, since then.
     private var limitedSince: Timestamp?
     /// The rate to be gone back to when the queue is empty; zero while nothing drains.
-    private var refill = DataRate.zero
+    private(set) var refill = DataRate.zero
     private var trial: QueueTrial?
     /// What stands in the queue whatever is sent: something else fills it, or the path has become longer.
     private(set) var foreign = TimeDelta.zero
@@ -297,7 +298,8 @@ struct RateController: BitwiseCopyable {
         }
         // What has not been sent time shows nothing of: probes do.
         if let sending = input.sendingLong {
-            limit = min(limit, Double(sending.scaled(by: Self.unsentPercent, over: 100).bitsPerSecond) + 10_000)
+            limit = min(
+                limit, Double(sending.scaled(by: Self.unsentPercent, over: 100).bitsPerSecond) + Self.unsentMargin)
         }
         guard current < limit else { return }
         var grown: Double

@@ -1,4 +1,4 @@
-// What of an encoding there is: the rate of each spatial and temporal layer over the last two seconds, its pictures' heights,
+// What of an encoding there is: the rate of each spatial and temporal layer over the last four seconds, its pictures' heights,
 // and which layers have stopped, by their packets alone. Decides nothing.
 
 /// The layers of one encoding as they arrive.
@@ -6,9 +6,12 @@ struct LayerRates: BitwiseCopyable {
     /// Layers told apart, each way; higher ones count as the highest.
     static let layers = 4
     /// A rate is measured over so many full buckets and the one that is being filled.
-    static let buckets: Int64 = 9
+    static let buckets: Int64 = 17
     static let bucket = TimeDelta.milliseconds(250)
     static let bucketsOfSecond: Int64 = 4
+    static let window = bucket * (buckets - 1)
+    /// With each bucket the usual rate of a layer comes nearer to the one that is measured, by the difference divided by this.
+    static let usualShare: Int64 = 8
     /// A rate before this is that of what came divided by this.
     static let shortest = TimeDelta.milliseconds(500)
     /// A layer silent for so long keeps the rate it had.
@@ -24,6 +27,8 @@ struct LayerRates: BitwiseCopyable {
         var bucket: Int64 = .min
         /// The rate when the last bucket with packets of the layer began.
         var rate: Int64 = 0
+        /// What it takes over a longer time, zero where nothing is known.
+        var usual: Int64 = 0
         var isSeen = false
     }
 
@@ -37,8 +42,11 @@ struct LayerRates: BitwiseCopyable {
 
     private var measured = InlineArray<16, Layer>(repeating: Layer())
     /// Bytes by bucket and layer, and frames by bucket and temporal layer.
-    private var bytes = InlineArray<144, UInt32>(repeating: 0)
-    private var frames = InlineArray<36, UInt16>(repeating: 0)
+    private var bytes = InlineArray<272, UInt32>(repeating: 0)
+    private var frames = InlineArray<68, UInt16>(repeating: 0)
+    /// The part of the bytes that key frames had, and the timestamp of the last of them.
+    private var keyBytes = InlineArray<272, UInt32>(repeating: 0)
+    private var keyTimestamp: UInt32?
     private var newestBucket: Int64 = .min
     private var bucketBegins = Timestamp(nanoseconds: .max)
     private var bucketEnds = Timestamp(nanoseconds: .min)
@@ -95,9 +103,10 @@ struct LayerRates: BitwiseCopyable {
     enum News { case nothing, layerSeen, layerReturned }
 
     /// A packet of so many bytes came: whether a layer was seen for the first time, or one that had stopped goes on and is the
-    /// highest now. A retransmission counts as bytes alone.
+    /// highest now. A retransmission counts as bytes alone; what has the timestamp of a packet that begins a key frame is of it.
     mutating func note(
-        bytes count: Int, spatial: UInt8, temporal: UInt8, timestamp: UInt32, isRetransmission: Bool, at now: Timestamp
+        bytes count: Int, spatial: UInt8, temporal: UInt8, timestamp: UInt32, isKeyFrame: Bool = false,
+        isRetransmission: Bool, at now: Timestamp
     ) -> News {
         let s = min(Int(spatial), Self.layers - 1)
         let t = min(Int(temporal), Self.layers - 1)
@@ -106,9 +115,11 @@ struct LayerRates: BitwiseCopyable {
             bucket = Self.number(now)
             if bucket > newestBucket, isStarted || !isRetransmission { turn(to: bucket) }
         }
+        if isKeyFrame { keyTimestamp = timestamp }
+        let isKey = keyTimestamp == timestamp
         if isRetransmission {
             guard isStarted else { return .nothing }
-            add(count, to: s * Self.layers + t, bucket)
+            add(count, to: s * Self.layers + t, bucket, isKey: isKey)
             return .nothing
         }
         let isSilenceOver = !isStarted || now - last >= Self.stopAfter
@@ -125,7 +136,7 @@ struct LayerRates: BitwiseCopyable {
         last = now
         isStarted = true
         measure(s * Self.layers + t, bucket, at: now)
-        add(count, to: s * Self.layers + t, bucket)
+        add(count, to: s * Self.layers + t, bucket, isKey: isKey)
         let (before, known) = (stopped, seen)
         let live = (liveSpatialLayers, liveTemporalLayers)
         note(row: s, timestamp, at: now)
@@ -140,7 +151,10 @@ struct LayerRates: BitwiseCopyable {
         var emptied = from + 1
         while emptied <= bucket {
             let place = Self.place(emptied)
-            for layer in 0..<16 { bytes[place * 16 + layer] = 0 }
+            for layer in 0..<16 {
+                bytes[place * 16 + layer] = 0
+                keyBytes[place * 16 + layer] = 0
+            }
             for layer in 0..<Self.layers { frames[place * Self.layers + layer] = 0 }
             emptied += 1
         }
@@ -154,10 +168,12 @@ struct LayerRates: BitwiseCopyable {
         bucketEnds = bucketBegins + Self.bucket
     }
 
-    private mutating func add(_ count: Int, to layer: Int, _ bucket: Int64) {
+    private mutating func add(_ count: Int, to layer: Int, _ bucket: Int64, isKey: Bool) {
         guard bucket > newestBucket - Self.buckets else { return }
         let place = Self.place(bucket) * 16 + layer
-        bytes[place] = bytes[place] &+ UInt32(truncatingIfNeeded: min(max(count, 0), 65_535))
+        let count = UInt32(truncatingIfNeeded: min(max(count, 0), 65_535))
+        bytes[place] = bytes[place] &+ count
+        if isKey { keyBytes[place] = keyBytes[place] &+ count }
     }
 
     /// A packet of a layer is about to be added: what was measured before it is kept once a bucket.
@@ -166,31 +182,46 @@ struct LayerRates: BitwiseCopyable {
             measured[layer].first = now
             measured[layer].isSeen = true
         } else if bucket > measured[layer].bucket, now - measured[layer].first >= Self.shortest {
-            measured[layer].rate = windowed(layer, at: now)
+            let rate = windowed(layer, at: now)
+            measured[layer].rate = rate
+            let usual = measured[layer].usual
+            measured[layer].usual = usual > 0 ? usual + (rate - usual) / Self.usualShare : rate
         }
         measured[layer].bucket = bucket
         measured[layer].last = now
     }
 
-    /// Bits a second over the buckets that are left at `now`.
+    /// Bits a second over the buckets that are left at `now`, as they would be if nothing new began.
     private func windowed(_ layer: Int, at now: Timestamp) -> Int64 {
         let current = Self.number(now)
         var sum: Int64 = 0
+        var keys: Int64 = 0
         var most: Int64 = 0
         for back in 0..<Self.buckets {
             let bucket = current - back
             guard bucket <= newestBucket, bucket > newestBucket - Self.buckets else { continue }
-            let count = Int64(bytes[Self.place(bucket) * 16 + layer])
+            let place = Self.place(bucket) * 16 + layer
+            let key = Int64(keyBytes[place])
+            let count = Int64(bytes[place]) - key
             sum += count
+            keys += key
             most = max(most, count)
         }
         let begin = max(
             measured[layer].first.nanoseconds, (current &- Self.buckets &+ 1) &* Self.bucket.nanoseconds)
         let span = max(now.nanoseconds &- begin, Self.shortest.nanoseconds)
-        // A key frame comes once: it is not what the layer takes.
+        // A page that is turned comes once: it is not what the layer takes.
         let others = (sum - most) * Self.bucket.nanoseconds / max(span - Self.bucket.nanoseconds, 1)
         if others > 0, most > others * 3 { sum -= most - others * 3 / 2 }
-        return (DataSize(bytes: sum) / TimeDelta(nanoseconds: span)).bitsPerSecond
+        let plain = (DataSize(bytes: sum) / TimeDelta(nanoseconds: span)).bitsPerSecond
+        // Behind a key frame an encoder saves what that took beyond its share: with it more than usual is seen, without it less.
+        let all = (DataSize(bytes: sum + keys) / TimeDelta(nanoseconds: span)).bitsPerSecond
+        let usual = measured[layer].usual
+        guard usual > 0 else { return max(plain, all / 2) }
+        let fresh = max(plain, min(all, usual))
+        // The first moments behind a silence, with their key frame or their new page, say little.
+        let age = min(max(now.nanoseconds &- measured[layer].first.nanoseconds, 0), Self.window.nanoseconds)
+        return usual + (fresh - usual) / 1_000 * (age / (Self.window.nanoseconds / 1_000))
     }
 
     /// The rate of one layer: measured while it comes, else the one that it had.
@@ -296,6 +327,7 @@ extension LayerRates: CheckpointField {
         try c.code(&lastFrame)
         try c.code(&interval)
         try c.code(&newestTimestamp)
+        try c.optional(&keyTimestamp, 0) { c, v throws(CheckpointError) in try c.code(&v) }
         try c.code(&seen)
         try c.code(&stopped)
         try c.code(&newestBucket, -Self.bucketLimit...Self.bucketLimit)
@@ -307,7 +339,11 @@ extension LayerRates: CheckpointField {
             try c.code(&measured[layer].last)
             try c.code(&measured[layer].bucket, -Self.bucketLimit...Self.bucketLimit)
             try c.code(&measured[layer].rate, 0...CheckpointLimit.number)
-            for place in 0..<Int(Self.buckets) { try c.code(&bytes[place * 16 + layer]) }
+            try c.code(&measured[layer].usual, 0...CheckpointLimit.number)
+            for place in 0..<Int(Self.buckets) {
+                try c.code(&bytes[place * 16 + layer])
+                try c.code(&keyBytes[place * 16 + layer])
+            }
         }
         for row in 0..<8 where seen & 1 << UInt8(row) != 0 {
             try c.code(&rows[row].last)

@@ -44,7 +44,7 @@ extension RoomCore {
         guard packet.length > 0 else { return }
         switch encodings[e].rates.note(
             bytes: bytes, spatial: packet.spatialLayer, temporal: packet.temporalLayer, timestamp: packet.timestamp,
-            isRetransmission: isRetransmission, at: now)
+            isKeyFrame: packet.isKeyFrame, isRetransmission: isRetransmission, at: now)
         {
         case .nothing: return
         case .layerSeen: break

@@ -48,6 +48,31 @@ struct BitrateAllocatorTests {
         #expect(divide(1_100, [Self.request(current: 6)]).steps == [5])
     }
 
+    @Test(
+        "While a queue drains an encoding is kept at its fewest frames where it fits soon again, and left where it does not"
+    )
+    func keptEncoding() {
+        let requests = [Self.request(current: 4), Self.request(current: 2)]
+        func kept(_ kilobits: Int64, soon: Int64) -> Allocation {
+            var allocation = divide(kilobits, requests)
+            BitrateAllocator.keepEncodings(as: divide(soon, requests), requests, in: &allocation)
+            return allocation
+        }
+        let lower = divide(250, requests)
+        #expect(lower.steps == [2, 2])
+        let both = kept(250, soon: 380)
+        #expect(both.steps == [3, 2])
+        #expect(both.allocated == lower.allocated + .kilobitsPerSecond(160) && both.next >= both.allocated)
+        #expect(kept(250, soon: 300) == lower)
+        // Nobody is given nothing for it.
+        #expect(kept(40, soon: 380).steps == [3, 0])
+        // Who never had it does not get it.
+        let new = [Self.request()]
+        var allocation = divide(150, new)
+        BitrateAllocator.keepEncodings(as: divide(400, new), new, in: &allocation)
+        #expect(allocation.steps == [2])
+    }
+
     @Test("Everybody has the lowest step before anybody has a second")
     func baseFirst() {
         let requests = [Self.request(), Self.request(), Self.request(), Self.request()]

@@ -96,12 +96,16 @@ public func usualMeasures(
 extension VideoShape {
     /// Three simulcast layers of these rates (kb/s) with three temporal layers each, identified by mid and rid.
     public static func ladder(_ q: Int = 150, _ h: Int = 500, _ f: Int = 1_500) -> VideoShape {
-        VideoShape(
+        var shape = VideoShape(
             layers: [
                 VideoLayer(rid: "q", bitsPerSecond: q * 1_000, height: 180),
                 VideoLayer(rid: "h", bitsPerSecond: h * 1_000, height: 360),
                 VideoLayer(rid: "f", bitsPerSecond: f * 1_000, height: 720),
             ], temporalLayers: 3, namesSSRCs: false)
+        shape.repaysKeyFrames = true
+        shape.keyFramesTogether = true
+        shape.keyFrameFactor = 10
+        return shape
     }
 
     /// A shared screen of up to five frames a second: this rate while it scrolls, pages eight times as large as a frame.

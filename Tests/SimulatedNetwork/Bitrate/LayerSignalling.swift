@@ -5,9 +5,12 @@ import MediaCore
 
 extension VideoSender {
     /// Stops the encodings that are not wanted and begins those that are, lowest layer first; what is not named stays.
-    mutating func want(_ layers: [Bool]) {
+    mutating func want(_ layers: [Bool], at now: Timestamp) {
         for (index, isWanted) in layers.enumerated() where index < encodings.count {
-            if isWanted, !encodings[index].isWanted { encodings[index].needsKeyFrame = true }
+            if isWanted, !encodings[index].isWanted {
+                beginAnew(index)
+                if shape.repaysKeyFrames { encodings[index].resumedAt = now }
+            }
             encodings[index].isWanted = isWanted
         }
     }

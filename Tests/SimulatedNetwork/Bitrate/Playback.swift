@@ -208,6 +208,22 @@ public final class Playback {
         Double(series(receiver).longestFreeze.last?.nanoseconds ?? 0) / 1e6
     }
 
+    /// The longest freeze of a receiver's slots that was over between two seconds, or went on at the end, in milliseconds. Of freezes
+    /// one right behind another it is all of them.
+    public func longestFreeze(_ receiver: UInt32, from second: Double, until end: Double) -> Double {
+        let series = series(receiver)
+        var longest = 0.0
+        var present = 0.0
+        for tick in ticks(series) where Double(tick) / 10 >= second && Double(tick) / 10 < end {
+            let index = tick - series.firstTick
+            guard index > 0 else { continue }
+            let more = Double((series.frozen[index] - series.frozen[index - 1]).nanoseconds) / 1e6
+            present = more > 0 ? present + more : 0
+            longest = max(longest, present)
+        }
+        return longest
+    }
+
     /// How often the forwarded encodings of a receiver's slots changed, a minute, in the settled time.
     public func switchesPerMinute(_ receiver: UInt32) -> Double {
         let series = series(receiver)

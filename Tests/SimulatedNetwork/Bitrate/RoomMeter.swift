@@ -68,6 +68,7 @@ public final class ReceiverSeries {
     var asked: Set<UInt64> = []
     // Bursts.
     var credit = 0.0
+    var limit = 0.0
     var creditAt = Timestamp(nanoseconds: 0)
     var burstBytes = 0
     var burstPackets = 0
@@ -251,6 +252,9 @@ public final class RoomMeter {
         }
         series.burstBytes += bytes
         series.burstPackets += 1
+        // Where the path is known to carry more, more may leave at once.
+        series.credit += max(0, limit - series.limit)
+        series.limit = limit
         series.credit = min(limit, series.credit + rate * Double((now - series.creditAt).nanoseconds))
         series.creditAt = now
         var broken: [String] = []

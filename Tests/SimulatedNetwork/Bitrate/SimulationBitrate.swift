@@ -54,7 +54,7 @@ extension Simulation {
     func want(_ layers: [Bool], of track: TrackID) {
         let client = client(track.peer.rawValue)
         guard let index = client.videoSenders.firstIndex(where: { $0.mid == track.mid.text }) else { return }
-        client.videoSenders[index].want(layers)
+        client.videoSenders[index].want(layers, at: now)
         meter?.wanted(layers, of: track)
     }
 

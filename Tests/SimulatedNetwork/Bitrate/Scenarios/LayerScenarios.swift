@@ -7,7 +7,7 @@ import MediaCore
 public enum LayerScenarios {
     /// All of them.
     public static var all: [BitrateScenario] {
-        [threeReceivers, wideLink, busyServer, flapping, dying, pausedThenJoined, pausedThenPinned]
+        [threeReceivers, fallingLink, wideLink, busyServer, flapping, dying, pausedThenJoined, pausedThenPinned]
     }
 
     /// 100, 350 and 1,200 kb/s to receivers on 2 Mb/s, 500 kb/s and 150 kb/s.
@@ -42,6 +42,38 @@ public enum LayerScenarios {
                         "receiver 4: p95 of the queue for audio", "ms", .atMost(150),
                         Distribution(waits).percentile(0.95)),
                 ]
+        }
+    }
+
+    /// The link of one of three receivers falls from 2 Mb/s to 500 kb/s and is as wide again after twenty seconds, four times. The
+    /// middle layer, which nobody else watches, comes before half a second has passed.
+    public static var fallingLink: BitrateScenario {
+        let falls = [20.0, 60, 100, 140]
+        var capacity: [(second: Double, rate: Int64)] = [(0, 2_000)]
+        for fall in falls { capacity += [(fall, 500), (fall + 20, 2_000)] }
+        var shape = VideoShape.ladder(100, 350, 1_200)
+        shape.framesPerSecond = 15
+        shape.keyFrameFactor = 6
+        return BitrateScenario(
+            "falling-link", .layers, "One of three receivers falls from 2 Mb/s to 500 kb/s and rises again, four times",
+            receivers: [3], changes: falls.flatMap { [$0, $0 + 20] },
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(2_000_000), queueBytes: 75_000)),
+                .bottleneck(2, BottleneckConditions(.kilobits(capacity), queueBytes: 18_750)),
+                .bottleneck(3, BottleneckConditions(.constant(150_000), queueBytes: 7_500)),
+                .join(1, .sender(shape)),
+                .join(2, .watcher(behind: 1, delay: .milliseconds(2), jitter: .milliseconds(2))),
+                .join(3, .watcher(behind: 2, delay: .milliseconds(2), jitter: .milliseconds(2))),
+                .join(4, .watcher(behind: 3, delay: .milliseconds(2), jitter: .milliseconds(2))), .run(.seconds(180)),
+            ]
+        ) { p in
+            let freezes = falls.map { p.longestFreeze(3, from: $0, until: $0 + 14) }
+            let shares = falls.map { share(p, 3, from: $0 + 5, until: $0 + 20) { (4..<8).contains($0) } }
+            return usualMeasures(p, 3) + [
+                Measure("longest freeze behind a fall", "ms", .atMost(500), freezes.max() ?? 0),
+                Measure("falls with a freeze over 500 ms", "", .reported, Double(freezes.filter { $0 > 500 }.count)),
+                Measure("time at layer h between 5 and 20 s behind a fall", "%", .atLeast(90), shares.reduce(0, +) / 4),
+            ]
         }
     }
 
