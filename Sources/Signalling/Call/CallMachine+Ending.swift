@@ -30,7 +30,8 @@ extension CallMachine {
         _ id: CallID, _ reason: CallEndReason, by side: CallSide? = nil, at now: SessionTime,
         into actions: inout [CallAction]
     ) {
-        guard var call = calls.removeValue(forKey: id) else { return }
+        guard var call = calls[id] else { return }
+        calls[id] = nil
         let ended = CallMessage.Ended(call: id, reason: reason, by: side)
         forgetTimers(of: call)
         for side in CallSide.allCases { tell(.ended(ended), call[side], into: &actions) }

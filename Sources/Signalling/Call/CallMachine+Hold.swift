@@ -19,7 +19,7 @@ extension CallMachine {
 
     /// Tells those in the other calls of a call's room who is on hold there now.
     func tellOthers(in call: Call, into actions: inout [CallAction]) {
-        for other in others(in: call).sorted(by: { $0.id < $1.id }) {
+        for other in others(in: call) {
             let users = onHold(besides: other) ?? []
             for side in CallSide.allCases {
                 tell(.onHold(.init(call: other.id, users: users)), other[side], into: &actions)
@@ -36,11 +36,11 @@ extension CallMachine {
         return users.isEmpty ? nil : users.sorted()
     }
 
-    /// The other calls that were accepted into a call's room.
+    /// The other calls that were accepted into a call's room, in the order of their names.
     private func others(in call: Call) -> [Call] {
         guard call.mode == .sfu else { return [] }
-        return calls.values.filter {
-            $0.id != call.id && $0.mode == .sfu && !$0.state.isPending && $0.roomCall == call.roomCall
+        return calls.sharing(roomOf: call.roomCall).filter {
+            $0.id != call.id && $0.mode == .sfu && !$0.state.isPending
         }
     }
 }

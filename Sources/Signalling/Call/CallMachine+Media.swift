@@ -132,7 +132,7 @@ extension CallMachine {
     mutating func leaveRoom(of id: CallID, at now: SessionTime, into actions: inout [CallAction]) {
         guard options.returnsToDirect, var call = calls[id], call.isInRoomForOthers, call.mode == .sfu,
             call.state == .active, call.caller.device != nil, call.callee.device != nil,
-            !calls.values.contains(where: { $0.host == id })
+            !calls.hasGuests(id)
         else { return }
         if let room = call.room { actions.append(.closeRoom(room, call: id)) }
         call.mode = .direct

@@ -13,7 +13,7 @@ public struct CallMachine: Hashable, Sendable {
     /// The user of each connected device.
     var owners: [CallDeviceID: String] = [:]
     /// The calls that are not over.
-    public internal(set) var calls: [CallID: Call] = [:]
+    public internal(set) var calls = CallTable()
     var memory: CallMemory
     var timers = CallTimers()
 

@@ -20,7 +20,8 @@ extension CallWorld {
 
     /// Both sides of a call look for its media in the same place, once they have heard what was told.
     private func brokenRoom() -> String? {
-        for (id, call) in machine.calls where !call.state.isPending {
+        for call in machine.calls.values where !call.state.isPending {
+            let id = call.id
             for side in CallSide.allCases {
                 guard let device = devices.first(where: { $0.id == call[side].device && $0.link == .up }),
                     let entry = device.client[id], device.down.isEmpty, entry.phase != .reattaching
@@ -37,6 +38,10 @@ extension CallWorld {
                 }
             }
             if call.isInRoomForOthers, call.mode == .direct { return "\(id) is in its room and is not" }
+            let sharing = machine.calls.values.filter { $0.roomCall == call.roomCall }.map(\.id).sorted()
+            if machine.calls.sharing(roomOf: call.roomCall).map(\.id) != sharing {
+                return "who shares the room of \(id)"
+            }
         }
         return nil
     }
@@ -77,7 +82,8 @@ extension CallWorld {
     }
 
     private func brokenCall() -> String? {
-        for (id, call) in machine.calls {
+        for call in machine.calls.values {
+            let id = call.id
             if let end = ends[id] { return "\(id) was told to be over: \(end)" }
             if machine.memory[id] != nil { return "\(id) is over and is not" }
             if !call.state.isPending, !call.ringing.isEmpty { return "\(id) was accepted and rings" }
@@ -120,7 +126,8 @@ extension CallWorld {
     /// Every call but one that is active is over when time goes on and nobody does anything.
     private func brokenTimer() -> String? {
         var expected = 0
-        for (id, call) in machine.calls {
+        for call in machine.calls.values {
+            let id = call.id
             let due: CallTimers.Due? =
                 call.state.isPending ? .ring(id) : call.state == .connecting ? .connect(id) : nil
             if let due {
