@@ -639,6 +639,46 @@ def test_hold_in_a_room(line, chromium):
 
 
 @slow
+def test_third_steps_out(line, chromium):
+    """Of three in a room the one who was added goes out of it for another call's: the two others see that, by name, and talk on."""
+    browser = chromium.launch()
+    anna, bela, carl, dina = people = [
+        Person(chromium, browser, line, user, size=(640, 480)) for user in ("anna", "bela", "carl", "dina")]
+    three(anna, bela, carl)
+    dina.dial("carl", "audio")
+    carl.rings()
+    carl.page.click("#accept-hold")
+    dina.talks(video=False)
+    carl.evaluate("() => majlis.call.upgrade()")
+    for page in (carl, dina):
+        until(lambda: (now := page.look()) and now["usesRoom"], 15, f"{page.user} is in the other room")
+    for page, other in ((anna, "bela"), (bela, "anna")):
+        until(lambda: page.evaluate("() => majlis.call.room.participants.size") == 1, 5, f"{page.user} is alone with {other}")
+        assert sorted(page.look()["people"]) == sorted([other, "carl"])
+        tile = page.page.locator('.person-tile.on-hold[data-key="carl"]')
+        assert tile.count() == 1 and "Carl" in tile.inner_text(), tile.inner_text()
+        assert page.page.inner_text("#call-status") == "Carl has put the call on hold"
+        page.goes_on()
+    bela.screenshot("call-third-away")
+    carl.page.click("#parked button")
+    for page in (anna, bela):
+        until(lambda: page.page.inner_text("#call-status") == "", 10, f"{page.user} knows that carl is back")
+        until(lambda: page.page.locator(".person-tile.has-picture").count() == 2, 15, f"{page.user} sees both")
+        assert page.page.locator(".person-tile.on-hold").count() == 0
+    # On hold and out of the room, the third gives up its call: nobody is left waiting for it.
+    carl.page.click("#parked button")
+    until(lambda: bela.page.inner_text("#call-status") == "Carl has put the call on hold", 10, "carl is away again")
+    carl.evaluate("() => majlis.parked[0].hangUp()")
+    for page in (anna, bela):
+        until(lambda: len(page.look()["people"]) == 1, 5, f"{page.user} is one of two")
+        page.goes_on(15)
+    anna.page.click("#hang-up")
+    bela.is_over()
+    for page in people:
+        assert not page.rig.errors
+
+
+@slow
 @pytest.mark.parametrize("language", ["ar", "id", "ms"])
 def test_looks(line, chromium, language):
     """Every view in the other languages, on a phone; Arabic from the right."""

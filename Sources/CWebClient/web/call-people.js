@@ -22,9 +22,12 @@ export function peopleOf(call) {
       microphoneOn: on('microphone'), isOnHold: holds(user),
     };
   });
-  if (!holds(other) || inRoom.some(({ id }) => id === other)) return inRoom;
-  // Out of the room for another call's.
-  return [...inRoom, { id: other, name: name || other, video: null, cameraOn: false, microphoneOn: true, isOnHold: true }];
+  // Whoever holds may be out of the room, for another call's.
+  const away = new Set([...(holds(other) ? [other] : []), ...call.onHold]);
+  for (const { id } of inRoom) away.delete(id);
+  return [...inRoom, ...[...away].map((id) => ({
+    id, name: call.nameOf(id), video: null, cameraOn: false, microphoneOn: true, isOnHold: true,
+  }))];
 }
 
 /** The tracks to be heard. */

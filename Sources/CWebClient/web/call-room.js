@@ -36,6 +36,8 @@ export class CallRoom {
   #options;
   #isOutside = false; // on hold, while another call has the one room that a session may be in
   #unlisten = null;
+  /** The names of all who were in the room while this device was: user → name. */
+  names = new Map();
   /** The name of the room that the call is in, or about to be in, or null. */
   name = null;
   /** The room while this device is in it, or null; see room.js. */
@@ -150,6 +152,9 @@ export class CallRoom {
     this.#unlisten = new AbortController();
     const { signal } = this.#unlisten;
     const on = (type, react) => room.addEventListener(type, ({ detail }) => react(detail), { signal });
+    const know = ({ user, name }) => { if (name) this.names.set(user, name); };
+    for (const participant of room.participants.values()) know(participant);
+    on('participantJoined', ({ participant }) => know(participant));
     for (const type of ['slots', 'participantJoined', 'participantLeft', 'participantUpdated', 'trackPublished', 'trackUnpublished',
       'trackMuted', 'rejoined']) {
       on(type, () => { if (call.usesRoom) dispatch('media', {}); });

@@ -99,6 +99,9 @@ export class OneToOneCall extends EventTarget {
    */
   get people() { return peopleOf(this); }
 
+  /** The name of somebody who takes part, or did; what they are called by where none was told. */
+  nameOf(user) { return (user === this.user.id && this.user.name) || this.#stay.names.get(user) || user; }
+
   /** The tracks to be heard. */
   get sounds() { return soundsOf(this); }
 
