@@ -54,6 +54,7 @@ struct AttackTestsOrder {
         let server = try TestServer {
             $0.sessions.commandsPerSecond = 100_000
             $0.sessions.commandBurst = 100_000
+            $0.sessions.userCommandsPerSecond = 0
             $0.rooms.changesPerSecond = 100_000
         }
         defer { server.stop() }

@@ -156,6 +156,7 @@ struct AttackTestsSessions {
         let scene = try AttackScene {
             $0.sessions.commandsPerSecond = 10_000
             $0.sessions.commandBurst = 10_000
+            $0.sessions.userCommandsPerSecond = 0
             $0.media.allowPrivateCandidates = true
         }
         defer { scene.stop() }
@@ -183,7 +184,10 @@ struct AttackTestsSessions {
     @Test("an offer that changes everything each time, and hundreds of ICE restarts; memory and descriptors stay")
     func reofferStorm() throws {
         let scene = try AttackScene(
-            child: ["--sessions.commandsPerSecond", "1000", "--sessions.commandBurst", "1000"])
+            child: [
+                "--sessions.commandsPerSecond", "1000", "--sessions.commandBurst", "1000",
+                "--sessions.userCommandsPerSecond", "0",
+            ])
         defer { scene.stop() }
         let child = try #require(scene.child)
         let mallory = try SignallingClient(port: scene.port)

@@ -36,7 +36,10 @@ struct CallKillTests {
         let ledger = Ledger()
         let killer = LoopThread(name: "killer")
         defer { killer.stop() }
-        let options = folder.options + ["--calls.graceSeconds", "5", "--calls.pairSeconds", "0"]
+        let options =
+            folder.options + [
+                "--calls.graceSeconds", "5", "--calls.pairSeconds", "0", "--sessions.userCommandsPerSecond", "0",
+            ]
         for round in 0..<rounds {
             let server = try ChildServer(options)
             let wait = Int32.random(in: 5...400, using: &chance)

@@ -371,6 +371,9 @@ export class Session extends EventTarget {
   // An error that changed nothing: a command that must be sent again, or what is said just before the server closes
   // (the close code that follows decides then).
   #unnumberedError(message) {
+    if (message.fatal && message.retryAfterMilliseconds) {
+      this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + message.retryAfterMilliseconds);
+    }
     const entry = this.#pending.get(Number(message.re));
     if (!entry) return;
     if (message.code === 'tooManyPending' || message.code === 'commandGap') {

@@ -126,6 +126,12 @@ public struct Configuration: Sendable, Equatable {
         public var commandsPerSecond = 50
         /// Commands that may come at once.
         public var commandBurst = 200
+        /// Commands a second of all sessions of one user; four times as many at once; 0 is no limit.
+        public var userCommandsPerSecond = 100
+        /// Commands a second of all sessions from one address; four times as many at once; 0 is no limit.
+        public var addressCommandsPerSecond = 5_000
+        /// Sessions a second that may begin from one address; four times as many at once; 0 is no limit.
+        public var addressHellosPerSecond = 1_000
     }
 
     /// One-to-one calls.

@@ -181,6 +181,16 @@ struct Setting: Sendable {
             "sessions.helloSeconds", \.sessions.helloSeconds, 1...60, "Seconds that a client may take to say hello."),
         number("sessions.commandsPerSecond", \.sessions.commandsPerSecond, 1...10_000, "Commands a session may send."),
         number("sessions.commandBurst", \.sessions.commandBurst, 1...100_000, "Commands that may come at once."),
+        number(
+            "sessions.userCommandsPerSecond", \.sessions.userCommandsPerSecond, 0...100_000,
+            "Commands of all sessions of one user a second; four times as many at once; 0 is no limit."),
+        number(
+            "sessions.addressCommandsPerSecond", \.sessions.addressCommandsPerSecond, 0...1_000_000,
+            "The same of all sessions from one address (a carrier's NAT, or a proxy before the server, is one address)."
+        ),
+        number(
+            "sessions.addressHellosPerSecond", \.sessions.addressHellosPerSecond, 0...1_000_000,
+            "Sessions that may begin from one address a second; four times as many at once; 0 is no limit."),
     ]
 
     /// The setting with this key.

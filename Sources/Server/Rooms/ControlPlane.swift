@@ -33,6 +33,8 @@ actor ControlPlane {
     var sessionByName: [String: SessionRecord] = [:]
     /// Sessions with a deadline: few, those that have not said hello and those whose socket is lost.
     var timed: [String: SessionRecord] = [:]
+    /// What users and addresses may still ask for.
+    var limits: CommandLimits
     var rooms: [String: RoomRecord] = [:]
     var roomByKey: [RoomKey: RoomRecord] = [:]
     /// Who waits for a worker's answer to an offer.
@@ -87,6 +89,7 @@ actor ControlPlane {
         self.store = store
         self.push = push
         calls = CallDesk(configuration.calls)
+        limits = CommandLimits(configuration.sessions)
         self.configuration = configuration
         self.verifier = verifier
         self.log = log
@@ -197,6 +200,7 @@ actor ControlPlane {
         tickCalls(at: time)
         tickWaking(at: now)
         tickHistory(at: now)
+        limits.tidy(at: now)
         tickAdmin(at: now)
         finishIfDone()
     }

@@ -6,14 +6,16 @@ import Signalling
 import Tokens
 
 extension ControlPlane: GatewayDelegate {
-    nonisolated func gatewayOpened(_ id: SocketID, address: AddressKey) { assumeIsolated { $0.opened(id) } }
+    nonisolated func gatewayOpened(_ id: SocketID, address: AddressKey) {
+        assumeIsolated { $0.opened(id, address) }
+    }
     nonisolated func gatewayReceived(_ id: SocketID, message: [UInt8]) {
         assumeIsolated { $0.received(id, message) }
     }
     nonisolated func gatewayClosed(_ id: SocketID, closure: SocketClosure) { assumeIsolated { $0.closed(id) } }
     nonisolated func gatewayResponse(path: String) -> HTTPResponse? { assumeIsolated { $0.response(to: path) } }
 
-    private func opened(_ id: SocketID) {
+    private func opened(_ id: SocketID, _ address: AddressKey) {
         lastSocket += 1
         let number = lastSocket
         sockets[number] = id
@@ -22,7 +24,8 @@ extension ControlPlane: GatewayDelegate {
         let session = SessionRecord(
             machine: SessionMachine(
                 configuration: sessionConfiguration, connection: SessionSocket(number), session: name,
-                resumeToken: Self.randomName(bytes: 32), at: SessionTime(nanoseconds: MonotonicClock.now)))
+                resumeToken: Self.randomName(bytes: 32), at: SessionTime(nanoseconds: MonotonicClock.now)),
+            address: address)
         sessionBySocket[number] = session
         timed[name] = session
     }
@@ -68,7 +71,13 @@ extension ControlPlane: GatewayDelegate {
             gateway?.close(id, code: code.rawValue, reason: reason)
         case .authenticate(let hello): authenticate(session, hello)
         case .resume(let resumption): resume(session, resumption)
-        case .perform(let id, let command): perform(command, id, for: session)
+        case .perform(let id, let command):
+            let now = SessionTime(nanoseconds: MonotonicClock.now)
+            if let error = limits.command(of: session.machine.claims?.user ?? "", from: session.address, at: now) {
+                answer(session, id, .error(error))
+            } else {
+                perform(command, id, for: session)
+            }
         case .detached:
             socketLost(session)
             callSocketLost(session)
@@ -92,6 +101,9 @@ extension ControlPlane: GatewayDelegate {
                     ProtocolError(.serverShutdown, "The server is going away; try again in a moment."), into: &actions)
             }
             return
+        }
+        if let error = limits.hello(from: session.address, at: SessionTime(nanoseconds: MonotonicClock.now)) {
+            return change(session) { machine, actions in machine.refused(error, into: &actions) }
         }
         let claims: Claims
         do throws(TokenError) {
@@ -136,7 +148,10 @@ extension ControlPlane: GatewayDelegate {
         }
         var isTaken = false
         change(old) { machine, actions in isTaken = machine.resume(resumption, into: &actions) }
-        if isTaken { metrics.resumedSessions.add(1) }
+        if isTaken {
+            old.address = fresh.address
+            metrics.resumedSessions.add(1)
+        }
         // Taken or refused, the socket was dealt with by the older session's machine.
         change(fresh) { machine, actions in machine.handedOver(into: &actions) }
     }

@@ -1,10 +1,13 @@
 // One session on the control loop: its machine, its socket's number, and where in which room it is.
+import Gateway
 import MediaCore
 import Signalling
 
 /// A session. Confined to the control loop.
 final class SessionRecord {
     var machine: SessionMachine
+    /// Where its newest socket comes from.
+    var address: AddressKey
     /// The room and place, from the moment a place is taken until it is given back.
     var place: Place?
     /// Whether the participant at the place is in: its first offer is answered.
@@ -27,7 +30,10 @@ final class SessionRecord {
         let id: PeerID
     }
 
-    init(machine: SessionMachine) { self.machine = machine }
+    init(machine: SessionMachine, address: AddressKey) {
+        self.machine = machine
+        self.address = address
+    }
 }
 
 /// One room on the control loop.
