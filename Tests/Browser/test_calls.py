@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -58,6 +59,8 @@ def test_call(line, chromium):
         page.goes_on()
     assert forwarded(line) == 0
     assert line.get("/metrics")[1].count("majlis_calls_connected_total 1") == 1
+    for page in (anna, bela):
+        until(lambda: re.fullmatch(r"0:0[1-9]|0:[1-5]\d", page.page.inner_text("#call-time")), 3, f"{page.user} sees how long")
     until(lambda: anna.look()["peerQuality"] and bela.look()["quality"].get("mos", 0) > 4, 12, "each knows how the other is served")
     anna.page.click("#call-quality")
     until(lambda: "direct" in anna.page.inner_text("#call-figures"), 3, "the page says by which path")
@@ -182,6 +185,86 @@ def test_relay_only(line, chromium, tmp_path):
                 assert "raddr" not in one or "raddr 0.0.0.0 rport 0" in one, one
 
 
+@slow
+@needs_turn
+@needs_namespaces
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_relay_only_tells_no_address(chromium, tmp_path, who):
+    """Each has an address of its own, and whoever does not hide it tells it: in nothing that the other receives is it found."""
+    import link_world
+    with link_world.star(["anna", "bela"]) as (hub, arms):
+        address = link_world.SERVER_ADDRESS
+        with turn_server(tmp_path, address, hub) as port, rig.Server(f"no-address-{who}", namespace=hub, host=address, turn={
+                "urls": [f"turn:{address}:{port}?transport=udp"], "secret": call_world.TURN_SECRET},
+                **call_world.settings()) as server:
+            hides = {"anna": who == "caller", "bela": who == "callee"}
+            anna, bela = [
+                Person(chromium, chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False), server, user,
+                       size=(640, 480), **({"relay": 1} if hides[user] else {})) for user, arm in arms.items()]
+            anna.dial("bela")
+            bela.rings().accept()
+            for page in (anna, bela):
+                assert page.talks(40)["local"] == "relay"
+            # Found anew, the path is the same.
+            anna.evaluate("() => majlis.call.link.restart('asked')")
+            until(lambda: anna.evaluate("() => majlis.call.link.counts.iceRestarts") == 1, 5, "the path is looked for again")
+            for page in (anna, bela):
+                page.goes_on(15)
+                assert page.look()["local"] == "relay"
+            own = {"anna": "10.99.72.11", "bela": "10.99.72.12"}
+            for page, other in ((anna, "bela"), (bela, "anna")):
+                for text in page.evaluate("() => wire.received"):
+                    assert own[other] not in text, text
+                remote = page.evaluate("""async () => [...(await majlis.call.link.peerConnection.getStats()).values()]
+                    .filter(({ type }) => type === 'remote-candidate').map(({ address, ip }) => address ?? ip)""")
+                assert remote and own[other] not in remote, remote
+            # The caller's first offer went out before it was known that the callee hides: it did hold addresses.
+            if who == "callee":
+                assert any("typ host" in text for text in anna.evaluate("() => wire.sent"))
+            chromium.close()
+
+
+@slow
+@needs_namespaces
+def test_address_replaced(chromium):
+    """The callee's address is another in the middle of a direct call: an ICE restart finds the new path, still from device to device."""
+    import link_world
+    with link_world.star(["anna", "bela"]) as (hub, arms):
+        with rig.Server("call-address", namespace=hub, host=link_world.SERVER_ADDRESS, **call_world.settings()) as server:
+            anna, bela = [
+                Person(chromium, chromium.launch(namespace=arm.namespace, origin=server.origin, loopback=False), server, user,
+                       size=(640, 480)) for user, arm in arms.items()]
+            anna.dial("bela")
+            bela.rings().accept()
+            for page in (anna, bela):
+                page.talks(40)
+            # Else an address that is taken away takes the younger ones of its network with it.
+            name = arms["bela"].namespace
+            setting = "/proc/sys/net/ipv4/conf/all/promote_secondaries"
+            subprocess.run(rig.in_namespace(name, ["sh", "-c", f"echo 1 > {setting}"]), check=True)
+            at = time.time()
+            for command in (("addr", "add", "10.99.72.21/24", "dev", "cable"), ("addr", "del", "10.99.72.12/24", "dev", "cable")):
+                rig.ip(*command, namespace=name)
+            until(lambda: any(page.evaluate("() => majlis.call.link.counts.iceRestarts") for page in (anna, bela)), 10,
+                  "the silence is noticed")
+            for page in (anna, bela):
+                page.goes_on(15)
+                now = page.look()
+                assert (now["usesRoom"], now["state"], now["path"]["kind"]) == (False, "active", "direct"), now
+            took = time.time() - at
+            print(f"both see and hear again {took:.2f} s after the address was replaced")
+            assert took < rig.bound(6, 15)
+            remote = anna.evaluate("""async () => {
+                const report = await majlis.call.link.peerConnection.getStats();
+                const { selectedCandidatePairId } = [...report.values()].find(({ type }) => type === 'transport');
+                return report.get(report.get(selectedCandidatePairId).remoteCandidateId).address;
+            }""")
+            assert remote == "10.99.72.21", remote
+            bela.page.click("#hang-up")
+            anna.is_over()
+            chromium.close()
+
+
 BLOCK = """
 table inet block {{
   chain in {{ type filter hook input priority 0; policy accept;
@@ -197,9 +280,10 @@ table inet block {{
 @slow
 @needs_turn
 @needs_namespaces
-@pytest.mark.parametrize("way", ["direct", "relayed", "server"])
+@pytest.mark.parametrize("way", ["direct", "relayed", "tcp", "server"])
 def test_networks_that_block(chromium, tmp_path, way):
-    """From device to device; with UDP between the two blocked through coturn; with that blocked as well through the server."""
+    """From device to device; with UDP between the two blocked through coturn, over TCP where there is no UDP at all; with that blocked as
+    well through the server."""
     import capture_world
     import link_world
     with link_world.star(["anna", "bela"]) as (hub, arms):
@@ -213,6 +297,8 @@ def test_networks_that_block(chromium, tmp_path, way):
                 if way != "direct":
                     rules_in.append(f"ip saddr {others[user]} meta l4proto udp drop")
                     rules_out.append(f"ip daddr {others[user]} meta l4proto udp drop")
+                if way == "tcp":
+                    rules_in, rules_out = ["meta l4proto udp drop"], ["meta l4proto udp drop"]
                 if way == "server":
                     rules_out.append(f"ip daddr {address} udp dport {port} drop")
                     rules_out.append(f"ip daddr {address} tcp dport {port} drop")
@@ -232,14 +318,17 @@ def test_networks_that_block(chromium, tmp_path, way):
                 page.goes_on()
                 path = until(lambda: (now := page.look()["path"]) and (way == "direct" or now["kind"] != "direct") and now, 6,
                              "the page knows the path")
-                assert path["kind"] == {"direct": "direct", "relayed": "relayed", "server": "sfu"}[way], path
+                kind = {"direct": "direct", "server": "sfu"}.get(way, "relayed")
+                assert path["kind"] == kind, path
+                if kind == "relayed":
+                    assert path["protocol"] == ("tcp" if way == "tcp" else "udp"), path
                 if way == "direct":
                     assert (now["local"], now["remote"]) == ("host", "host")
                 assert now["usesRoom"] == (way == "server")
             if way != "server":
                 assert forwarded(server) == 0
             reported = {page.messages("call.connected", "sent")[-1]["path"] for page in pages}
-            assert reported == {{"direct": "direct", "relayed": "relayed", "server": "sfu"}[way]}
+            assert reported == {kind}
             chromium.close()
 
 
