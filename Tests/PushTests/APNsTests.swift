@@ -112,6 +112,25 @@ struct APNsTests {
         sender.stop()
     }
 
+    @Test func eachRepetitionWaitsLongerThanTheLast() async throws {
+        let provider = try TestProvider()
+        let sender = TestSender(clock: clock)
+        var configuration = PushConfiguration(at: provider.endpoint)
+        (configuration.retryMilliseconds, configuration.longestRetryMilliseconds) = (100, 60_000)
+        try await sender.open(configuration)
+        let started = MonotonicClock.now
+        guard case .accepted = await sender.send(clock.apns("500,500,500,500,500,200")) else {
+            Issue.record("not accepted")
+            return
+        }
+        // Half of 100, 200, 400, 800 and 1,600 ms at least; were each as long as the first, half a second at most.
+        #expect(MonotonicClock.now - started >= 1_550_000_000)
+        #expect(provider.requests.count == 6)
+        #expect(await sender.statistics.retries == 5)
+        await sender.close()
+        sender.stop()
+    }
+
     @Test func whatIsNeverAnsweredExpires() async throws {
         let provider = try TestProvider()
         let sender = TestSender(clock: clock)

@@ -197,6 +197,26 @@ struct BadInputTests {
         }
     }
 
+    @Test(
+        "who does not answer the server's pings is taken for lost, and whoever does is not; 30 and 90 seconds where nothing is said"
+    )
+    func silent() throws {
+        let defaults = Configuration().sessions
+        #expect(defaults.heartbeatSeconds == 30 && defaults.silenceSeconds == 90)
+        let server = try TestServer { ($0.sessions.heartbeatSeconds, $0.sessions.silenceSeconds) = (1, 3) }
+        defer { server.stop() }
+        // Nobody reads on the one socket; on the other pings are read and answered, and nothing else is said.
+        let (silent, awake) = (try SignallingClient(port: server.port), try SignallingClient(port: server.port))
+        try silent.hello(token: TestServer.token("silent"))
+        #expect(try awake.hello(token: TestServer.token("awake")).heartbeatSeconds == 1)
+        let begin = MonotonicClock.now
+        while MonotonicClock.now - begin < 6_000_000_000 {
+            #expect(throws: WebSocketClient.Failure.timedOut) { _ = try awake.next(milliseconds: 300) }
+        }
+        #expect(throws: WebSocketClient.Failure.broken) { _ = try silent.next() }
+        #expect(try code(awake.ask(.leave)) == .notJoined)
+    }
+
     private enum Refused: Error { case unexpectedly }
 }
 
