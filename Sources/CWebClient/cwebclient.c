@@ -75,6 +75,9 @@ static const unsigned char layers_js[] = {
 static const unsigned char life_js[] = {
 #embed "web/life.js"
 };
+static const unsigned char line_js[] = {
+#embed "web/line.js"
+};
 static const unsigned char link_js[] = {
 #embed "web/link.js"
 };
@@ -96,6 +99,9 @@ static const unsigned char path_js[] = {
 static const unsigned char people_js[] = {
 #embed "web/people.js"
 };
+static const unsigned char publications_js[] = {
+#embed "web/publications.js"
+};
 static const unsigned char quality_js[] = {
 #embed "web/quality.js"
 };
@@ -107,6 +113,18 @@ static const unsigned char room_js[] = {
 };
 static const unsigned char roster_js[] = {
 #embed "web/roster.js"
+};
+static const unsigned char screen_share_js[] = {
+#embed "web/screen-share.js"
+};
+static const unsigned char side_panel_js[] = {
+#embed "web/side-panel.js"
+};
+static const unsigned char slot_sound_js[] = {
+#embed "web/slot-sound.js"
+};
+static const unsigned char slot_wishes_js[] = {
+#embed "web/slot-wishes.js"
 };
 static const unsigned char slots_js[] = {
 #embed "web/slots.js"
@@ -173,6 +191,7 @@ const majlis_web_file majlis_web_files[] = {
     {"/encryption-worker.js", "text/javascript; charset=utf-8", encryption_worker_js, sizeof encryption_worker_js},
     {"/layers.js", "text/javascript; charset=utf-8", layers_js, sizeof layers_js},
     {"/life.js", "text/javascript; charset=utf-8", life_js, sizeof life_js},
+    {"/line.js", "text/javascript; charset=utf-8", line_js, sizeof line_js},
     {"/link.js", "text/javascript; charset=utf-8", link_js, sizeof link_js},
     {"/majlis.js", "text/javascript; charset=utf-8", majlis_js, sizeof majlis_js},
     {"/mos.js", "text/javascript; charset=utf-8", mos_js, sizeof mos_js},
@@ -180,10 +199,15 @@ const majlis_web_file majlis_web_files[] = {
     {"/panel.js", "text/javascript; charset=utf-8", panel_js, sizeof panel_js},
     {"/path.js", "text/javascript; charset=utf-8", path_js, sizeof path_js},
     {"/people.js", "text/javascript; charset=utf-8", people_js, sizeof people_js},
+    {"/publications.js", "text/javascript; charset=utf-8", publications_js, sizeof publications_js},
     {"/quality.js", "text/javascript; charset=utf-8", quality_js, sizeof quality_js},
     {"/ring.js", "text/javascript; charset=utf-8", ring_js, sizeof ring_js},
     {"/room.js", "text/javascript; charset=utf-8", room_js, sizeof room_js},
     {"/roster.js", "text/javascript; charset=utf-8", roster_js, sizeof roster_js},
+    {"/screen-share.js", "text/javascript; charset=utf-8", screen_share_js, sizeof screen_share_js},
+    {"/side-panel.js", "text/javascript; charset=utf-8", side_panel_js, sizeof side_panel_js},
+    {"/slot-sound.js", "text/javascript; charset=utf-8", slot_sound_js, sizeof slot_sound_js},
+    {"/slot-wishes.js", "text/javascript; charset=utf-8", slot_wishes_js, sizeof slot_wishes_js},
     {"/slots.js", "text/javascript; charset=utf-8", slots_js, sizeof slots_js},
     {"/sound.js", "text/javascript; charset=utf-8", sound_js, sizeof sound_js},
     {"/speakers.js", "text/javascript; charset=utf-8", speakers_js, sizeof speakers_js},

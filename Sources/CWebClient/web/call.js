@@ -1,28 +1,26 @@
-// The page while in a room: tiles, sound, buttons, what the connection does, and the panels.
+// The page while in a room: its tiles, its buttons, and what is said of who comes and goes. Sound, sizes, the screen, the connection and the
+// panel are each a file of their own.
 
 import { showPickers } from './devices.js';
 import { announce, byID, dressButton, element } from './dom.js';
-import { drawStatistics } from './panel.js';
+import { Line } from './line.js';
 import { People } from './people.js';
-import { Bars, barsOfParticipants, barsOfScore, drawWhy, pausedSlots } from './quality.js';
+import { Bars, barsOfParticipants, barsOfScore, pausedSlots } from './quality.js';
+import { ScreenShare } from './screen-share.js';
+import { SidePanel } from './side-panel.js';
+import { SlotSound } from './slot-sound.js';
+import { SlotWishes } from './slot-wishes.js';
 import { SpeakerRings } from './speakers.js';
 import { Stage } from './stage.js';
 import { strings } from './strings.js';
 import { Talk } from './talk.js';
 
 const LEVELS_INTERVAL = 120;
-/** Changed tile sizes are told to the server when they have been still for so long, in milliseconds. */
-const SIZES_SETTLE = 300;
-/** A page that nobody looks at is sent no pictures after so long, in milliseconds: looking away for a moment costs nothing. */
-const HIDDEN_SETTLE = 3_000;
-/** How much a shared screen matters when not everything fits the path, 0 to 255; cameras are left to the server. */
-const SCREEN_PRIORITY = 192;
 const TOAST_TIME = 5_000;
 /** More toasts than these would cover the room. */
 const TOASTS = 3;
 /** In a room of more people nobody is told of each who comes and goes. */
 const FEW_PEOPLE = 12;
-const BANNER_BACK_TIME = 2_500;
 
 /** One stay in a room. `ended(reason)` is called once, when it is over. */
 export class Call {
@@ -32,17 +30,14 @@ export class Call {
   #ended;
   #stage;
   #rings;
-  #audio = new Map(); // mid → audio element
+  #sound;
+  #wishes;
+  #screen;
+  #line;
+  #panel;
   #timers = [];
-  #sizesTimer = 0;
-  #bannerTimer = 0;
-  #shutdown = false;
-  #told = ''; // the last wished sizes, as JSON
-  #held = new Set(); // the media sections held for whom was pinned
-  #screenTrack = null;
   #paused = new Map(); // mid → why
   #bars = new Bars();
-  #panelView = 'statistics'; // or 'why', 'people', 'messages'
   #people;
   #talk;
   #unlisten = new AbortController();
@@ -52,14 +47,22 @@ export class Call {
     this.#room = room;
     this.#devices = devices;
     this.#ended = ended;
-    this.#stage = new Stage(() => this.#sizesChanged());
+    this.#stage = new Stage(() => this.#wishes.changed());
+    this.#wishes = new SlotWishes(room, this.#stage, (id) => this.#obstacleOf(id) === null);
+    this.#sound = new SlotSound(byID('audio'), () => { byID('tap-to-hear').hidden = false; });
+    if (devices.speaker) this.#sound.setSpeaker(devices.speaker);
+    this.#screen = new ScreenShare(room, {
+      changed: () => this.#drawSelf(), refused: () => this.#toast(strings.screenRefused),
+    });
+    this.#line = new Line(room, session);
+    this.#panel = new SidePanel(room, { nameOf, opened: () => this.#talk.opened() });
     this.#rings = new SpeakerRings(this.#stage, (id) => (id === room.self?.id ? 'self' : id));
     this.#people = new People(room, (sentence) => this.#toast(sentence));
     this.#talk = new Talk(room, {
       tell: (sentence) => this.#toast(sentence),
       tileOf: (id) => this.#stage.find(id)?.element,
       unmute: (source) => (source === 'microphone' ? this.#unmuteMicrophone() : this.#devices.switch(source, true)),
-      isReading: () => !byID('panel').hidden && this.#panelView === 'messages',
+      isReading: () => this.#panel.shows('messages'),
     });
     this.#listen();
     this.#dress();
@@ -71,7 +74,7 @@ export class Call {
     lock.setAttribute('aria-label', strings.encrypted);
     document.title = `${room.name} · ${strings.appName}`;
     this.#drawEverything();
-    this.#drawConnection();
+    this.#line.draw();
     announce(strings.joinedRoom(room.name));
     this.#timers.push(setInterval(() => this.#showLevels(), LEVELS_INTERVAL));
   }
@@ -121,12 +124,12 @@ export class Call {
     on(room, 'slots', ({ slots }) => this.#slotsChanged(slots));
     on(room, 'encryption', () => {
       for (const participant of room.participants.values()) this.#drawParticipant(participant);
-      this.#drawConnection();
-      this.#sizesChanged();
+      this.#line.draw();
+      this.#wishes.changed();
     });
     on(room, 'rejoined', () => this.#drawEverything());
-    on(room, 'connection', () => this.#drawConnection());
-    on(room, 'statistics', () => this.#drawPanel('statistics'));
+    on(room, 'connection', () => this.#line.draw());
+    on(room, 'statistics', () => this.#panel.draw('statistics'));
     on(room, 'speakers', ({ speakers }) => this.#rings.take(speakers));
     on(room, 'quality', ({ quality }) => this.#drawQuality(quality));
     on(room, 'refused', ({ source, reason }) => {
@@ -136,16 +139,14 @@ export class Call {
     on(room, 'left', ({ reason }) => this.#finish(reason));
     on(this.#session, 'state', () => {
       if (this.#session.state !== 'open') this.#rings.forget();
-      this.#drawConnection();
+      this.#line.draw();
     });
-    on(this.#session, 'shutdown', () => { this.#shutdown = true; });
-    on(document, 'visibilitychange', () => this.#sizesChanged());
-    on(window, 'online', () => this.#drawConnection());
-    on(window, 'offline', () => this.#drawConnection());
+    on(this.#session, 'shutdown', () => this.#line.shutdown());
+    on(document, 'visibilitychange', () => this.#wishes.changed());
+    on(window, 'online', () => this.#line.draw());
+    on(window, 'offline', () => this.#line.draw());
     on(this.#devices, 'track', ({ source, track, cause }) => this.#trackChanged(source, track, cause));
-    on(this.#devices, 'speaker', ({ deviceId }) => {
-      for (const audio of this.#audio.values()) audio.setSinkId?.(deviceId).catch(() => {});
-    });
+    on(this.#devices, 'speaker', ({ deviceId }) => this.#sound.setSpeaker(deviceId));
     on(window, 'keydown', (event) => this.#keyPressed(event));
   }
 
@@ -156,18 +157,21 @@ export class Call {
     const click = (id, react) => byID(id).addEventListener('click', react, { signal });
     click('microphone', () => this.#toggleMicrophone());
     click('camera', () => this.#toggleCamera());
-    click('screen', () => this.#toggleScreen());
+    click('screen', () => this.#screen.toggle());
     click('settings', () => byID('settings-dialog').showModal());
     click('settings-close', () => byID('settings-dialog').close());
-    click('statistics', () => this.#togglePanel('statistics'));
-    click('people-button', () => this.#togglePanel('people'));
-    click('messages-button', () => this.#togglePanel('messages'));
+    click('statistics', () => this.#panel.toggle('statistics'));
+    click('people-button', () => this.#panel.toggle('people'));
+    click('messages-button', () => this.#panel.toggle('messages'));
     click('hand', () => this.#toggleHand());
     click('more', () => this.#showMore(byID('more').getAttribute('aria-expanded') !== 'true'));
-    click('quality', () => this.#togglePanel('why'));
-    click('panel-close', () => this.#showPanel(false));
+    click('quality', () => this.#panel.toggle('why'));
+    click('panel-close', () => this.#panel.show(false));
     click('leave', () => this.#room.leave().catch(() => {}));
-    click('tap-to-hear', () => this.#playAll());
+    click('tap-to-hear', () => {
+      byID('tap-to-hear').hidden = true;
+      this.#sound.playAll();
+    });
     dressButton(byID('settings'), 'settings', strings.settings);
     dressButton(byID('settings-close'), 'close', strings.close);
     dressButton(byID('panel-close'), 'close', strings.close);
@@ -177,14 +181,14 @@ export class Call {
     this.#drawLocked(this.#room.settings);
     byID('quality').hidden = true;
     byID('quality').replaceChildren(this.#bars.element);
-    this.#showPanel(!byID('panel').hidden);
+    this.#panel.show(this.#panel.isOpen);
     this.#drawButtons();
   }
 
   #drawButtons() {
     const microphoneOff = !this.#devices.microphone || this.#room.isMuted('microphone');
     const cameraOff = !this.#devices.camera;
-    const sharing = Boolean(this.#screenTrack);
+    const sharing = Boolean(this.#screen.track);
     dressButton(byID('microphone'), microphoneOff ? 'microphone-off' : 'microphone',
       microphoneOff ? strings.unmuteMicrophone : strings.muteMicrophone, microphoneOff);
     dressButton(byID('camera'), cameraOff ? 'camera-off' : 'camera',
@@ -226,10 +230,7 @@ export class Call {
   // Who listens needs neither microphone nor camera: they are let go, and asked for when the word is given.
   async #roleChanged() {
     if (this.#room.role === 'listener') {
-      if (this.#screenTrack) {
-        this.#screenTrack.stop();
-        await this.#screenEnded();
-      }
+      if (this.#screen.track) await this.#screen.end();
       await this.#devices.switch('microphone', false);
       await this.#devices.switch('camera', false);
     }
@@ -274,50 +275,9 @@ export class Call {
     await told;
   }
 
-  async #toggleScreen() {
-    if (this.#screenTrack) {
-      this.#screenTrack.stop();
-      await this.#screenEnded();
-      return;
-    }
-    let stream;
-    try {
-      stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: true });
-    } catch {
-      return; // The person thought better of it.
-    }
-    const [track] = stream.getVideoTracks();
-    const [sound] = stream.getAudioTracks();
-    this.#screenTrack = track;
-    track.onended = () => this.#screenEnded();
-    this.#drawSelf();
-    try {
-      await this.#room.publish('screen', track);
-      if (sound) await this.#room.publish('screenAudio', sound);
-    } catch (error) {
-      console.warn('majlis:', error);
-      track.stop();
-      this.#screenTrack = null;
-      this.#toast(strings.screenRefused);
-      this.#drawSelf();
-    }
-  }
-
-  async #screenEnded() {
-    this.#screenTrack = null;
-    this.#drawSelf();
-    this.#room.track('screenAudio')?.stop();
-    try {
-      await this.#room.unpublish('screen');
-      await this.#room.unpublish('screenAudio');
-    } catch (error) {
-      console.warn('majlis:', error);
-    }
-  }
-
   // Control or Command with D and E, as other call pages have it: a single letter would be pressed by mistake.
   #keyPressed(event) {
-    if (event.key === 'Escape') this.#showPanel(false);
+    if (event.key === 'Escape') this.#panel.show(false);
     if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
     const react = { d: () => this.#toggleMicrophone(), e: () => this.#toggleCamera() }[event.key.toLowerCase()];
     if (!react) return;
@@ -354,15 +314,15 @@ export class Call {
       keys.add(participant.id);
       if (participant.tracks.some(({ source }) => source === 'screen')) keys.add(`${participant.id}/screen`);
     }
-    if (this.#screenTrack) keys.add('self/screen');
+    if (this.#screen.track) keys.add('self/screen');
     this.#stage.keepOnly(keys);
     this.#drawRecording();
     this.#drawSelf();
     for (const participant of room.participants.values()) this.#drawParticipant(participant);
     this.#slotsChanged([...room.slots.values()]);
     this.#drawPeople();
-    this.#told = '';
-    this.#sizesChanged();
+    this.#wishes.forget();
+    this.#wishes.changed();
   }
 
   #drawSelf() {
@@ -377,9 +337,9 @@ export class Call {
     tile.hand = self.hand;
     tile.muted = !this.#devices.microphone || this.#room.isMuted('microphone');
     tile.show(this.#devices.camera, Boolean(this.#devices.camera));
-    if (this.#screenTrack) {
+    if (this.#screen.track) {
       const tile = this.#stage.tile('self/screen', { name: strings.yourScreen, own: true, screen: true });
-      tile.show(this.#screenTrack, true);
+      tile.show(this.#screen.track, true);
     } else {
       this.#stage.remove('self/screen');
     }
@@ -425,17 +385,10 @@ export class Call {
     return state && state !== 'readable' ? state : null;
   }
 
-  // Whether nobody can be decrypted of those who encrypt.
-  get #lacksKey() {
-    const { participants, encryption } = this.#room;
-    const states = [...participants.values()].map(({ number }) => encryption.stateOf(number));
-    return states.includes('undecryptable') && !states.includes('readable');
-  }
-
   #slotsChanged(slots) {
-    for (const slot of slots) if (slot.kind === 'audio') this.#hear(slot);
+    for (const slot of slots) if (slot.kind === 'audio') this.#sound.play(slot);
     for (const participant of this.#room.participants.values()) this.#drawParticipant(participant);
-    this.#sizesChanged();
+    this.#wishes.changed();
   }
 
   #drawPeople() {
@@ -450,172 +403,12 @@ export class Call {
     this.#rings.show(levels);
   }
 
-  // The server need not send more pixels than are shown.
-  #sizesChanged() {
-    clearTimeout(this.#sizesTimer);
-    const isHidden = document.hidden;
-    this.#sizesTimer = setTimeout(() => {
-      const wishes = [];
-      const pins = this.#pins();
-      for (const slot of this.#room.slots.values()) {
-        const pin = pins.get(slot.mid);
-        // Sound has no height: a word is worth only what is held for somebody, or was.
-        if (slot.kind === 'audio') {
-          if (pin || this.#held.has(slot.mid)) wishes.push({ mid: slot.mid, ...(pin && { pin }) });
-          continue;
-        }
-        const participant = pin ? this.#stage.pinned : slot.participant;
-        if (!participant) continue;
-        const key = !pin && slot.source === 'screen' ? `${participant}/screen` : participant;
-        // What cannot be decrypted would only make its sender be asked for key frames again and again.
-        const unusable = this.#obstacleOf(participant) !== null;
-        const height = unusable || isHidden ? 0 : this.#stage.find(key)?.height ?? 0;
-        wishes.push({
-          mid: slot.mid, wantedHeight: height, ...(pin && { pin }),
-          ...(slot.source === 'screen' && { priority: SCREEN_PRIORITY }),
-        });
-      }
-      const told = JSON.stringify(wishes);
-      if (!wishes.length || told === this.#told) return;
-      this.#told = told;
-      this.#held = new Set(pins.keys());
-      this.#room.setSlots(wishes).catch(() => { this.#told = ''; });
-    }, isHidden ? HIDDEN_SETTLE : SIZES_SETTLE);
-  }
-
-  // The slots that are held for whom was pinned, whoever else speaks: media section → track.
-  #pins() {
-    const pins = new Map();
-    const participant = this.#room.participants.get(this.#stage.pinned);
-    for (const [source, kind] of [['camera', 'video'], ['microphone', 'audio']]) {
-      const track = participant?.tracks.find((one) => one.source === source);
-      const slots = [...this.#room.slots.values()].filter((one) => one.kind === kind);
-      const slot = slots.find((one) => one.participant === participant?.id && one.source === source) ?? slots.at(-1);
-      if (track && slot) pins.set(slot.mid, track.id);
-    }
-    return pins;
-  }
-
-  // Sound: one element for each audio slot, for the whole stay.
-
-  #hear(slot) {
-    let audio = this.#audio.get(slot.mid);
-    if (!audio) {
-      audio = element('audio', { autoplay: true });
-      this.#audio.set(slot.mid, audio);
-      byID('audio').append(audio);
-      if (this.#devices.speaker) audio.setSinkId?.(this.#devices.speaker).catch(() => {});
-    }
-    if (audio.srcObject?.getTracks()[0] !== slot.mediaTrack) {
-      audio.srcObject = new MediaStream([slot.mediaTrack]);
-      this.#play(audio);
-    }
-  }
-
-  async #play(audio) {
-    try {
-      await audio.play();
-    } catch (error) {
-      if (error.name === 'NotAllowedError') byID('tap-to-hear').hidden = false;
-    }
-  }
-
-  #playAll() {
-    byID('tap-to-hear').hidden = true;
-    for (const audio of this.#audio.values()) this.#play(audio);
-  }
-
-  // The connection.
-
-  #drawConnection() {
-    const media = this.#room.state;
-    const signalling = this.#session.state;
-    let state = 'connecting';
-    if (media === 'recovering') state = 'recovering';
-    else if (media === 'connected') state = signalling === 'open' ? 'connected' : 'signalling';
-    const label = {
-      connecting: strings.stateConnecting, recovering: strings.stateRecovering, connected: strings.stateConnected,
-      signalling: strings.stateSignalling,
-    }[state];
-    const chip = byID('connection');
-    const before = chip.dataset.state;
-    chip.dataset.state = state;
-    chip.textContent = label;
-    if (state === 'recovering') {
-      this.#banner(navigator.onLine ? strings.bannerRecovering : strings.bannerOffline);
-    } else if (state === 'signalling') {
-      this.#banner(this.#shutdown ? strings.bannerSignallingShutdown : strings.bannerSignalling);
-    } else if (state === 'connected') {
-      this.#shutdown = false;
-      const standing = this.#lacksKey ? strings.noKey : null;
-      if (before === 'recovering' || before === 'signalling') {
-        this.#banner(strings.bannerBack, true);
-        this.#bannerTimer = setTimeout(() => this.#banner(standing), BANNER_BACK_TIME);
-      } else if (standing || byID('banner').textContent === strings.noKey) {
-        this.#banner(standing);
-      }
-    }
-  }
-
-  #banner(sentence, good = false) {
-    clearTimeout(this.#bannerTimer);
-    const banner = byID('banner');
-    banner.hidden = !sentence;
-    banner.classList.toggle('good', good);
-    if (sentence && banner.textContent !== sentence) banner.textContent = sentence;
-  }
-
   #toast(sentence) {
     announce(sentence);
     const toast = element('p.toast', { textContent: sentence, aria: { hidden: 'true' } });
     byID('toasts').append(toast);
     while (byID('toasts').childElementCount > TOASTS) byID('toasts').firstElementChild.remove();
     setTimeout(() => toast.remove(), TOAST_TIME);
-  }
-
-  #togglePanel(view) {
-    const open = byID('panel').hidden || this.#panelView !== view;
-    this.#panelView = view;
-    this.#showPanel(open);
-  }
-
-  #showPanel(open) {
-    byID('panel').hidden = !open;
-    const shows = (view) => open && this.#panelView === view;
-    dressButton(byID('statistics'), 'statistics', strings.statistics, shows('statistics'));
-    byID('statistics').classList.toggle('active', shows('statistics'));
-    byID('quality').setAttribute('aria-pressed', String(shows('why')));
-    for (const [id, view] of [['people-button', 'people'], ['messages-button', 'messages']]) {
-      byID(id).classList.toggle('active', shows(view));
-      byID(id).setAttribute('aria-pressed', String(shows(view)));
-    }
-    byID('panel-heading').textContent = {
-      why: strings.whyHeading, people: strings.peopleHeading, messages: strings.messagesHeading,
-    }[this.#panelView] ?? strings.statisticsHeading;
-    byID('panel').dataset.view = this.#panelView;
-    byID('panel-body').hidden = this.#panelView === 'people' || this.#panelView === 'messages';
-    byID('people-view').hidden = this.#panelView !== 'people';
-    byID('messages-view').hidden = this.#panelView !== 'messages';
-    if (shows('messages')) this.#talk.opened();
-    this.#drawPanel(this.#panelView);
-  }
-
-  // Draws the panel if it shows this view.
-  #drawPanel(view) {
-    if (byID('panel').hidden || this.#panelView !== view) return;
-    const room = this.#room;
-    const nameOnSlot = (mid) => {
-      const participant = room.participants.get(room.slots.get(mid)?.participant);
-      return participant && nameOf(participant);
-    };
-    if (view === 'why') {
-      drawWhy(room.quality, { nameOf: nameOnSlot, sourceOf: (mid) => room.slots.get(mid)?.source });
-      return;
-    }
-    drawStatistics(room.statistics, {
-      nameOf: nameOnSlot,
-      sourceOf: (mid) => room.self?.tracks?.find((track) => track.mid === mid)?.source ?? room.sourceOf(mid) ?? '–',
-    });
   }
 
   #drawQuality(quality) {
@@ -637,20 +430,20 @@ export class Call {
     }
     const self = this.#stage.find('self');
     if (self) self.bars = own;
-    this.#drawPanel('why');
+    this.#panel.draw('why');
   }
 
   #finish(reason) {
     this.#unlisten.abort();
     this.#people.stop();
     this.#talk.stop();
-    this.#showPanel(false);
+    this.#panel.show(false);
     this.#timers.forEach(clearInterval);
-    clearTimeout(this.#sizesTimer);
-    this.#banner(null);
-    this.#screenTrack?.stop();
+    this.#wishes.stop();
+    this.#line.stop();
+    this.#screen.stop();
     byID('settings-dialog').close();
-    byID('audio').replaceChildren();
+    this.#sound.stop();
     byID('toasts').replaceChildren();
     byID('tap-to-hear').hidden = true;
     this.#stage.clear();

@@ -1,11 +1,10 @@
 // A room joined over one RTCPeerConnection: what is sent, the receive slots, who is there. The client always offers, the
 // server always answers; who comes and goes changes slots, never the description. Draws nothing.
 
-import { addSender, keepCodecs, sendEncodings } from './codecs.js';
-import { ENCRYPTABLE_CODECS, Encryption } from './encryption.js';
-import { SenderParameters } from './layers.js';
+import { Encryption } from './encryption.js';
 import { Life } from './life.js';
 import { PathWatch } from './path.js';
+import { Publications } from './publications.js';
 import { Roster } from './roster.js';
 import { SlotTable } from './slots.js';
 import { Sampler } from './statistics.js';
@@ -14,8 +13,6 @@ import { Sampler } from './statistics.js';
  *  Browsers take two seconds to notice a new address, and another restart meanwhile would only delay it. */
 const RESTART_PATIENCE = 2_000;
 const GREATEST_RESTART_PATIENCE = 10_000;
-
-const KINDS = { microphone: 'audio', camera: 'video', screen: 'video', screenAudio: 'audio' };
 
 /**
  * One room. Made by `Session.join`.
@@ -53,14 +50,13 @@ export class Room extends EventTarget {
   #session;
   #options;
   #pc = null;
-  #publications = new Map(); // source → {source, track, muted, transceiver, parameters, active}
+  #publications; // what is sent
   #negotiating = Promise.resolve();
   #localCandidates = []; // found before the server knew the participant
   #remoteCandidates = []; // told before the answer
   #joined = false;
   #restartTimer = 0;
   #restarting = false;
-  #isPaused;
   #state = 'joining';
   #receivers = [];
   #encryption;
@@ -89,7 +85,6 @@ export class Room extends EventTarget {
       ladder: '1080', redundantAudio: false, ...options,
     };
     this.name = name;
-    this.#isPaused = Boolean(this.#options.paused);
     /** What this participant asks of the room's life: hands, roles, messages, moderation; see life.js. */
     this.life = new Life(session, this.#roster);
     /** The number of the room's last change. */
@@ -98,16 +93,14 @@ export class Room extends EventTarget {
     this.counts = { localDescriptions: 0, offers: 0, iceRestarts: 0, joins: 0 };
     /** Times of `performance.now()`: `joining`, `joined`, `connected`. */
     this.timing = {};
-    for (const source of ['microphone', 'camera']) {
-      this.#publications.set(source, {
-        source, track: this.#options[source] ?? null, muted: Boolean(this.#options.muted[source]), active: true,
-      });
-    }
     this.#encryption = new Encryption({
       passphrase: this.#options.passphrase, room: name, changed: () => this.#dispatch('encryption', {}),
     });
+    this.#publications = new Publications(this.#options, {
+      encryption: this.#encryption, serverCodecs: () => session.codecs, failed: (error) => this.#dispatch('error', { error }),
+    });
     this.#path = new PathWatch((reason) => this.#pathSuspected(reason));
-    this.#path.expectSilence(this.#isPaused);
+    this.#path.expectSilence(this.#publications.isPaused);
     this.#sampler = new Sampler((report) => this.#sampled(report), (statistics) => {
       this.#dispatch('statistics', { statistics });
     });
@@ -157,12 +150,12 @@ export class Room extends EventTarget {
     await this.#applyAnswer(pc, joined.answer.sdp, joined.refused);
     this.#joined = true;
     // A listener's tracks are muted, whatever the offer said.
-    for (const publication of this.#publications.values()) {
+    for (const publication of this.#publications.all) {
       const told = this.self.tracks.find((track) => track.mid === publication.transceiver?.mid);
-      if (told?.muted) this.#setMuted(publication, true);
+      if (told?.muted) this.#publications.setMuted(publication, true);
     }
     for (const candidate of this.#localCandidates.splice(0)) this.#sendCandidate(candidate);
-    if (this.#isPaused) this.#wishForPictures().catch((error) => this.#dispatch('error', { error }));
+    if (this.#publications.isPaused) this.#wishForPictures().catch((error) => this.#dispatch('error', { error }));
   }
 
   // Asks until the answer is the room itself: where there is a lobby, it is first that one has to wait.
@@ -170,7 +163,7 @@ export class Room extends EventTarget {
     const { name, waiting } = this.#options;
     for (;;) {
       const joined = await this.#session.request({
-        type: 'join', room: this.name, offer: { type: 'offer', sdp: pc.localDescription.sdp }, tracks: this.#trackList(),
+        type: 'join', room: this.name, offer: { type: 'offer', sdp: pc.localDescription.sdp }, tracks: this.#publications.list,
         ...(name && { name }), ...(this.#encryption.isOn && { encrypted: true }),
       });
       if (joined.type !== 'lobby') return joined;
@@ -200,7 +193,7 @@ export class Room extends EventTarget {
   track(source) { return this.#publications.get(source)?.track ?? null; }
   /** What the media section `mid` of this client sends, or undefined. */
   sourceOf(mid) {
-    return [...this.#publications.values()].find((one) => one.transceiver?.mid === mid)?.source;
+    return this.#publications.at(mid)?.source;
   }
   /** Whether `source` is muted or not published at all. */
   isMuted(source) {
@@ -214,22 +207,11 @@ export class Room extends EventTarget {
    * @param {MediaStreamTrack} track
    */
   async publish(source, track) {
-    const known = this.#publications.get(source);
-    const publication = known ?? { source, muted: false };
-    Object.assign(publication, { track, muted: false, active: true });
-    this.#publications.set(source, publication);
-    if (known?.transceiver) {
-      known.transceiver.direction = 'sendonly';
-      known.parameters.reset();
-      await known.transceiver.sender.replaceTrack(this.#sent(known));
-    } else {
-      this.#addPublication(publication);
-    }
+    const publication = await this.#publications.publish(source, track);
     try {
       await this.#negotiate();
     } catch (error) {
-      publication.active = false;
-      if (publication.transceiver) publication.transceiver.direction = 'inactive';
+      this.#publications.withdraw(publication);
       throw error;
     }
   }
@@ -238,42 +220,26 @@ export class Room extends EventTarget {
   async unpublish(source) {
     const publication = this.#publications.get(source);
     if (!publication?.active) return;
-    publication.active = false;
-    publication.track = null;
-    publication.transceiver.direction = 'inactive';
-    await publication.transceiver.sender.replaceTrack(null);
+    await this.#publications.unpublish(publication);
     await this.#negotiate();
   }
 
   /** Sends another track (or none) as `source`, without a new description: another device, or a device lost. */
-  async replaceTrack(source, track) {
-    const publication = this.#publications.get(source);
-    if (!publication) return;
-    publication.track = track;
-    if (track && !this.#isPaused) track.enabled = !publication.muted;
-    await publication.transceiver?.sender.replaceTrack(this.#sent(publication));
-  }
+  replaceTrack(source, track) { return this.#publications.replaceTrack(source, track); }
 
   /**
    * Sends nothing, whatever is unmuted, and asks for no pictures; or does both again. Nothing is described anew, and nobody is told: see
    * `mute`. A track that rests is left as it is, for something else may use it meanwhile.
    */
   async pause(isPaused) {
-    if (this.#isPaused === isPaused) return;
-    this.#isPaused = isPaused;
+    if (this.#publications.isPaused === isPaused) return;
     this.#path.expectSilence(isPaused);
-    const senders = [...this.#publications.values()].map((publication) => {
-      if (publication.track && !isPaused) publication.track.enabled = !publication.muted;
-      return publication.transceiver?.sender.replaceTrack(this.#sent(publication));
-    });
-    await Promise.all([...senders, this.#wishForPictures()]);
+    await Promise.all([this.#publications.pause(isPaused), this.#wishForPictures()]);
   }
-
-  #sent({ track }) { return this.#isPaused ? null : track; }
 
   // As large as there are, or none.
   #wishForPictures() {
-    const wish = this.#isPaused ? { wantedHeight: 0 } : {};
+    const wish = this.#publications.isPaused ? { wantedHeight: 0 } : {};
     return this.setSlots([...this.slots.values()].filter(({ kind }) => kind === 'video').map(({ mid }) => ({ mid, ...wish })));
   }
 
@@ -281,26 +247,21 @@ export class Room extends EventTarget {
   async mute(source, muted) {
     const publication = this.#publications.get(source);
     if (!publication) return;
-    this.#setMuted(publication, muted);
+    this.#publications.setMuted(publication, muted);
     const mid = publication.transceiver?.mid;
     if (!mid || !this.#joined) return;
     try {
       await this.#session.request({ type: 'mute', mid, muted, ...(!muted && { version: this.version }) });
     } catch (error) {
-      if (!muted) this.#setMuted(publication, true);
+      if (!muted) this.#publications.setMuted(publication, true);
       throw error;
     }
   }
 
-  #setMuted(publication, muted) {
-    publication.muted = muted;
-    if (publication.track && !this.#isPaused) publication.track.enabled = !muted;
-  }
-
   // What a host muted is silent here too: the browser says that the microphone rests.
   #selfMuted({ track, muted, by }) {
-    const publication = [...this.#publications.values()].find((one) => one.transceiver?.mid === track.mid);
-    if (publication && muted && by !== undefined) this.#setMuted(publication, true);
+    const publication = this.#publications.at(track.mid);
+    if (publication && muted && by !== undefined) this.#publications.setMuted(publication, true);
     this.#dispatch('selfMuted', { source: track.source, muted, by });
   }
 
@@ -359,11 +320,7 @@ export class Room extends EventTarget {
     this.#pc = pc;
     pc.onicecandidate = ({ candidate }) => this.#sendCandidate(candidate);
     pc.onconnectionstatechange = () => this.#connectionStateChanged(pc);
-    for (const publication of this.#publications.values()) {
-      publication.parameters?.stop();
-      publication.transceiver = null;
-      if (publication.active) this.#addPublication(publication);
-    }
+    this.#publications.build(pc);
     this.#receivers = [];
     this.#encryption.forgetReceivers();
     for (let i = 0; i < this.#options.audioSlots; i += 1) this.#addReceiver('audio');
@@ -372,45 +329,12 @@ export class Room extends EventTarget {
     this.#become('connecting');
   }
 
-  #addPublication(publication) {
-    const { source, track } = publication;
-    const kind = KINDS[source];
-    const codec = kind === 'audio' ? 'opus' : this.#videoCodecs()[0];
-    const { width, height } = track?.getSettings() ?? {};
-    const { simulcast, ladder } = this.#options;
-    const encodings = sendEncodings(source, { simulcast, ladder, codec, height: Math.min(width ?? height, height) });
-    if (track) {
-      if (!this.#isPaused) track.enabled = !publication.muted;
-      if (source === 'screen') track.contentHint = 'detail';
-    }
-    const transceiver = addSender(this.#pc, this.#sent(publication) ?? kind, encodings);
-    publication.transceiver = transceiver;
-    publication.parameters = new SenderParameters(transceiver.sender, (error) => this.#dispatch('error', { error }));
-    this.#encryption.encrypt(transceiver.sender, `${kind}/${codec}`);
-    const isRedundant = this.#options.redundantAudio && !this.#encryption.isOn;
-    this.#trimCodecs(transceiver, kind, isRedundant ? ['red', 'opus'] : ['opus']);
-  }
-
   #addReceiver(kind) {
     const transceiver = this.#pc.addTransceiver(kind, { direction: 'recvonly' });
     // Redundant audio costs a receiver nothing that it would not be sent.
-    this.#trimCodecs(transceiver, kind, this.#encryption.isOn ? ['opus'] : ['opus', 'red']);
+    this.#publications.trimCodecs(transceiver, kind, this.#encryption.isOn ? ['opus'] : ['opus', 'red']);
     this.#receivers.push(transceiver);
     this.#encryption.decrypt(transceiver.receiver);
-  }
-
-  #trimCodecs(transceiver, kind, audioCodecs) {
-    try {
-      keepCodecs(transceiver, kind, kind === 'audio' ? audioCodecs : [...this.#videoCodecs(), 'rtx']);
-    } catch (error) {
-      this.#dispatch('error', { error }); // The server chooses from the longer list.
-    }
-  }
-
-  // Those asked for, else the server's.
-  #videoCodecs() {
-    const names = this.#options.videoCodecs ?? this.#session.codecs.filter((name) => name.toLowerCase() !== 'opus');
-    return this.#encryption.isOn ? names.filter((name) => ENCRYPTABLE_CODECS.includes(name.toLowerCase())) : names;
   }
 
   async #describe(pc, options = {}) {
@@ -418,20 +342,11 @@ export class Room extends EventTarget {
     this.counts.localDescriptions += 1;
   }
 
-  #trackList() {
-    const list = [];
-    for (const { source, muted, track, transceiver, active } of this.#publications.values()) {
-      if (active && transceiver?.mid) list.push({ mid: transceiver.mid, source, muted: muted || !track });
-    }
-    return list;
-  }
-
   async #applyAnswer(pc, sdp, refused = []) {
     await pc.setRemoteDescription({ type: 'answer', sdp });
     for (const candidate of this.#remoteCandidates.splice(0)) this.#addCandidate(candidate);
     for (const { mid, reason } of refused) {
-      const publication = [...this.#publications.values()].find((one) => one.transceiver?.mid === mid);
-      this.#dispatch('refused', { mid, reason, source: publication?.source });
+      this.#dispatch('refused', { mid, reason, source: this.sourceOf(mid) });
     }
   }
 
@@ -450,7 +365,7 @@ export class Room extends EventTarget {
     let answer;
     try {
       answer = await this.#session.request({
-        type: 'offer', sdp: pc.localDescription.sdp, tracks: this.#trackList(),
+        type: 'offer', sdp: pc.localDescription.sdp, tracks: this.#publications.list,
       });
     } catch (error) {
       if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' });
@@ -586,7 +501,7 @@ export class Room extends EventTarget {
   }
 
   #layersWanted({ mid, encodings }) {
-    const publication = [...this.#publications.values()].find((one) => one.transceiver?.mid === mid);
+    const publication = this.#publications.at(mid);
     if (!publication?.active || !Array.isArray(encodings)) return;
     publication.parameters.want(encodings);
     this.#dispatch('layers', { source: publication.source, mid, encodings });
@@ -601,7 +516,7 @@ export class Room extends EventTarget {
     this.#session.removeEventListener('restarted', this.#onRestarted);
     this.#session.removeEventListener('closed', this.#onClosed);
     this.#slotTable.stop();
-    for (const { parameters } of this.#publications.values()) parameters?.stop();
+    this.#publications.stop();
     clearTimeout(this.#restartTimer);
     this.#path.stop();
     this.#sampler.stop();
