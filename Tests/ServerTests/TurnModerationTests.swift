@@ -1,5 +1,6 @@
 // When a worker's turns rest, and that what rests leaves together.
 import Bots
+import MediaCore
 import Server
 import TestSupport
 import Testing
@@ -31,6 +32,29 @@ struct TurnModerationTests {
             #expect(isTold == (before != moderation.rest))
         }
         return moderation.rest > 0
+    }
+
+    @Test(
+        "What nobody waits for may wait for a packet, unless there is a picture; a lost packet's request never does by itself"
+    )
+    func patience() {
+        var moderation = TurnModeration(longest: 3)
+        let due = Timestamp(nanoseconds: 7_000_000_000)
+        func wait(_ reason: MediaCore.Deadline.Reason) -> Int64 {
+            moderation.wake(for: MediaCore.Deadline(at: due, reason: reason), at: 6_990_000_000).nanoseconds
+                - due.nanoseconds
+        }
+        for reason in [MediaCore.Deadline.Reason.reports, .liveness, .freezes, .layers, .floor] {
+            #expect(wait(reason) == TurnModeration.patience)
+        }
+        for reason in [
+            MediaCore.Deadline.Reason.transportFeedback, .nack, .keyFrameRequest, .speakers, .pacing, .estimate,
+            .allocation,
+        ] {
+            #expect(wait(reason) == 0)
+        }
+        _ = moderation.note(received: 1, video: 1, at: 6_500_000_000)
+        #expect(wait(.reports) == 0 && wait(.floor) == 0)
     }
 
     @Test("much sound makes turns rest, little does not, and a picture ends it at once and for a second")

@@ -13,6 +13,8 @@ final class MediaRoom {
     var peers: [PeerID: MediaPeer] = [:]
     /// When the core next wants `advance`, as of the end of the last turn that touched it.
     var due: Timestamp?
+    /// When the loop is to wake for that, which may be a little later.
+    var wake: Timestamp?
     /// Whether the turn in progress has touched the core.
     var isTouched = false
     let explanation = RoomExplanation()

@@ -105,13 +105,15 @@ final class MediaTurn {
         endRecordings(at: now)
         for room in touched {
             room.isTouched = false
-            room.due = room.core.nextDeadline?.at
+            let next = room.core.nextDeadline
+            room.due = next?.at
+            room.wake = next.map { moderation.wake(for: $0, at: now.nanoseconds) }
         }
         touched.removeAll(keepingCapacity: true)
         var earliest = reportPeers(at: now)
         if let due = nextRecordingEnd { earliest = earliest.map { min($0, due) } ?? due }
         for room in allRooms {
-            guard let due = room.due else { continue }
+            guard let due = room.wake else { continue }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
         }
         if nextCommand < commands.count {

@@ -1,6 +1,7 @@
 // Whether a worker's turns rest: whether a few milliseconds go by before its sockets are looked at again, so that one turn finds
 // several packets and what each participant is sent leaves together. Network cards do the same with their interrupts. It reads
 // no clock and rests nothing itself.
+import MediaCore
 
 /// Decides from what came in. Only a worker that carries much sound, and no picture, rests: a call of two, or a room where one
 /// speaks, waits for nothing, and when a picture's packets came is what its sender's bandwidth is estimated from
@@ -27,6 +28,20 @@ struct TurnModeration {
     private var pictureAt: Int64?
 
     init(longest: Int64) { self.longest = longest }
+
+    /// How much later than it is due what nobody waits for is done, in nanoseconds, unless a turn comes by before.
+    static let patience: Int64 = 10_000_000
+
+    /// When the loop is to wake for what a room's core has due: where no picture is forwarded, reports, looks for who is alive and who
+    /// has the floor wait for a packet that comes anyway. What that may hide is a few milliseconds late too: a lost packet's request.
+    func wake(for deadline: Deadline, at now: Int64) -> Timestamp {
+        switch deadline.reason {
+        case .reports, .liveness, .freezes, .layers, .floor:
+            let hasPicture = pictureAt.map { now - $0 < Self.pictureMemory } ?? false
+            return hasPicture ? deadline.at : Timestamp(nanoseconds: deadline.at.nanoseconds &+ Self.patience)
+        case .transportFeedback, .nack, .keyFrameRequest, .speakers, .pacing, .estimate, .allocation: return deadline.at
+        }
+    }
 
     /// Looks at what came in until now.
     ///
