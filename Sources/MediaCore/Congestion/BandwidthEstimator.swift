@@ -18,7 +18,7 @@ struct BandwidthEstimator: ~Copyable {
     static let lowLoss = 0.03
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
     static let recoveryPacingPercent: Int64 = 130
-    /// Of what will be sent again when a queue has drained so much is counted on meanwhile, in percent.
+    /// Of what the path carries so much is counted on while a queue drains, in percent.
     static let sustainedPercent: Int64 = 90
     /// The bytes of packets that lost feedback told of are counted at so many moments.
     static let bridgeParts = 4
@@ -89,10 +89,10 @@ struct BandwidthEstimator: ~Copyable {
     /// What the path is known to carry: the estimate, which is not raised far above what is wanted, or what a look for room showed.
     var carried: DataRate { followsReports || watch.halvings > 0 ? estimate : max(estimate, probes.shown) }
 
-    /// What will be sent again when the queue that drains now is empty, about; the estimate while none does.
+    /// What can be sent when the queue that drains now is empty, about; the estimate while none does.
     var sustained: DataRate {
         guard controller.refill > .zero, !followsReports, watch.halvings == 0, !watch.isHolding else { return estimate }
-        var kept = controller.refill.scaled(by: Self.sustainedPercent, over: 100)
+        var kept = controller.carries.scaled(by: Self.sustainedPercent, over: 100)
         if let limit = loss.limit { kept = min(kept, limit) }
         return max(estimate, min(kept, maximum))
     }

@@ -124,6 +124,8 @@ struct RateController: BitwiseCopyable {
     private var limitedSince: Timestamp?
     /// The rate to be gone back to when the queue is empty; zero while nothing drains.
     private(set) var refill = DataRate.zero
+    /// What arrived when the queue that drains was found too full last, which is about what the path carries.
+    private(set) var carries = DataRate.zero
     private var trial: QueueTrial?
     /// What stands in the queue whatever is sent: something else fills it, or the path has become longer.
     private(set) var foreign = TimeDelta.zero
@@ -232,6 +234,7 @@ struct RateController: BitwiseCopyable {
         let drain = queue.nanoseconds / (Self.drainTime.nanoseconds / 1_000)
         let part = min(max(Self.decrease &- drain, Self.leastDecrease), Self.decrease)
         let wanted = arrives.scaled(by: part, over: 1_000)
+        carries = min(arrives, refill > .zero ? max(rate, carries) : rate)
         refill = min(arrives.scaled(by: Self.refillPercent, over: 100), rate)
         rate = min(rate, wanted)
     }
@@ -328,6 +331,7 @@ extension RateController: CheckpointField {
         try c.code(&forbornAt)
         try c.code(&limitedSince)
         try c.code(&refill)
+        try c.code(&carries)
         let none = QueueTrial(from: Timestamp(nanoseconds: 0), until: Timestamp(nanoseconds: 0))
         try c.optional(&trial, none) { c, v throws(CheckpointError) in try c.code(&v) }
         try c.code(&foreign)
