@@ -19,6 +19,8 @@ struct ProbeController: BitwiseCopyable {
     static let leastPercent: Int64 = 150
     /// A result of at least so much of the probe's rate is followed by another, in percent.
     static let followPercent: Int64 = 70
+    /// On a slower path a second probe right behind the first holds up the sound: only where it may show what is wanted.
+    static let slowRate = DataRate.kilobitsPerSecond(250)
     /// A result is waited for this long.
     static let patience = TimeDelta.seconds(1)
     /// Between two probes for what is wanted: the first when that changed, then the second, longer each time in vain.
@@ -123,7 +125,10 @@ struct ProbeController: BitwiseCopyable {
             wait = isFar ? Self.leastInterval : Self.interval
         }
         // While the path shows no end it goes on to all that is wanted.
-        guard result.rate > followAbove, !result.isSaturated || next > result.rate else { return }
+        let isSlow = result.rate < Self.slowRate
+        guard result.rate > followAbove,
+            isSlow ? !result.isSaturated && next > result.rate : !result.isSaturated || next > result.rate
+        else { return }
         ask(for: result.rate.scaled(by: Self.factor, over: 1))
     }
 
