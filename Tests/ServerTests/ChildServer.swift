@@ -101,13 +101,25 @@ final class ChildServer: @unchecked Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Open descriptors.
+    /// Open descriptors without the three of libdispatch's own loop (epoll, eventfd, timerfd). The runtime makes that when it needs it
+    /// first, which on a busy machine is late; nothing of the server's own has a timerfd.
     var descriptors: Int {
-        guard let directory = opendir("/proc/\(process)/fd") else { return 0 }
+        let folder = "/proc/\(process)/fd"
+        guard let directory = opendir(folder) else { return 0 }
         defer { closedir(directory) }
         var count = 0
-        while readdir(directory) != nil { count += 1 }
-        return count
+        var hasRuntimeLoop = false
+        while let entry = readdir(directory) {
+            count += 1
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+                tuple.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            var target = [CChar](repeating: 0, count: 64)
+            let length = readlink("\(folder)/\(name)", &target, target.count)
+            let link = String(decoding: target.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if link == "anon_inode:[timerfd]" { hasRuntimeLoop = true }
+        }
+        return count - (hasRuntimeLoop ? 3 : 0)
     }
 
     /// Resident memory in MiB.
