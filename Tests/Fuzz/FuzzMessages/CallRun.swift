@@ -139,8 +139,8 @@ struct CallRun {
             }
         }
         actions.removeAll()
-        for (id, call) in machine.calls {
-            precondition(ends[id] == nil, "a call that was over and is not")
+        for call in machine.calls.values {
+            precondition(ends[call.id] == nil, "a call that was over and is not")
             precondition(call.state.isPending || call.ringing.isEmpty, "an accepted call that rings")
         }
     }
