@@ -65,8 +65,8 @@ public struct VideoShape: Sendable, Hashable {
     public var motion = Motion.camera
     /// How many times larger than the mean a key frame is.
     public var keyFrameFactor = 6
-    /// Whether the frames of a camera behind a key frame are smaller until what that took beyond the mean is made up for, as a rate
-    /// control of constant bitrate does it.
+    /// Whether the frames of a camera behind a key frame are smaller until what that took beyond the mean is made up for, and an
+    /// encoding that goes on after a pause needs a second to get going, as a rate control of constant bitrate does it.
     public var repaysKeyFrames = false
     /// Whether every encoding begins anew where one of them is asked for a key frame or goes on after a pause: libwebrtc's
     /// simulcast encoders make key frames of all or of none.

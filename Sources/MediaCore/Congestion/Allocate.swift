@@ -64,7 +64,7 @@ extension RoomCore {
             let isShort = work.allocation.short.contains(i)
             // As long as hardly anything waits it fits, whatever was measured. A screen's pages come in bursts, and may wait.
             let fits = work.requests[i].isScreen || peers[p].pacer.queueTime < Self.shortWait
-            slots[s].allocation.shortSince = isShort ? fits ? now : slots[s].allocation.shortSince ?? now : nil
+            slots[s].allocation.noteShort(isShort, fits: fits, at: now)
             give(work.allocation.steps[i], to: s, work.requests[i], at: now, changed: &changed, into: &out)
         }
         peers[p].bandwidth.setDemand(

@@ -125,10 +125,10 @@ struct ProbeController: BitwiseCopyable {
             wait = isFar ? Self.leastInterval : Self.interval
         }
         // While the path shows no end it goes on to all that is wanted.
-        let isSlow = result.rate < Self.slowRate
-        guard result.rate > followAbove,
-            isSlow ? !result.isSaturated && next > result.rate : !result.isSaturated || next > result.rate
-        else { return }
+        let mayShowNext = next > result.rate
+        let isWorthIt =
+            result.rate < Self.slowRate ? !result.isSaturated && mayShowNext : !result.isSaturated || mayShowNext
+        guard result.rate > followAbove, isWorthIt else { return }
         ask(for: result.rate.scaled(by: Self.factor, over: 1))
     }
 

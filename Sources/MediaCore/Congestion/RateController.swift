@@ -160,6 +160,7 @@ struct RateController: BitwiseCopyable {
     mutating func cut(to limit: DataRate) {
         rate = min(rate, limit)
         refill = min(refill, limit)
+        carries = min(carries, limit)
     }
 
     /// Judges the rate anew. True when the queue was found too full and the rate was cut.

@@ -85,6 +85,15 @@ struct SlotAllocation: BitwiseCopyable {
         return shortSince.map { now - $0 < Self.patience } ?? true
     }
 
+    /// Whether not even the lowest step fits by what was measured, and whether it fits all the same: then its patience begins anew.
+    mutating func noteShort(_ isShort: Bool, fits: Bool, at now: Timestamp) {
+        guard isShort else {
+            shortSince = nil
+            return
+        }
+        if fits || shortSince == nil { shortSince = now }
+    }
+
     /// There is nothing to give it, or nobody looks: what it was given is forgotten, but not when.
     mutating func withdraw() {
         encoding = -1

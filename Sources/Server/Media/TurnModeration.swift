@@ -1,6 +1,6 @@
 // Whether a worker's turns rest: whether a few milliseconds go by before its sockets are looked at again, so that one turn finds
-// several packets and what each participant is sent leaves together. Network cards do the same with their interrupts. It reads
-// no clock and rests nothing itself.
+// several packets and what each participant is sent leaves together. Network cards do the same with their interrupts. And how late
+// it may wake for what nobody waits for. It reads no clock and rests nothing itself.
 import MediaCore
 
 /// Decides from what came in. Only a worker that carries much sound, and no picture, rests: a call of two, or a room where one

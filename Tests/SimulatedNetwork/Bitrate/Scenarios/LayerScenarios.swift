@@ -72,7 +72,9 @@ public enum LayerScenarios {
             return usualMeasures(p, 3) + [
                 Measure("longest freeze behind a fall", "ms", .atMost(500), freezes.max() ?? 0),
                 Measure("falls with a freeze over 500 ms", "", .reported, Double(freezes.filter { $0 > 500 }.count)),
-                Measure("time at layer h between 5 and 20 s behind a fall", "%", .atLeast(90), shares.reduce(0, +) / 4),
+                Measure(
+                    "time at layer h between 5 and 20 s behind a fall", "%", .atLeast(90),
+                    shares.reduce(0, +) / Double(falls.count)),
             ]
         }
     }
