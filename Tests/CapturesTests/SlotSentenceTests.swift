@@ -46,14 +46,31 @@ import Testing
         #expect(unknown.sentence(estimate: Self.estimate).contains(" that the next layer needs;"))
     }
 
-    @Test("An estimate that is enough, or is not known, limits nothing; what is hidden is not limited")
+    @Test("An estimate of just what the next step takes is too little, the more where that was lost lately")
+    func margin() throws {
+        var slot = try Self.slot { _ in }
+        let estimate = DataRate.kilobitsPerSecond(950)
+        #expect(slot.isLimited(by: estimate))
+        #expect(
+            slot.sentence(estimate: estimate)
+                .hasPrefix(
+                    "360p because 720p takes 912 kb/s of the estimate of 950 kb/s, which leaves too little to spare;"))
+        slot.isHeld = true
+        #expect(
+            slot.sentence(estimate: estimate)
+                .hasPrefix(
+                    "360p because 720p takes 912 kb/s of the estimate of 950 kb/s, and as much had to be taken away a "
+                        + "short time ago;"))
+    }
+
+    @Test("Where nothing better is wanted, or no estimate is known, nothing is limited; what is hidden is not limited")
     func free() throws {
-        let slot = try Self.slot { _ in }
-        for estimate in [nil, DataRate.kilobitsPerSecond(912)] {
+        let unknown = try Self.slot { _ in }
+        let all = try Self.slot { $0.neededForNext = nil }
+        for (slot, estimate) in [(unknown, nil), (all, Self.estimate)] {
             #expect(!slot.isLimited(by: estimate))
-            #expect(
-                slot.sentence(estimate: estimate).hasPrefix("layer 2 of 3, below the highest that its publisher sends"))
         }
+        #expect(unknown.sentence().hasPrefix("layer 2 of 3, below the highest that its publisher sends"))
         let hidden = try Self.slot { $0.status = .hidden }
         #expect(!hidden.isLimited(by: .zero))
         let wanted = try Self.slot {

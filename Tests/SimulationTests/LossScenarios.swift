@@ -69,6 +69,24 @@ struct LossScenarios {
         #expect(simulation.keyFrameRequests(to: 1).count <= 2)
     }
 
+    @Test(
+        "What was lost is sent again three times on a path that loses 12 % by itself, twice on one that loses 6 %, else once",
+        arguments: [(0.12, 1.5...2.2), (0.06, 0.6...1.3), (0.01, 0...0.1)])
+    func copies(loss: Double, expected: ClosedRange<Double>) {
+        let lossy = ParticipantProfile([], audioSlots: 0, videoSlots: 1, fromServer: LinkConditions(loss: loss))
+        let simulation = play(
+            Scenario(
+                "sent again",
+                steps: [
+                    .join(1, ParticipantProfile([.camera()], audioSlots: 0, videoSlots: 0)), .join(2, lossy),
+                    .run(.seconds(10)), .mark, .run(.seconds(20)),
+                ]))
+        let slot = simulation.client(2).figures("rv0")
+        let copies = Double(slot.duplicates) / Double(max(1, slot.repaired))
+        #expect(slot.repaired > 5)
+        #expect(expected.contains(copies), "\(copies) copies of each packet repaired")
+    }
+
     @Test("A publisher loses 5 %: NACK and retransmission repair it for everybody", arguments: [true, false])
     func publisherLoss(hasRTX: Bool) {
         let publisher = ParticipantProfile(

@@ -273,10 +273,9 @@ extension DataRate {
 }
 
 extension SlotQuality {
-    /// Whether the path would not carry the next better step that the receiver wants.
+    /// Whether the path would not carry the next better step that the receiver wants, with a margin.
     public func isLimited(by estimate: DataRate?) -> Bool {
-        guard let estimate, let neededForNext else { return false }
-        return estimate < neededForNext && [.forwarding, .lowerLayer, .switchingLayer].contains(status)
+        estimate != nil && neededForNext != nil && [.forwarding, .lowerLayer, .switchingLayer].contains(status)
     }
 
     /// Whether a lower layer is forwarded because the receiver wants no more.
@@ -293,8 +292,12 @@ extension SlotQuality {
     private func shortage(_ estimate: DataRate?) -> String {
         guard let estimate, let neededForNext else { return "the path would not carry more" }
         let step = nextHeight.map { $0 == height && !isPaused ? "a higher frame rate" : "\($0)p" } ?? "the next layer"
-        return "the estimate of \(estimate.kilobitsText) is less than the \(neededForNext.kilobitsText) that "
-            + "\(step) needs"
+        guard estimate >= neededForNext else {
+            return "the estimate of \(estimate.kilobitsText) is less than the \(neededForNext.kilobitsText) that "
+                + "\(step) needs"
+        }
+        return "\(step) takes \(neededForNext.kilobitsText) of the estimate of \(estimate.kilobitsText), "
+            + (isHeld ? "and as much had to be taken away a short time ago" : "which leaves too little to spare")
     }
 
     /// Why the slot shows what it shows, without naming anybody.

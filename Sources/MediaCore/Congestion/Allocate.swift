@@ -6,6 +6,12 @@ extension RoomCore {
     static let allocationInterval = TimeDelta.milliseconds(250)
     /// While what waits for a receiver's pace takes no longer than this, what it is sent fits.
     static let shortWait = TimeDelta.milliseconds(250)
+    /// While no more waits than this at the pace, or something has for less than so long, and no more stands on the way, what was
+    /// given is kept even where it is measured to take so much of the estimate, in percent.
+    static let keptWait = TimeDelta.milliseconds(150)
+    static let keptTime = TimeDelta.milliseconds(500)
+    static let keptStanding = TimeDelta.milliseconds(60)
+    static let keptPercent: Int64 = 125
     /// An estimate is told when it has changed by so many percent.
     static let toldPercent: Int64 = 10
 
@@ -40,6 +46,9 @@ extension RoomCore {
             work.requests.append(request(of: s, at: now))
             work.slots.append(number)
         }
+        // Cameras beside a screen take no risk: it is the screen's frames that would be late.
+        let hasScreen = work.requests.contains { $0.isScreen }
+        if hasScreen { for i in work.requests.indices { work.requests[i].isTried = false } }
         let estimate = peers[p].bandwidth.estimate
         let audio = audioRate(to: p, at: now)
         peers[p].demand.measureResent(at: now)
@@ -49,8 +58,16 @@ extension RoomCore {
         // A queue that drains is no reason to leave an encoding, whose return would take a key frame: its fewest frames do.
         let sustained = peers[p].bandwidth.sustained
         if sustained > estimate {
-            BitrateAllocator.divide(sustained - other, over: work.requests, into: &work.sustained)
-            BitrateAllocator.keepEncodings(as: work.sustained, work.requests, in: &work.allocation)
+            BitrateAllocator.divide(sustained - other, over: work.requests, into: &work.other)
+            BitrateAllocator.keepEncodings(as: work.other, work.requests, in: &work.allocation)
+        }
+        // What layers were measured to take goes to and fro; what waits is exact. While that is little, all that was given is kept.
+        let keepsUp =
+            peers[p].pacer.queueTime < Self.keptWait || peers[p].pacer.wasEmpty(within: Self.keptTime, at: now)
+        if !hasScreen, keepsUp, peers[p].bandwidth.standing < Self.keptStanding {
+            let lenient = estimate.scaled(by: Self.keptPercent, over: 100)
+            BitrateAllocator.divide(lenient - other, over: work.requests, into: &work.other)
+            BitrateAllocator.keepSteps(as: work.other, work.requests, in: &work.allocation)
         }
         peers[p].demand.estimate = estimate
         peers[p].demand.carried = peers[p].bandwidth.carried

@@ -16,6 +16,9 @@ struct BandwidthEstimator: ~Copyable {
     static let wantedPercent: Int64 = 125
     /// A path that loses no more than this part of the packets loses next to nothing.
     static let lowLoss = 0.03
+    /// A path that loses so much by itself is sent again twice what was lost, and three times from so much on.
+    static let secondCopy = 0.04
+    static let thirdCopy = 0.08
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
     static let recoveryPacingPercent: Int64 = 130
     /// Of what the path carries so much is counted on while a queue drains, in percent.
@@ -88,6 +91,17 @@ struct BandwidthEstimator: ~Copyable {
 
     /// What the path is known to carry: the estimate, which is not raised far above what is wanted, or what a look for room showed.
     var carried: DataRate { followsReports || watch.halvings > 0 ? estimate : max(estimate, probes.shown) }
+
+    /// What stands in the queue on the way; zero where that is not known.
+    var standing: TimeDelta { followsReports ? .zero : queue.standing ?? .zero }
+
+    /// How often what was lost is sent again at once: so often that hardly anything is lost each time, on a path that loses much by
+    /// itself, and did lately.
+    var copies: Int {
+        guard !followsReports else { return 1 }
+        let part = min(loss.inherent, loss.recent)
+        return part < Self.secondCopy ? 1 : part < Self.thirdCopy ? 2 : 3
+    }
 
     /// What can be sent when the queue that drains now is empty, about; the estimate while none does.
     var sustained: DataRate {
@@ -245,7 +259,8 @@ struct BandwidthEstimator: ~Copyable {
         probes.noteChange(from: old, to: controller.rate, at: now)
         let isExplained = controller.decreasedAt.map { now - $0 < .seconds(1) } ?? false
         let isLowered = loss.update(
-            rate: controller.rate, arriving: input.arriving, isExplained: isExplained, roundTrip: roundTrip, at: now)
+            rate: controller.rate, arriving: input.arriving, sending: input.sending, isExplained: isExplained,
+            roundTrip: roundTrip, at: now)
         if isLowered {
             cause = .loss
             probes.forgetRoom()

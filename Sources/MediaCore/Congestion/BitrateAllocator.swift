@@ -31,6 +31,8 @@ struct AllocationRequest {
     var heldStep: Int?
     /// It keeps its lowest step for now even where that does not fit.
     var keepsLowest = false
+    /// More frames of the encoding that is shown are given without a margin.
+    var isTried = true
     var isScreen = false
     var isPinned = false
     var isSpeaker = false
@@ -67,8 +69,8 @@ struct AllocationWork {
     var requests: [AllocationRequest] = []
     var slots: [Int32] = []
     var allocation = Allocation()
-    /// What would be given were it not for a queue that drains.
-    var sustained = Allocation()
+    /// What would be given were it not for a queue that drains, or if what is sent were measured to take a little less.
+    var other = Allocation()
 }
 
 /// Divides a rate over slots.
@@ -76,6 +78,8 @@ enum BitrateAllocator {
     /// What is not given yet counts for more than it takes, and what is given for a little less, in percent: a rate that wavers
     /// about a step does not make the picture waver.
     static let marginUp: Int64 = 108
+    /// More frames of the encoding that is shown need no key frame, and are given back without one: whether they fit is tried.
+    static let marginTried: Int64 = 98
     /// Another encoding begins with a key frame; what had to be taken away a moment ago needs a reason to come back.
     static let marginOther: Int64 = 112
     static let marginHeld: Int64 = 140
@@ -92,8 +96,9 @@ enum BitrateAllocator {
             let isAsMuch = request.heldRate.map { request.steps[step].rate >= $0 } ?? false
             return rate / 100 * (isAsMuch ? marginHeld : marginHeldStep)
         }
-        let isOther = request.current >= 0 && request.steps[step].encoding != request.steps[request.current].encoding
-        return rate / 100 * (isOther ? marginOther : marginUp)
+        guard request.current >= 0 else { return rate / 100 * marginUp }
+        let isOther = request.steps[step].encoding != request.steps[request.current].encoding
+        return rate / 100 * (isOther ? marginOther : request.isTried ? marginTried : marginUp)
     }
 
     /// Whether a request is served before another.
@@ -168,6 +173,19 @@ enum BitrateAllocator {
             result.steps[i] = least
             result.allocated =
                 result.allocated + steps[least].rate - (given < 0 ? .zero : steps[given].rate)
+        }
+        result.next = max(result.next, result.allocated)
+    }
+
+    /// Gives whoever would have to give something back, and in another allocation would not, what it has.
+    static func keepSteps(as other: Allocation, _ requests: [AllocationRequest], in result: inout Allocation) {
+        for i in requests.indices {
+            let current = min(requests[i].current, requests[i].wanted)
+            let given = result.steps[i]
+            guard given < current, other.steps[i] >= current else { continue }
+            result.steps[i] = current
+            let before = given < 0 ? DataRate.zero : requests[i].steps[given].rate
+            result.allocated = result.allocated + requests[i].steps[current].rate - before
         }
         result.next = max(result.next, result.allocated)
     }

@@ -41,8 +41,8 @@ struct LossEstimator: BitwiseCopyable {
     private var filled: UInt8 = 0
     private var open = Count()
     private var openSince: Timestamp?
-    /// The part that the path loses by itself.
-    private var inherent = 0.0
+    /// The part that the path loses by itself, whatever is sent, 0 to 1.
+    private(set) var inherent = 0.0
     private var trial: Trial?
     private var updatedAt: Timestamp?
     private var lostAt: Timestamp?
@@ -78,10 +78,11 @@ struct LossEstimator: BitwiseCopyable {
         open.lost = min(open.lost &+ 1, 1 << 40)
     }
 
-    /// Judges anew. `rate` is the rate that delay allows, `arriving` what arrives; `isExplained` says that delay has cut the
+    /// Judges anew. `rate` is the rate that delay allows, `arriving` and `sending` what arrives of what is sent; `isExplained` says that delay has cut the
     /// rate just now, or a queue stands. True when the limit was lowered.
     mutating func update(
-        rate: DataRate, arriving: DataRate?, isExplained: Bool, roundTrip: TimeDelta, at now: Timestamp
+        rate: DataRate, arriving: DataRate?, sending: DataRate?, isExplained: Bool, roundTrip: TimeDelta,
+        at now: Timestamp
     ) -> Bool {
         grow(rate: rate, at: now)
         guard let since = openSince else {
@@ -104,7 +105,14 @@ struct LossEstimator: BitwiseCopyable {
             return false
         }
         if isExplained { return false }
-        return begin(loss, rate: min(rate, limit ?? rate), arriving: arriving, roundTrip: roundTrip, at: now)
+        // Of the rate as much as arrives of what is sent, which may be less than the rate.
+        let rate = min(rate, limit ?? rate)
+        var part = 1.0
+        if let arriving, let sending, sending > .zero {
+            part = min(1, Double(arriving.bitsPerSecond) / Double(sending.bitsPerSecond))
+        }
+        let carried = DataRate(bitsPerSecond: Int64(Double(rate.bitsPerSecond) * part))
+        return begin(loss, rate: rate, carried: carried, roundTrip: roundTrip, at: now)
     }
 
     /// What more is lost than the path does by itself before it needs a reason: not what chance makes of so few packets.
@@ -115,7 +123,7 @@ struct LossEstimator: BitwiseCopyable {
 
     /// Cuts the rate when more is lost than the path loses by itself.
     private mutating func begin(
-        _ loss: Double, rate: DataRate, arriving: DataRate?, roundTrip: TimeDelta, at now: Timestamp
+        _ loss: Double, rate: DataRate, carried: DataRate, roundTrip: TimeDelta, at now: Timestamp
     ) -> Bool {
         var stretches = 0
         for i in 0..<Self.stretches where counts[i].lost > 0 { stretches += 1 }
@@ -123,7 +131,7 @@ struct LossEstimator: BitwiseCopyable {
             sum.lost >= Self.leastLost
         else { return false }
         let least = rate.scaled(by: Self.leastPercent, over: 100)
-        let safe = (arriving ?? least).scaled(by: Self.arrivingPercent, over: 100)
+        let safe = carried.scaled(by: Self.arrivingPercent, over: 100)
         let cut = min(max(safe, least), rate.scaled(by: Self.arrivingPercent, over: 100))
         limit = min(limit ?? cut, cut)
         trial = Trial(from: now + roundTrip, excess: loss - inherent)

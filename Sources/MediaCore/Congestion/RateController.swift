@@ -88,6 +88,10 @@ struct RateController: BitwiseCopyable {
     /// Of what arrived so much is sent when the queue is empty again, in percent.
     static let refillPercent: Int64 = 95
     static let longestDrain = TimeDelta.seconds(1)
+    /// A queue that is gone a round trip and so much later was none that a slower path made: something stood still for a moment.
+    /// Of what arrives more slowly than that rate too few packets are looked at to say so.
+    static let quickDrain = TimeDelta.milliseconds(150)
+    static let quickRate = DataRate.kilobitsPerSecond(250)
     /// What has sent less than this part of its rate, in percent, for some time, and of which all arrives, may not be what
     /// fills the queue: the first time in two seconds the rate falls to the one at most, then to the other.
     static let weakPercent: Int64 = 70
@@ -126,6 +130,8 @@ struct RateController: BitwiseCopyable {
     private(set) var refill = DataRate.zero
     /// What arrived when the queue that drains was found too full last, which is about what the path carries.
     private(set) var carries = DataRate.zero
+    /// The rate before that queue was found too full for the first time.
+    private var before = DataRate.zero
     private var trial: QueueTrial?
     /// What stands in the queue whatever is sent: something else fills it, or the path has become longer.
     private(set) var foreign = TimeDelta.zero
@@ -161,6 +167,7 @@ struct RateController: BitwiseCopyable {
         rate = min(rate, limit)
         refill = min(refill, limit)
         carries = min(carries, limit)
+        before = min(before, limit)
     }
 
     /// Judges the rate anew. True when the queue was found too full and the rate was cut.
@@ -235,6 +242,7 @@ struct RateController: BitwiseCopyable {
         let drain = queue.nanoseconds / (Self.drainTime.nanoseconds / 1_000)
         let part = min(max(Self.decrease &- drain, Self.leastDecrease), Self.decrease)
         let wanted = arrives.scaled(by: part, over: 1_000)
+        if refill <= .zero { before = rate }
         carries = min(arrives, refill > .zero ? max(rate, carries) : rate)
         refill = min(arrives.scaled(by: Self.refillPercent, over: 100), rate)
         rate = min(rate, wanted)
@@ -260,6 +268,9 @@ struct RateController: BitwiseCopyable {
         let since = decreasedAt.map { now - $0 } ?? .zero
         let isEmpty = queue < threshold / 4 || input.use == .normal && queue < threshold / 2
         guard isEmpty && since >= input.roundTrip || since > Self.longestDrain else { return }
+        if since <= input.roundTrip + Self.quickDrain, let arrives = input.arriving, arrives > Self.quickRate {
+            refill = max(refill, min(arrives.scaled(by: Self.refillPercent, over: 100), before))
+        }
         rate = max(rate, refill)
         refill = .zero
     }
@@ -333,6 +344,7 @@ extension RateController: CheckpointField {
         try c.code(&limitedSince)
         try c.code(&refill)
         try c.code(&carries)
+        try c.code(&before)
         let none = QueueTrial(from: Timestamp(nanoseconds: 0), until: Timestamp(nanoseconds: 0))
         try c.optional(&trial, none) { c, v throws(CheckpointError) in try c.code(&v) }
         try c.code(&foreign)

@@ -66,6 +66,8 @@ public struct SlotQuality: Hashable, Sendable {
     public var neededForNext: DataRate?
     /// The height of that step, where it is known; equal to `height` where only the frame rate would rise.
     public var nextHeight: Int?
+    /// That step, or as much, had to be taken away a short time ago: for now it takes more of a margin to be given again.
+    public var isHeld = false
     /// Nothing is forwarded because the path would not carry even the lowest layer.
     public var isPaused = false
     /// Payload sent on it over the last period, retransmissions not counted.
@@ -235,6 +237,7 @@ extension RoomCore {
         if !given.isPaused, given.temporal != 0xff { slot.temporalLayer = Int(given.temporal) }
         guard given.next > .zero, given.reason == .estimate || given.reason == .held else { return }
         let demand = peers[Int(slots[s].peer)].demand
+        slot.isHeld = given.reason == .held
         slot.neededForNext = demand.allocated + demand.other + given.next - given.rate
         if given.nextHeight > 0 { slot.nextHeight = Int(given.nextHeight) }
     }

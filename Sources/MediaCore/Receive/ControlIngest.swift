@@ -152,11 +152,40 @@ extension RoomCore {
             statistics.drop(.feedbackForUnknownSSRC)
             return true
         }
+        let asked = nack
         while let number = nack.next(bytes) {
             statistics.nacksReceived &+= 1
             if let reason = resend(number, on: s, at: now, into: &out) { statistics.drop(reason) }
         }
+        // Where one packet in ten is lost one retransmission in ten is too, and a browser asks again a tenth of a second later: a
+        // picture or two too late.
+        guard slots[s].plan.rtxSSRC != nil else { return true }
+        for _ in 1..<peers[p].bandwidth.copies {
+            var again = asked
+            while let number = again.next(bytes) { sendCopy(number, on: s, at: now, into: &out) }
+        }
         return true
+    }
+
+    /// Has a packet that was sent again now follow once more, behind all that was asked for with it.
+    private mutating func sendCopy(
+        _ number: SequenceNumber, on s: Int, at now: Timestamp, into out: inout Egress
+    ) {
+        let receiver = Int(slots[s].peer)
+        guard let record = slots[s].sentPacket(slots[s].extend(number)), record.resent > 0, record.resentAt == now
+        else { return }
+        let e = Int(record.encoding)
+        guard encodings.contains(e), encodings[e].serial == record.serial,
+            let place = encodings[e].history.find(record.source)
+        else { return }
+        guard peers[receiver].retransmissionBudget.take(at: now) else { return statistics.drop(.retransmissionBudget) }
+        statistics.retransmissionCopies &+= 1
+        let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
+        let reason =
+            peers[receiver].mustWait(bytes, at: now)
+            ? queueRetransmission(record.number, bytes: bytes, of: s, at: now)
+            : resendNow(record.number, on: s, at: now, into: &out)
+        if let reason { statistics.drop(reason) }
     }
 
     /// Sends a packet of a slot again; the reason when it is not.
@@ -165,7 +194,8 @@ extension RoomCore {
     ) -> DropReason? {
         let receiver = Int(slots[s].peer)
         guard let record = slots[s].sentPacket(slots[s].extend(number)) else { return .retransmissionUnknown }
-        guard record.resent < RetransmissionMap.maximumResends else { return .retransmissionLimit }
+        let most = Int(RetransmissionMap.maximumResends) * peers[receiver].bandwidth.copies
+        guard Int(record.resent) < most else { return .retransmissionLimit }
         let guardTime = max(RetransmissionMap.shortestInterval, peers[receiver].roundTrip.value * 3 / 4)
         if record.resent > 0, now - record.resentAt < guardTime { return .retransmissionTooSoon }
         let e = Int(record.encoding)

@@ -208,6 +208,7 @@ extension Statistics: CheckpointField {
         try c.code(&keyFramesReceived)
         try c.code(&transportFeedbackSent)
         try c.code(&paddingSent)
+        try c.code(&retransmissionCopies)
         try c.code(&transportFeedbackReceived)
         for i in drops.indices { try c.code(&drops[i]) }
     }

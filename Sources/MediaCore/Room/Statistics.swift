@@ -34,6 +34,8 @@ public struct Statistics: Hashable, Sendable {
     public internal(set) var transportFeedbackReceived: UInt64 = 0
     /// Packets sent once more only for their bytes: padding of probes.
     public internal(set) var paddingSent: UInt64 = 0
+    /// Of the retransmissions those that followed another one of the same packet at once, where much is lost.
+    public internal(set) var retransmissionCopies: UInt64 = 0
 
     var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 

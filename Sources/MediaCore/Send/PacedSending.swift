@@ -58,7 +58,7 @@ extension RoomCore {
         waiting.isNewest = source.isNewest
         waiting.isSwitch = isSwitch
         waiting.epoch = slots[s].queueEpoch(isSwitch: isSwitch)
-        if peers[receiver].pacer.video.append(waiting) {
+        if peers[receiver].pacer.queueVideo(waiting, at: source.now) {
             slots[s].noteQueued(source.encoding, isSwitch: isSwitch)
             peers[receiver].nextPace.bring(forwardTo: peers[receiver].pacer.next(after: source.now))
         } else {
@@ -78,7 +78,7 @@ extension RoomCore {
         waiting.number = number
         waiting.arrived = now
         waiting.bytes = UInt16(truncatingIfNeeded: bytes)
-        guard peers[receiver].pacer.retransmissions.append(waiting) else { return .pacerFull }
+        guard peers[receiver].pacer.queueRetransmission(waiting, at: now) else { return .pacerFull }
         // Asked for again while it waits, it waits once.
         slots[s].sent?.noteResent(number, at: now)
         peers[receiver].nextPace.bring(forwardTo: peers[receiver].pacer.next(after: now))

@@ -134,9 +134,26 @@ struct Pacer: ~Copyable {
     private var paidAt = Timestamp(nanoseconds: .min)
     private var burstStart = Timestamp(nanoseconds: .min)
     private var burstCount: UInt8 = 0
+    /// When the first of those that wait came to wait.
+    private(set) var waitsSince = Timestamp(nanoseconds: .min)
 
     /// Nothing waits.
     var isEmpty: Bool { video.isEmpty && retransmissions.isEmpty }
+
+    /// Nothing waits, or not for so long that something always has: a frame that is large waits for a while by itself.
+    func wasEmpty(within time: TimeDelta, at now: Timestamp) -> Bool { isEmpty || now - waitsSince < time }
+
+    /// Has a packet of video wait; false when there is no room.
+    mutating func queueVideo(_ packet: QueuedPacket, at now: Timestamp) -> Bool {
+        if isEmpty { waitsSince = now }
+        return video.append(packet)
+    }
+
+    /// Has a retransmission wait; false when there is no room.
+    mutating func queueRetransmission(_ packet: QueuedPacket, at now: Timestamp) -> Bool {
+        if isEmpty { waitsSince = now }
+        return retransmissions.append(packet)
+    }
 
     /// The pace is so many percent of the estimate; where the path has room for more than is wanted it is known to carry this.
     mutating func setBurst(pacingPercent: Int64, carried: DataRate?) {
@@ -247,6 +264,7 @@ struct Pacer: ~Copyable {
         paidAt = Timestamp(nanoseconds: .min)
         burstStart = Timestamp(nanoseconds: .min)
         burstCount = 0
+        waitsSince = Timestamp(nanoseconds: .min)
         late = .zero
     }
 }
@@ -307,7 +325,7 @@ extension Pacer {
         w.write(probe != nil)
         if let probe { w.write(probe) }
         w.write(rate.bitsPerSecond)
-        for moment in [paidAt, burstStart] {
+        for moment in [paidAt, burstStart, waitsSince] {
             w.write(moment.nanoseconds != .min)
             if moment.nanoseconds != .min { w.write(moment) }
         }
@@ -336,6 +354,9 @@ extension Pacer {
         moment = nil
         try r.code(&moment)
         burstStart = moment ?? Timestamp(nanoseconds: .min)
+        moment = nil
+        try r.code(&moment)
+        waitsSince = moment ?? Timestamp(nanoseconds: .min)
         burstCount = try r.byte()
         try r.code(&late.nanoseconds, 0...Self.mostLate.nanoseconds)
     }

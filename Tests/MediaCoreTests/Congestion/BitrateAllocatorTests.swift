@@ -48,6 +48,36 @@ struct BitrateAllocatorTests {
         #expect(divide(1_100, [Self.request(current: 6)]).steps == [5])
     }
 
+    @Test("More frames of the encoding that is shown are tried without a margin, where no screen stands beside it")
+    func tried() {
+        #expect(divide(1_180, [Self.request(current: 5)]).steps == [6])
+        #expect(divide(1_180, [Self.request(current: 4)]).steps == [5])
+        var careful = Self.request(current: 5)
+        careful.isTried = false
+        #expect(divide(1_180, [careful]).steps == [5])
+        var lost = Self.request(current: 5)
+        lost.heldRate = .kilobitsPerSecond(1_150)
+        #expect(divide(1_600, [lost]).steps == [5])
+    }
+
+    @Test("What was given is kept where it would fit with a little more, but not above what is wanted")
+    func keptSteps() {
+        var requests = [Self.request(current: 6), Self.request(current: 1)]
+        func kept(_ kilobits: Int64, as other: Int64) -> Allocation {
+            var allocation = divide(kilobits, requests)
+            BitrateAllocator.keepSteps(as: divide(other, requests), requests, in: &allocation)
+            return allocation
+        }
+        #expect(divide(1_400, requests).steps == [5, 4])
+        let all = kept(1_400, as: 1_700)
+        #expect(all.steps == [6, 4])
+        #expect(all.allocated == .kilobitsPerSecond(1_550) && all.next >= all.allocated)
+        #expect(kept(1_400, as: 1_410).steps == [5, 4])
+        #expect(kept(1_000, as: 1_700).steps == [6, 4])
+        requests[0].wanted = 4
+        #expect(kept(300, as: 500).steps[0] == 4)
+    }
+
     @Test(
         "While a queue drains an encoding is kept at its fewest frames where it fits soon again, and left where it does not"
     )

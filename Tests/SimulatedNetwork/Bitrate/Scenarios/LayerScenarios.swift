@@ -7,7 +7,10 @@ import MediaCore
 public enum LayerScenarios {
     /// All of them.
     public static var all: [BitrateScenario] {
-        [threeReceivers, fallingLink, wideLink, busyServer, flapping, dying, pausedThenJoined, pausedThenPinned]
+        [
+            threeReceivers, fallingLink, tightLink, jitteryLink, wideLink, busyServer, flapping, dying,
+            pausedThenJoined, pausedThenPinned,
+        ]
     }
 
     /// 100, 350 and 1,200 kb/s to receivers on 2 Mb/s, 500 kb/s and 150 kb/s.
@@ -75,6 +78,53 @@ public enum LayerScenarios {
                 Measure(
                     "time at layer h between 5 and 20 s behind a fall", "%", .atLeast(90),
                     shares.reduce(0, +) / Double(falls.count)),
+            ]
+        }
+    }
+
+    /// A camera of 15 frames a second.
+    private static var slowCamera: VideoShape {
+        var shape = VideoShape.ladder(100, 350, 1_200)
+        shape.framesPerSecond = 15
+        return shape
+    }
+
+    /// A link that carries the best layer, with its headers and the sound, but little more.
+    public static var tightLink: BitrateScenario {
+        BitrateScenario(
+            "tight-link", .layers, "1.2 Mb/s of video over 1.5 Mb/s: all of it, for most of the time",
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(1_500_000), queueBytes: 56_250)),
+                .join(1, .sender(slowCamera)),
+                .join(2, .watcher(behind: 1, delay: .milliseconds(2), jitter: .milliseconds(2))), .run(.seconds(75)),
+            ]
+        ) { p in
+            usualMeasures(p, 2, fitting: .reported) + [
+                Measure("media from 15 s on", "kb/s", .atLeast(1_000), p.meanRate(2, 15..<75) / 1_000),
+                Measure(
+                    "time at all of layer f from 15 s on", "%", .atLeast(70), share(p, 2, from: 15) { $0 >= 10 }),
+            ]
+        }
+    }
+
+    /// A link whose delay goes to and fro by more than its queue does, and that loses a little by itself.
+    public static var jitteryLink: BitrateScenario {
+        BitrateScenario(
+            "jittery-link", .layers, "1 Mb/s with 15 ms of jitter and 1 % loss",
+            steps: [
+                .bottleneck(1, BottleneckConditions(.constant(1_000_000), queueBytes: 37_500)),
+                .join(1, .sender(slowCamera)),
+                .join(2, .watcher(behind: 1, delay: .milliseconds(40), jitter: .milliseconds(15), loss: 0.01)),
+                .run(.seconds(75)),
+            ]
+        ) { p in
+            // What is lost by itself is in what is dropped.
+            let usual = usualMeasures(p, 2, fitting: .reported).filter {
+                !$0.name.contains("dropped") && !$0.name.contains("above")
+            }
+            return usual + [
+                Measure("longest above 1.05 × capacity", "s", .reported, p.longestOverestimate(2)),
+                Measure("media from 15 s on", "kb/s", .atLeast(600), p.meanRate(2, 15..<75) / 1_000),
             ]
         }
     }
