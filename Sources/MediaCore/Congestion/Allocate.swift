@@ -12,6 +12,8 @@ extension RoomCore {
     static let keptTime = TimeDelta.milliseconds(500)
     static let keptStanding = TimeDelta.milliseconds(60)
     static let keptPercent: Int64 = 125
+    /// A packet of 1,200 bytes takes 64 ms at this rate.
+    static let carefulRate = DataRate.kilobitsPerSecond(150)
     /// An estimate is told when it has changed by so many percent.
     static let toldPercent: Int64 = 10
 
@@ -46,10 +48,10 @@ extension RoomCore {
             work.requests.append(request(of: s, at: now))
             work.slots.append(number)
         }
-        // Cameras beside a screen take no risk: it is the screen's frames that would be late.
-        let hasScreen = work.requests.contains { $0.isScreen }
-        if hasScreen { for i in work.requests.indices { work.requests[i].isTried = false } }
         let estimate = peers[p].bandwidth.estimate
+        // Nothing is risked beside a screen, whose frames would be late, and on a path where one packet holds up the sound.
+        let isCareful = estimate < Self.carefulRate || work.requests.contains { $0.isScreen }
+        if isCareful { for i in work.requests.indices { work.requests[i].isTried = false } }
         let audio = audioRate(to: p, at: now)
         peers[p].demand.measureResent(at: now)
         // What is sent besides the first time that video is sent.
@@ -64,7 +66,7 @@ extension RoomCore {
         // What layers were measured to take goes to and fro; what waits is exact. While that is little, all that was given is kept.
         let keepsUp =
             peers[p].pacer.queueTime < Self.keptWait || peers[p].pacer.wasEmpty(within: Self.keptTime, at: now)
-        if !hasScreen, keepsUp, peers[p].bandwidth.standing < Self.keptStanding {
+        if !isCareful, keepsUp, peers[p].bandwidth.standing < Self.keptStanding {
             let lenient = estimate.scaled(by: Self.keptPercent, over: 100)
             BitrateAllocator.divide(lenient - other, over: work.requests, into: &work.other)
             BitrateAllocator.keepSteps(as: work.other, work.requests, in: &work.allocation)
