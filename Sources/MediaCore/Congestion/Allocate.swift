@@ -66,7 +66,9 @@ extension RoomCore {
         // What layers were measured to take goes to and fro; what waits is exact. While that is little, all that was given is kept.
         let keepsUp =
             peers[p].pacer.queueTime < Self.keptWait || peers[p].pacer.wasEmpty(within: Self.keptTime, at: now)
-        if !isCareful, keepsUp, peers[p].bandwidth.standing < Self.keptStanding {
+        if !isCareful, keepsUp, peers[p].bandwidth.standing < Self.keptStanding,
+            BitrateAllocator.takesBack(work.allocation, work.requests)
+        {
             let lenient = estimate.scaled(by: Self.keptPercent, over: 100)
             BitrateAllocator.divide(lenient - other, over: work.requests, into: &work.other)
             BitrateAllocator.keepSteps(as: work.other, work.requests, in: &work.allocation)

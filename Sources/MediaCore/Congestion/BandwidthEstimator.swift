@@ -115,8 +115,11 @@ struct BandwidthEstimator: ~Copyable {
     /// feedback is overdue.
     var pacingRate: DataRate {
         if watch.isHolding { return minimum }
-        let percent = watch.isRecovering ? Self.recoveryPacingPercent : configuration.pacingPercent
-        let paced = estimate.scaled(by: min(percent, configuration.pacingPercent), over: 100)
+        var percent = configuration.pacingPercent
+        if watch.isRecovering { percent = min(percent, Self.recoveryPacingPercent) }
+        // There a packet that came too early stands before the sound.
+        if !followsReports, estimate < RoomCore.carefulRate { percent = 100 }
+        let paced = estimate.scaled(by: percent, over: 100)
         return watch.isRecovering ? paced : max(paced, carried)
     }
 

@@ -177,6 +177,11 @@ enum BitrateAllocator {
         result.next = max(result.next, result.allocated)
     }
 
+    /// Whether anybody has to give something back that is wanted.
+    static func takesBack(_ allocation: Allocation, _ requests: [AllocationRequest]) -> Bool {
+        requests.indices.contains { allocation.steps[$0] < min(requests[$0].current, requests[$0].wanted) }
+    }
+
     /// Gives whoever would have to give something back, and in another allocation would not, what it has.
     static func keepSteps(as other: Allocation, _ requests: [AllocationRequest], in result: inout Allocation) {
         for i in requests.indices {

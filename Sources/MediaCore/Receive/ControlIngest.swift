@@ -172,7 +172,8 @@ extension RoomCore {
         _ number: SequenceNumber, on s: Int, at now: Timestamp, into out: inout Egress
     ) {
         let receiver = Int(slots[s].peer)
-        guard let record = slots[s].sentPacket(slots[s].extend(number)), record.resent > 0, record.resentAt == now
+        guard let record = slots[s].sentPacket(slots[s].extend(number)), record.resent > 0, record.resentAt == now,
+            Int(record.resent) < mostResends(to: receiver)
         else { return }
         let e = Int(record.encoding)
         guard encodings.contains(e), encodings[e].serial == record.serial,
@@ -188,14 +189,16 @@ extension RoomCore {
         if let reason { statistics.drop(reason) }
     }
 
+    /// How often one packet is sent again, copies counted.
+    private func mostResends(to p: Int) -> Int { Int(RetransmissionMap.maximumResends) * peers[p].bandwidth.copies }
+
     /// Sends a packet of a slot again; the reason when it is not.
     private mutating func resend(
         _ number: SequenceNumber, on s: Int, at now: Timestamp, into out: inout Egress
     ) -> DropReason? {
         let receiver = Int(slots[s].peer)
         guard let record = slots[s].sentPacket(slots[s].extend(number)) else { return .retransmissionUnknown }
-        let most = Int(RetransmissionMap.maximumResends) * peers[receiver].bandwidth.copies
-        guard Int(record.resent) < most else { return .retransmissionLimit }
+        guard Int(record.resent) < mostResends(to: receiver) else { return .retransmissionLimit }
         let guardTime = max(RetransmissionMap.shortestInterval, peers[receiver].roundTrip.value * 3 / 4)
         if record.resent > 0, now - record.resentAt < guardTime { return .retransmissionTooSoon }
         let e = Int(record.encoding)
