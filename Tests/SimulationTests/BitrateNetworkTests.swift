@@ -19,4 +19,12 @@ struct BitrateNetworkTests {
     func recordedUplink() async throws {
         await judge(NetworkScenarios.recordedUplink(up: try #require(RecordedNetworks.trace("Verizon-LTE-short.up"))))
     }
+
+    @Test("A path that has become longer is told from a queue by the few packets that are left, too")
+    func longerPath() throws {
+        // Where one late packet in ten was taken for a queue of ours, the picture was gone for twenty seconds.
+        let run = NetworkScenarios.routeChange.run(seed: 11, withCurves: false)
+        let measure = try #require(run.measures.first { $0.name == "media on the longer path" })
+        #expect(measure.value >= 1_300)
+    }
 }

@@ -175,8 +175,9 @@ struct RateController: BitwiseCopyable {
         let elapsed = min(max(updatedAt.map { now - $0 } ?? .zero, .zero), .seconds(1))
         updatedAt = now
         let standing = input.queue ?? .zero
-        // Where less arrives than is sent the queue is ours, or ours too.
-        foreign = input.allArrives() ? min(foreign, standing + standing / 5) : .zero
+        // Where less arrives than is sent the queue is ours, or ours too; but then it grows. Of few packets one that is late is many.
+        let mayBeForeign = input.allArrives() || standing <= foreign + foreign / 5
+        foreign = mayBeForeign ? min(foreign, standing + standing / 5) : .zero
         let queue = max(standing - foreign, .zero)
         let threshold = threshold(input.noise)
         let isRising = input.use == .over && queue.nanoseconds &* 100 > threshold.nanoseconds &* Self.risingPercent
