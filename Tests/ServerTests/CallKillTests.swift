@@ -113,17 +113,23 @@ struct CallKillTests {
         let server = try ChildServer(options)
         for (user, calls) in ledger.missed {
             let client = try SignallingClient.forCalls(user, port: server.port)
+            let owed = calls.subtracting(ledger.maybeSeen)
             var told: [CallID] = []
+            let begin = MonotonicClock.now
             while true {
                 let all = try client.toldMissed().map(\.call)
-                guard all.count > told.count else { break }
+                guard all.count > told.count else {
+                    // On a busy machine what is owed is read from the disk after what was asked in between.
+                    if owed.isSubset(of: told.map(\.text)) || MonotonicClock.now - begin > 20_000_000_000 { break }
+                    continue
+                }
                 let new = Array(all.dropFirst(told.count))
                 told = all
                 #expect(try client.does(.seen(new)), comment)
             }
             #expect(Set(told).count == told.count, comment)
             #expect(ledger.seen.isDisjoint(with: told.map(\.text)), comment)
-            #expect(calls.subtracting(ledger.maybeSeen).isSubset(of: told.map(\.text)), comment)
+            #expect(owed.isSubset(of: told.map(\.text)), comment)
         }
         #expect(Deadline.wait(seconds: 20) { metric("calls", port: server.port) == 0 }, comment)
         #expect(metric("store_failures_total", port: server.port) == 0, comment)
