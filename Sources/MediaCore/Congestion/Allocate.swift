@@ -12,8 +12,6 @@ extension RoomCore {
     static let keptTime = TimeDelta.milliseconds(500)
     static let keptStanding = TimeDelta.milliseconds(60)
     static let keptPercent: Int64 = 125
-    /// A packet of 1,200 bytes takes 64 ms at this rate.
-    static let carefulRate = DataRate.kilobitsPerSecond(150)
     /// An estimate is told when it has changed by so many percent.
     static let toldPercent: Int64 = 10
 
@@ -50,7 +48,7 @@ extension RoomCore {
         }
         let estimate = peers[p].bandwidth.estimate
         // Nothing is risked beside a screen, whose frames would be late, and on a path where one packet holds up the sound.
-        let isCareful = estimate < Self.carefulRate || work.requests.contains { $0.isScreen }
+        let isCareful = estimate < BandwidthEstimator.carefulRate || work.requests.contains { $0.isScreen }
         if isCareful { for i in work.requests.indices { work.requests[i].isTried = false } }
         let audio = audioRate(to: p, at: now)
         peers[p].demand.measureResent(at: now)

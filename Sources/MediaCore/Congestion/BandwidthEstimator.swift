@@ -19,6 +19,8 @@ struct BandwidthEstimator: ~Copyable {
     /// A path that loses so much by itself is sent again twice what was lost, and three times from so much on.
     static let secondCopy = 0.04
     static let thirdCopy = 0.08
+    /// A packet of 1,200 bytes takes 64 ms at this rate, and holds up the sound for as long.
+    static let carefulRate = DataRate.kilobitsPerSecond(150)
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
     static let recoveryPacingPercent: Int64 = 130
     /// Of what the path carries so much is counted on while a queue drains, in percent.
@@ -118,7 +120,7 @@ struct BandwidthEstimator: ~Copyable {
         var percent = configuration.pacingPercent
         if watch.isRecovering { percent = min(percent, Self.recoveryPacingPercent) }
         // There a packet that came too early stands before the sound.
-        if !followsReports, estimate < RoomCore.carefulRate { percent = 100 }
+        if !followsReports, estimate < Self.carefulRate { percent = 100 }
         let paced = estimate.scaled(by: percent, over: 100)
         return watch.isRecovering ? paced : max(paced, carried)
     }

@@ -62,6 +62,13 @@ struct Allocation: Equatable {
     var wanted = DataRate.zero
     /// The order in which the requests were served.
     var order: [Int] = []
+
+    /// Gives a request another step than it was given.
+    mutating func give(_ step: Int, to i: Int, of steps: StepList) {
+        let before = self.steps[i] < 0 ? DataRate.zero : steps[self.steps[i]].rate
+        allocated = allocated + steps[step].rate - before
+        self.steps[i] = step
+    }
 }
 
 /// Where a room divides, receiver after receiver: the requests, their slots, and what came of it.
@@ -170,9 +177,7 @@ enum BitrateAllocator {
             guard given < 0 || steps[given].layer < layer, steps[other.steps[i]].layer >= layer,
                 let least = steps.firstIndex(where: { $0.layer == layer })
             else { continue }
-            result.steps[i] = least
-            result.allocated =
-                result.allocated + steps[least].rate - (given < 0 ? .zero : steps[given].rate)
+            result.give(least, to: i, of: steps)
         }
         result.next = max(result.next, result.allocated)
     }
@@ -186,11 +191,8 @@ enum BitrateAllocator {
     static func keepSteps(as other: Allocation, _ requests: [AllocationRequest], in result: inout Allocation) {
         for i in requests.indices {
             let current = min(requests[i].current, requests[i].wanted)
-            let given = result.steps[i]
-            guard given < current, other.steps[i] >= current else { continue }
-            result.steps[i] = current
-            let before = given < 0 ? DataRate.zero : requests[i].steps[given].rate
-            result.allocated = result.allocated + requests[i].steps[current].rate - before
+            guard result.steps[i] < current, other.steps[i] >= current else { continue }
+            result.give(current, to: i, of: requests[i].steps)
         }
         result.next = max(result.next, result.allocated)
     }

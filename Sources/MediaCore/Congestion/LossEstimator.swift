@@ -78,8 +78,8 @@ struct LossEstimator: BitwiseCopyable {
         open.lost = min(open.lost &+ 1, 1 << 40)
     }
 
-    /// Judges anew. `rate` is the rate that delay allows, `arriving` and `sending` what arrives of what is sent; `isExplained` says that delay has cut the
-    /// rate just now, or a queue stands. True when the limit was lowered.
+    /// Judges anew. `rate` is the rate that delay allows, `arriving` and `sending` what arrives of what is sent; `isExplained`
+    /// says that delay has cut the rate just now, or a queue stands. True when the limit was lowered.
     mutating func update(
         rate: DataRate, arriving: DataRate?, sending: DataRate?, isExplained: Bool, roundTrip: TimeDelta,
         at now: Timestamp

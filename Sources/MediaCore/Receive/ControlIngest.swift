@@ -176,9 +176,7 @@ extension RoomCore {
             Int(record.resent) < mostResends(to: receiver)
         else { return }
         let e = Int(record.encoding)
-        guard encodings.contains(e), encodings[e].serial == record.serial,
-            let place = encodings[e].history.find(record.source)
-        else { return }
+        guard let place = place(of: record) else { return }
         guard peers[receiver].retransmissionBudget.take(at: now) else { return statistics.drop(.retransmissionBudget) }
         statistics.retransmissionCopies &+= 1
         let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
@@ -187,6 +185,13 @@ extension RoomCore {
             ? queueRetransmission(record.number, bytes: bytes, of: s, at: now)
             : resendNow(record.number, on: s, at: now, into: &out)
         if let reason { statistics.drop(reason) }
+    }
+
+    /// Where a packet that was sent is in its publisher's history; nil where it is overwritten, or its encoding is another.
+    func place(of record: SentPacket) -> Int? {
+        let e = Int(record.encoding)
+        guard encodings.contains(e), encodings[e].serial == record.serial else { return nil }
+        return encodings[e].history.find(record.source)
     }
 
     /// How often one packet is sent again, copies counted.
@@ -202,9 +207,7 @@ extension RoomCore {
         let guardTime = max(RetransmissionMap.shortestInterval, peers[receiver].roundTrip.value * 3 / 4)
         if record.resent > 0, now - record.resentAt < guardTime { return .retransmissionTooSoon }
         let e = Int(record.encoding)
-        guard encodings.contains(e), encodings[e].serial == record.serial,
-            let place = encodings[e].history.find(record.source)
-        else { return .retransmissionOverwritten }
+        guard let place = place(of: record) else { return .retransmissionOverwritten }
         let bytes = Int(encodings[e].history[place].length) + Self.headerBytes
         let mayLeave = peers[receiver].pacer.mayLeave(bytes, at: now)
         // Before the budget: what is not sent takes nothing from it.
@@ -221,9 +224,7 @@ extension RoomCore {
         let receiver = Int(slots[s].peer)
         guard let record = slots[s].sentPacket(number) else { return .retransmissionUnknown }
         let e = Int(record.encoding)
-        guard encodings.contains(e), encodings[e].serial == record.serial,
-            let place = encodings[e].history.find(record.source)
-        else { return .retransmissionOverwritten }
+        guard let place = place(of: record) else { return .retransmissionOverwritten }
         let packet = encodings[e].history[place]
         let reason = slots[s].resend(
             record, packet, place: place, from: encodings[e].history, absoluteSendTime: absoluteSendTime(now), at: now,

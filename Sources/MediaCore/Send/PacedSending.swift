@@ -205,13 +205,10 @@ extension RoomCore {
             guard slots[s].isVideo, slots[s].plan.rtxSSRC != nil, slots[s].current >= 0 else { continue }
             let highest = slots[s].highestNumber
             for back in 0..<Self.paddingDepth {
-                guard let record = slots[s].sentPacket(highest - back) else { continue }
-                let e = Int(record.encoding)
-                guard encodings.contains(e), encodings[e].serial == record.serial,
-                    let place = encodings[e].history.find(record.source),
-                    Int(encodings[e].history[place].length) > length
-                else { continue }
-                length = Int(encodings[e].history[place].length)
+                guard let record = slots[s].sentPacket(highest - back), let place = place(of: record) else { continue }
+                let found = Int(encodings[Int(record.encoding)].history[place].length)
+                guard found > length else { continue }
+                length = found
                 best = Padding(slot: s, number: record.number, place: place)
             }
         }

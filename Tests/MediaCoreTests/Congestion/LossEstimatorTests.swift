@@ -20,8 +20,8 @@ struct LossEstimatorTests {
 
     @Test("The rate is cut by the part that does not arrive, however little of the rate was sent")
     func part() {
-        #expect(limit(lost: 2, sending: 1_000, arriving: 920) == .kilobitsPerSecond(892).adding(400))
-        #expect(limit(lost: 2, sending: 500, arriving: 460) == .kilobitsPerSecond(892).adding(400))
+        #expect(limit(lost: 2, sending: 1_000, arriving: 920) == DataRate(bitsPerSecond: 892_400))
+        #expect(limit(lost: 2, sending: 500, arriving: 460) == DataRate(bitsPerSecond: 892_400))
         #expect(limit(lost: 15, sending: 1_000, arriving: 400) == .kilobitsPerSecond(700))
     }
 
@@ -29,8 +29,4 @@ struct LossEstimatorTests {
     func nothing() {
         #expect(limit(lost: 0, sending: 1_000, arriving: 600) == nil)
     }
-}
-
-extension DataRate {
-    fileprivate func adding(_ bits: Int64) -> DataRate { DataRate(bitsPerSecond: bitsPerSecond + bits) }
 }
