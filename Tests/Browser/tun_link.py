@@ -61,14 +61,16 @@ class Direction:
         self.walk = 0.0
         self.dropped = 0
 
-    def wait(self):
-        """How many milliseconds a packet would wait that came now."""
-        return self.bytes * 8 / self.settings["kilobits"] if self.settings["kilobits"] else 0.0
+    def wait(self, now):
+        """How many milliseconds a packet would wait that came now: of the one on the line only what is left of it."""
+        if not self.waiting or not self.settings["kilobits"]:
+            return 0.0
+        return max(0.0, self.bytes * 8 / self.settings["kilobits"] - (now - self.free_at) * 1000)
 
     def take(self, packet, now):
         if self.settings["loss"] and self.chance.random() * 100 < self.settings["loss"]:
             return
-        if self.wait() > self.settings["queue"]:
+        if self.wait(now) > self.settings["queue"]:
             self.dropped += 1
             return
         if not self.waiting:
@@ -142,7 +144,7 @@ def main():
             if now >= sample_at:
                 for way in ways.values():
                     way.run(now)
-                lines.write(f"{now:.3f} {ways['ab'].wait():.1f} {ways['ab'].dropped}\n")
+                lines.write(f"{now:.3f} {ways['ab'].wait(now):.1f} {ways['ab'].dropped}\n")
                 lines.flush()
                 sample_at = max(sample_at + SAMPLE, now)
 

@@ -54,7 +54,8 @@ extension RoomCore {
         peers[p].demand.measureResent(at: now)
         // What is sent besides the first time that video is sent.
         let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
-        BitrateAllocator.divide(estimate - other, over: work.requests, into: &work.allocation)
+        let budget = peers[p].bandwidth.spendable - other
+        BitrateAllocator.divide(budget, over: work.requests, into: &work.allocation)
         // A queue that drains is no reason to leave an encoding, whose return would take a key frame: its fewest frames do.
         let sustained = peers[p].bandwidth.sustained
         if sustained > estimate {
@@ -71,6 +72,10 @@ extension RoomCore {
             BitrateAllocator.divide(lenient - other, over: work.requests, into: &work.other)
             BitrateAllocator.keepSteps(as: work.other, work.requests, in: &work.allocation)
         }
+        // What waits here may drain while fewer frames come. What stands on the way was too much for the path.
+        if !peers[p].bandwidth.followsReports, peers[p].bandwidth.standing <= Self.keptStanding {
+            BitrateAllocator.thinOut(estimate - other, work.requests, in: &work.allocation)
+        }
         peers[p].demand.estimate = estimate
         peers[p].demand.carried = peers[p].bandwidth.carried
         peers[p].demand.other = other
@@ -84,6 +89,7 @@ extension RoomCore {
             // As long as hardly anything waits it fits, whatever was measured. A screen's pages come in bursts, and may wait.
             let fits = work.requests[i].isScreen || peers[p].pacer.queueTime < Self.shortWait
             slots[s].allocation.noteShort(isShort, fits: fits, at: now)
+            slots[s].allocation.noteThinned(work.allocation.thinned.contains(i), at: now)
             give(work.allocation.steps[i], to: s, work.requests[i], at: now, changed: &changed, into: &out)
         }
         peers[p].bandwidth.setDemand(
@@ -112,10 +118,11 @@ extension RoomCore {
         let given = slots[s].allocation
         var current = -1
         if given.encoding >= 0, !steps.isEmpty {
-            // The same step, or what is nearest to it from below now.
+            // The same step, or what is nearest to it from below now. What was thinned out counts as its encoding's least.
             current =
                 steps.firstIndex {
-                    $0.encoding == given.encoding && $0.spatial == given.spatial && $0.temporal == given.temporal
+                    $0.encoding == given.encoding
+                        && (given.thinnedSince != nil || $0.spatial == given.spatial && $0.temporal == given.temporal)
                 } ?? steps.lastIndex {
                     $0.layer < given.layer || $0.encoding == given.encoding && $0.rate <= given.rate
                 }
@@ -126,6 +133,7 @@ extension RoomCore {
             wanted: configuration.bitrate.isUnlimited
                 ? steps.count - 1 : Self.wantedStep(of: steps, height: slots[s].wantedHeight),
             current: current)
+        if current >= 0, given.mayBeThinned(at: now) { request.thinnest = thinnest(of: steps[current], at: now) }
         request.heldRate = given.heldRate(at: now)
         request.heldStep = given.heldStep(of: steps, at: now)
         request.keepsLowest =
@@ -138,6 +146,16 @@ extension RoomCore {
         request.priority = slots[s].priority
         request.wantedHeight = slots[s].wantedHeight
         return request
+    }
+
+    /// The fewest frames of a step's encoding: they may be fewer than any step has. Nil where it has no temporal layers.
+    private func thinnest(of step: LayerStep, at now: Timestamp) -> LayerStep? {
+        let rates = encodings[Int(step.encoding)].rates
+        guard rates.liveTemporalLayers > 1 else { return nil }
+        var thinnest = step
+        thinnest.temporal = 0
+        thinnest.rate = rates.rate(spatial: step.spatial, temporal: 0, at: now)
+        return thinnest.rate > .zero ? thinnest : nil
     }
 
     private func isSpeaking(_ p: Int) -> Bool {
@@ -153,8 +171,9 @@ extension RoomCore {
         guard !request.steps.isEmpty else { return }
         let before = slots[s].allocation
         var after = before
-        let given = step >= 0 ? request.steps[step] : nil
-        let better = step < request.wanted ? request.steps[step + 1] : nil
+        let isThinned = before.thinnedSince != nil
+        let given = isThinned ? request.thinnest : step >= 0 ? request.steps[step] : nil
+        let better = isThinned ? request.steps[step] : step < request.wanted ? request.steps[step + 1] : nil
         after.encoding = given?.encoding ?? -1
         after.layer = given?.layer ?? 0
         after.spatial = given?.spatial ?? 0xff
@@ -170,7 +189,7 @@ extension RoomCore {
         } else if step > request.current {
             after.raise(at: now)
         }
-        after.reason = reason(step, request, slots[s].track, slots[s].wantedHeight)
+        after.reason = isThinned ? .estimate : reason(step, request, slots[s].track, slots[s].wantedHeight)
         slots[s].allocation = after
         let hasChanged =
             after.encoding != before.encoding || after.spatial != before.spatial || after.temporal != before.temporal

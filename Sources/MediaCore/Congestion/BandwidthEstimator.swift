@@ -21,6 +21,10 @@ struct BandwidthEstimator: ~Copyable {
     static let thirdCopy = 0.08
     /// A packet of 1,200 bytes takes 64 ms at this rate, and holds up the sound for as long.
     static let carefulRate = DataRate.kilobitsPerSecond(150)
+    /// There so much of the estimate is shared out, and so fast is the pace, in percent: a packet of video waits a little longer
+    /// here, so that it does not stand in the queue together with the one before it.
+    static let carefulSpentPercent: Int64 = 90
+    static let carefulPacingPercent: Int64 = 85
     /// How fast what waits in the pacer after a hold may leave, in percent of the estimate.
     static let recoveryPacingPercent: Int64 = 130
     /// Of what the path carries so much is counted on while a queue drains, in percent.
@@ -113,14 +117,19 @@ struct BandwidthEstimator: ~Copyable {
         return max(estimate, min(kept, maximum))
     }
 
+    /// One packet holds up the sound. Of a path of which only reports tell that is not known.
+    private var isCareful: Bool { !followsReports && estimate < Self.carefulRate }
+
+    /// What of the estimate may be shared out.
+    var spendable: DataRate { isCareful ? estimate.scaled(by: Self.carefulSpentPercent, over: 100) : estimate }
+
     /// How fast the pacer may send: a little faster than the estimate, or as fast as the path is known to carry; little while
     /// feedback is overdue.
     var pacingRate: DataRate {
         if watch.isHolding { return minimum }
         var percent = configuration.pacingPercent
         if watch.isRecovering { percent = min(percent, Self.recoveryPacingPercent) }
-        // There a packet that came too early stands before the sound.
-        if !followsReports, estimate < Self.carefulRate { percent = 100 }
+        if isCareful { percent = Self.carefulPacingPercent }
         let paced = estimate.scaled(by: percent, over: 100)
         return watch.isRecovering ? paced : max(paced, carried)
     }

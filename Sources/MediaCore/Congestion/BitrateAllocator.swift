@@ -31,6 +31,8 @@ struct AllocationRequest {
     var heldStep: Int?
     /// It keeps its lowest step for now even where that does not fit.
     var keepsLowest = false
+    /// The fewest frames of the encoding that is shown, where these may be had for a while instead of another encoding.
+    var thinnest: LayerStep?
     /// More frames of the encoding that is shown are given without a margin.
     var isTried = true
     var isScreen = false
@@ -53,6 +55,8 @@ struct Allocation: Equatable {
     var steps: [Int] = []
     /// The requests that keep their lowest step although it does not fit.
     var short: [Int] = []
+    /// The requests that are given the fewest frames of the encoding that is shown, less than the step they are given.
+    var thinned: [Int] = []
     /// What is given altogether.
     var allocated = DataRate.zero
     /// What the next better step of anybody would need altogether, margins included: so much has to be allowed for it to be
@@ -136,6 +140,7 @@ enum BitrateAllocator {
         order(requests, into: &result.order)
         result.steps.removeAll(keepingCapacity: true)
         result.short.removeAll(keepingCapacity: true)
+        result.thinned.removeAll(keepingCapacity: true)
         for _ in requests { result.steps.append(-1) }
         var left = budget.bitsPerSecond
         // The lowest step for all. A screen goes on before the others rise: its text is what people look at.
@@ -193,6 +198,23 @@ enum BitrateAllocator {
             let current = min(requests[i].current, requests[i].wanted)
             guard result.steps[i] < current, other.steps[i] >= current else { continue }
             result.give(current, to: i, of: requests[i].steps)
+        }
+        result.next = max(result.next, result.allocated)
+    }
+
+    /// Gives whoever would have to leave its encoding the fewest frames of it, where these fit into the budget.
+    static func thinOut(_ budget: DataRate, _ requests: [AllocationRequest], in result: inout Allocation) {
+        for i in requests.indices {
+            guard let thinnest = requests[i].thinnest else { continue }
+            let (steps, given) = (requests[i].steps, result.steps[i])
+            guard given < 0 || steps[given].layer < thinnest.layer,
+                let least = steps.firstIndex(where: { $0.layer == thinnest.layer })
+            else { continue }
+            let others = result.allocated - (given < 0 ? .zero : steps[given].rate)
+            guard others + thinnest.rate <= budget else { continue }
+            result.steps[i] = least
+            result.allocated = others + thinnest.rate
+            result.thinned.append(i)
         }
         result.next = max(result.next, result.allocated)
     }

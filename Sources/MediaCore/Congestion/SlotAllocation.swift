@@ -27,6 +27,9 @@ struct SlotAllocation: BitwiseCopyable {
 
     /// How long the lowest step goes on although it does not fit.
     static let patience = TimeDelta.milliseconds(1_500)
+    /// How long the fewest frames of an encoding are shown before it is left: what layers take goes to and fro by more than what
+    /// drains in that time, and the way back to an encoding takes a key frame.
+    static let thinTime = TimeDelta.milliseconds(1_500)
 
     /// The room's number of the encoding, its place among the track's, and the highest layers of it; -1: nothing was given.
     var encoding: Int32 = -1
@@ -45,6 +48,8 @@ struct SlotAllocation: BitwiseCopyable {
     var isPaused = false
     /// Not even the lowest step fits, since then; it is shown all the same for a while.
     var shortSince: Timestamp?
+    /// It shows fewer frames than are a step of its encoding, which it would have to leave otherwise, since then.
+    var thinnedSince: Timestamp?
     /// It goes on with the least of an encoding that it shall leave, until the key frame of the other.
     var isLeaving = false
     /// When it got more, and when it lost something, last.
@@ -94,6 +99,16 @@ struct SlotAllocation: BitwiseCopyable {
         if fits || shortSince == nil { shortSince = now }
     }
 
+    /// It may show the fewest frames of its encoding instead of leaving that, now and for some time yet.
+    func mayBeThinned(at now: Timestamp) -> Bool {
+        encoding >= 0 && !isPaused && (thinnedSince.map { now - $0 < Self.thinTime } ?? true)
+    }
+
+    /// Whether it shows the fewest frames of its encoding.
+    mutating func noteThinned(_ isThinned: Bool, at now: Timestamp) {
+        thinnedSince = isThinned ? thinnedSince ?? now : nil
+    }
+
     /// There is nothing to give it, or nobody looks: what it was given is forgotten, but not when.
     mutating func withdraw() {
         encoding = -1
@@ -103,6 +118,7 @@ struct SlotAllocation: BitwiseCopyable {
         reason = .nothing
         isPaused = false
         shortSince = nil
+        thinnedSince = nil
         isLeaving = false
     }
 
@@ -174,6 +190,7 @@ extension SlotAllocation: CheckpointField {
         try c.code(&reason)
         try c.code(&isPaused)
         try c.code(&shortSince)
+        try c.code(&thinnedSince)
         try c.code(&isLeaving)
         try c.code(&raisedAt)
         try c.code(&loweredAt)

@@ -7,7 +7,7 @@
 /// The state of a room's core at a moment between two calls. Made to be used again: writing one keeps the memory.
 public struct Checkpoint: Hashable, Sendable {
     /// The number in the first bytes of every checkpoint; raised whenever the state of the core or its layout changes.
-    public static let version: UInt16 = 7
+    public static let version: UInt16 = 8
     /// What a checkpoint begins with, "MJCP" in ASCII.
     static let magic: UInt32 = 0x4d4a_4350
 

@@ -34,6 +34,8 @@ extension RoomCore {
     static let longestBeforeProbe = TimeDelta.milliseconds(100)
     /// A repeated packet whose payload is not longer than this is no padding.
     static let shortestPadding = 200
+    /// A slower probe is made of padding alone, in small packets.
+    static let smallPaddingBelow = DataRate.kilobitsPerSecond(300)
     /// How many of the packets sent last are looked through for one.
     static let paddingDepth: Int64 = 8
 
@@ -221,7 +223,9 @@ extension RoomCore {
     }
 
     private mutating func sendPadding(to p: Int, at now: Timestamp, into out: inout Egress) -> Bool {
-        if let padding = findPadding(for: p) {
+        // On a slow path a large packet at once is a queue by itself.
+        let isSlow = peers[p].pacer.probe.map { $0.cluster.rate < Self.smallPaddingBelow } ?? false
+        if !isSlow, let padding = findPadding(for: p) {
             guard repeatAsPadding(padding, at: now, into: &out) else { return false }
         } else {
             guard let s = paddingSlot(of: p),

@@ -103,6 +103,31 @@ struct BitrateAllocatorTests {
         #expect(allocation.steps == [2])
     }
 
+    @Test("Who would have to leave an encoding gets its fewest frames instead where these fit, and no step of it does")
+    func thinned() {
+        var requests = [Self.request(current: 5), Self.request(current: 2)]
+        requests[0].thinnest = Self.step(2, 0, 600, 720)
+        func thin(_ kilobits: Int64, within budget: Int64) -> Allocation {
+            var allocation = divide(kilobits, requests)
+            BitrateAllocator.thinOut(.kilobitsPerSecond(budget), requests, in: &allocation)
+            return allocation
+        }
+        let lower = divide(800, requests)
+        #expect(lower.steps == [4, 4] && lower.thinned.isEmpty)
+        let fewer = thin(800, within: 950)
+        #expect(fewer.steps == [5, 4] && fewer.thinned == [0])
+        #expect(fewer.allocated == .kilobitsPerSecond(950) && fewer.next >= fewer.allocated)
+        #expect(thin(800, within: 949) == lower)
+        // What fits is not thinned out, nor is what was not to be.
+        #expect(thin(1_400, within: 1_400).thinned.isEmpty)
+        requests[0].thinnest = nil
+        #expect(thin(800, within: 9_000) == lower)
+        // It is no excuse for nothing.
+        requests[0].thinnest = Self.step(2, 0, 600, 720)
+        let least = thin(10, within: 600)
+        #expect(least.steps == [5, -1] && least.thinned == [0] && least.allocated == .kilobitsPerSecond(600))
+    }
+
     @Test("Everybody has the lowest step before anybody has a second")
     func baseFirst() {
         let requests = [Self.request(), Self.request(), Self.request(), Self.request()]

@@ -45,6 +45,25 @@ struct SlotAllocationTests {
         #expect(slot.hold == .seconds(4))
     }
 
+    @Test("An encoding is thinned out for a second and a half at a time before it is left, and not where nothing is shown")
+    func thinned() {
+        var slot = given(2)
+        #expect(slot.mayBeThinned(at: at(0)))
+        for _ in 0..<2 {
+            slot.noteThinned(true, at: at(1_000))
+            slot.noteThinned(true, at: at(2_400))
+            #expect(slot.mayBeThinned(at: at(2_499)) && !slot.mayBeThinned(at: at(2_500)))
+            slot.noteThinned(false, at: at(2_600))
+            #expect(slot.mayBeThinned(at: at(2_600)))
+        }
+        slot.noteThinned(true, at: at(3_000))
+        slot.withdraw()
+        #expect(slot.thinnedSince == nil && !slot.mayBeThinned(at: at(3_100)))
+        slot = given(1)
+        slot.isPaused = true
+        #expect(!slot.mayBeThinned(at: at(0)))
+    }
+
     @Test("One that kept what it was given for twenty seconds is trusted again")
     func trusted() {
         var slot = given(2)
