@@ -54,8 +54,12 @@ extension RoomCore {
         peers[p].demand.measureResent(at: now)
         // What is sent besides the first time that video is sent.
         let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
-        let budget = peers[p].bandwidth.spendable - other
-        BitrateAllocator.divide(budget, over: work.requests, into: &work.allocation)
+        BitrateAllocator.divide(
+            peers[p].bandwidth.spendable - other, over: work.requests, into: &work.allocation)
+        // Nobody is left without a picture for caution's sake.
+        if work.allocation.steps.contains(-1) {
+            BitrateAllocator.divide(estimate - other, over: work.requests, into: &work.allocation)
+        }
         // A queue that drains is no reason to leave an encoding, whose return would take a key frame: its fewest frames do.
         let sustained = peers[p].bandwidth.sustained
         if sustained > estimate {

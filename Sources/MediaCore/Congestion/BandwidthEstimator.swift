@@ -19,8 +19,8 @@ struct BandwidthEstimator: ~Copyable {
     /// A path that loses so much by itself is sent again twice what was lost, and three times from so much on.
     static let secondCopy = 0.04
     static let thirdCopy = 0.08
-    /// A packet of 1,200 bytes takes 64 ms at this rate, and holds up the sound for as long.
-    static let carefulRate = DataRate.kilobitsPerSecond(150)
+    /// A packet of 1,200 bytes takes 48 ms at this rate, and holds up the sound for as long.
+    static let carefulRate = DataRate.kilobitsPerSecond(200)
     /// There so much of the estimate is shared out, and so fast is the pace, in percent: a packet of video waits a little longer
     /// here, so that it does not stand in the queue together with the one before it.
     static let carefulSpentPercent: Int64 = 90

@@ -185,7 +185,7 @@ struct RateController: BitwiseCopyable {
         judge(standing, input, at: now)
         if isRising || queue > threshold {
             guard mayDecrease(input, at: now) else { return false }
-            decrease(input, queue, standing, at: now)
+            decrease(input, queue, isFull: queue > threshold, standing, at: now)
             return true
         }
         if refill > .zero {
@@ -223,13 +223,16 @@ struct RateController: BitwiseCopyable {
     }
 
     private mutating func decrease(
-        _ input: RateInput, _ queue: TimeDelta, _ standing: TimeDelta, at now: Timestamp
+        _ input: RateInput, _ queue: TimeDelta, isFull: Bool, _ standing: TimeDelta, at now: Timestamp
     ) {
         decreasedAt = now
-        guard let arrives = input.arriving ?? input.acknowledged else {
+        guard var arrives = input.arriving ?? input.acknowledged else {
             rate = rate.scaled(by: 1, over: 2)
             return
         }
+        // Of few frames a second the last moments may have had none. While little stands there is time for the smoothed rate; on a
+        // slow path little is one packet.
+        if !isFull, rate >= Self.quickRate, let steady = input.acknowledged { arrives = max(arrives, steady) }
         if trial == nil, standing > Self.leastForeign {
             let from = now + input.roundTrip + .milliseconds(200)
             trial = QueueTrial(from: from, until: from + .milliseconds(600), arriving: arrives)

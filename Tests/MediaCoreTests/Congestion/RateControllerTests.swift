@@ -41,4 +41,26 @@ struct RateControllerTests {
     func slow() {
         #expect(rate(drainedAfter: 400, arriving: 900) == .kilobitsPerSecond(570))
     }
+
+    @Test("While little stands in the queue the smoothed rate counts too, for the last moments may have had no frame")
+    func fewFrames() {
+        func cut(from kilobits: Int64 = 900, queue milliseconds: Int64) -> DataRate {
+            var controller = RateController(.kilobitsPerSecond(kilobits))
+            var input = RateInput()
+            input.limit = .kilobitsPerSecond(5_000)
+            input.arriving = .kilobitsPerSecond(kilobits / 9 * 5)
+            input.acknowledged = .kilobitsPerSecond(kilobits / 9 * 8)
+            input.sending = .kilobitsPerSecond(kilobits / 9 * 8)
+            input.sendingLong = .kilobitsPerSecond(kilobits / 9 * 8)
+            input.queue = .milliseconds(milliseconds)
+            input.use = .over
+            let isCut = controller.update(input, at: Timestamp(nanoseconds: 10_000_000_000))
+            #expect(isCut)
+            return controller.rate
+        }
+        #expect(cut(queue: 12) > .kilobitsPerSecond(700))
+        #expect(cut(queue: 60) < .kilobitsPerSecond(500))
+        // Of a slow path's packets one is as much as that.
+        #expect(cut(from: 180, queue: 30) < .kilobitsPerSecond(100))
+    }
 }

@@ -45,7 +45,7 @@ struct SlotAllocationTests {
         #expect(slot.hold == .seconds(4))
     }
 
-    @Test("An encoding is thinned out for a second and a half at a time before it is left, and not where nothing is shown")
+    @Test("An encoding is thinned out for a second and a half at a time, and not where nothing is shown")
     func thinned() {
         var slot = given(2)
         #expect(slot.mayBeThinned(at: at(0)))
