@@ -54,10 +54,10 @@ extension RoomCore {
         peers[p].demand.measureResent(at: now)
         // What is sent besides the first time that video is sent.
         let other = audio + min(peers[p].demand.resending, estimate.scaled(by: 1, over: 2))
-        BitrateAllocator.divide(
-            peers[p].bandwidth.spendable - other, over: work.requests, into: &work.allocation)
+        let spendable = peers[p].bandwidth.spendable
+        BitrateAllocator.divide(spendable - other, over: work.requests, into: &work.allocation)
         // Nobody is left without a picture for caution's sake.
-        if work.allocation.steps.contains(-1) {
+        if spendable < estimate, BitrateAllocator.pauses(work.allocation, work.requests) {
             BitrateAllocator.divide(estimate - other, over: work.requests, into: &work.allocation)
         }
         // A queue that drains is no reason to leave an encoding, whose return would take a key frame: its fewest frames do.
@@ -154,11 +154,11 @@ extension RoomCore {
 
     /// The fewest frames of a step's encoding: they may be fewer than any step has. Nil where it has no temporal layers.
     private func thinnest(of step: LayerStep, at now: Timestamp) -> LayerStep? {
-        let rates = encodings[Int(step.encoding)].rates
-        guard rates.liveTemporalLayers > 1 else { return nil }
+        let e = Int(step.encoding)
+        guard encodings[e].rates.liveTemporalLayers > 1 else { return nil }
         var thinnest = step
         thinnest.temporal = 0
-        thinnest.rate = rates.rate(spatial: step.spatial, temporal: 0, at: now)
+        thinnest.rate = encodings[e].rates.rate(spatial: step.spatial, temporal: 0, at: now)
         return thinnest.rate > .zero ? thinnest : nil
     }
 

@@ -187,6 +187,11 @@ enum BitrateAllocator {
         result.next = max(result.next, result.allocated)
     }
 
+    /// Whether anybody who has something to show is given nothing.
+    static func pauses(_ allocation: Allocation, _ requests: [AllocationRequest]) -> Bool {
+        requests.indices.contains { allocation.steps[$0] < 0 && !requests[$0].steps.isEmpty }
+    }
+
     /// Whether anybody has to give something back that is wanted.
     static func takesBack(_ allocation: Allocation, _ requests: [AllocationRequest]) -> Bool {
         requests.indices.contains { allocation.steps[$0] < min(requests[$0].current, requests[$0].wanted) }

@@ -89,7 +89,7 @@ struct RateController: BitwiseCopyable {
     static let refillPercent: Int64 = 95
     static let longestDrain = TimeDelta.seconds(1)
     /// A queue that is gone a round trip and so much later was none that a slower path made: something stood still for a moment.
-    /// Of what arrives more slowly than that rate too few packets are looked at to say so.
+    /// Of what is slower than that rate the last moments have too few packets to say so, or to be set aside for the smoothed rate.
     static let quickDrain = TimeDelta.milliseconds(150)
     static let quickRate = DataRate.kilobitsPerSecond(250)
     /// What has sent less than this part of its rate, in percent, for some time, and of which all arrives, may not be what

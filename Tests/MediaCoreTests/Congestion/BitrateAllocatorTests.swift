@@ -128,6 +128,13 @@ struct BitrateAllocatorTests {
         #expect(least.steps == [5, -1] && least.thinned == [0] && least.allocated == .kilobitsPerSecond(600))
     }
 
+    @Test("Who is given nothing is told from who has nothing to show")
+    func pauses() {
+        let requests = [Self.request(), Self.request(steps: [])]
+        #expect(BitrateAllocator.pauses(divide(10, requests), requests))
+        #expect(!BitrateAllocator.pauses(divide(60, requests), requests))
+    }
+
     @Test("Everybody has the lowest step before anybody has a second")
     func baseFirst() {
         let requests = [Self.request(), Self.request(), Self.request(), Self.request()]
